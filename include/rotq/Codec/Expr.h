@@ -1,0 +1,73 @@
+//===- Expr.h - Decode arithmetic, written once -----------------*- C++ -*-===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A coding and a codebook describe their decoders as straight-line arithmetic
+// on vectors of 32-bit words, through this builder. The host evaluates the
+// description (EvalBuilder); the compiler materialises it as vector and arith
+// operations, so that the two cannot drift apart. A byte of a word is
+// numbered from the least significant end, and so is a nibble.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CODEC_EXPR_H
+#define ROTQ_CODEC_EXPR_H
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace rotq {
+
+/// A vector of 32-bit words inside one ExprBuilder.
+struct Expr {
+  unsigned id;
+};
+
+class ExprBuilder {
+public:
+  virtual ~ExprBuilder() = default;
+
+  /// Number of words of `value`.
+  virtual int64_t numWords(Expr value) const = 0;
+
+  /// `value & mask`, the same mask for every word.
+  virtual Expr bitAnd(Expr value, uint32_t mask) = 0;
+  /// Word-wise `a | b`; equal lengths.
+  virtual Expr bitOr(Expr a, Expr b) = 0;
+  /// Word-wise `value << amount[i]`, amounts in [0, 31], one for every word.
+  virtual Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) = 0;
+  /// Word-wise logical `value >> amount[i]`.
+  virtual Expr shiftRight(Expr value, std::span<const uint32_t> amounts) = 0;
+  /// Result word i is word `indices[i]` of `a` followed by `b`.
+  virtual Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) = 0;
+  /// Every nibble of `codes` becomes the byte `table[nibble]`: word i of
+  /// `codes` gives words 2i (nibbles 0 to 3) and 2i + 1 (nibbles 4 to 7). The
+  /// table has 2, 4, 8 or 16 entries and the nibbles stay below its size.
+  virtual Expr lookup(Expr codes, std::span<const int8_t> table) = 0;
+};
+
+/// Evaluates while it builds.
+class EvalBuilder final : public ExprBuilder {
+public:
+  Expr input(std::span<const uint32_t> words);
+  std::span<const uint32_t> words(Expr value) const;
+
+  int64_t numWords(Expr value) const override;
+  Expr bitAnd(Expr value, uint32_t mask) override;
+  Expr bitOr(Expr a, Expr b) override;
+  Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) override;
+  Expr shiftRight(Expr value, std::span<const uint32_t> amounts) override;
+  Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;
+  Expr lookup(Expr codes, std::span<const int8_t> table) override;
+
+private:
+  std::vector<std::vector<uint32_t>> values;
+};
+
+} // namespace rotq
+
+#endif // ROTQ_CODEC_EXPR_H

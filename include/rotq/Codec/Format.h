@@ -1,0 +1,200 @@
+//===- Format.h - The four parts of a weight format -------------*- C++ -*-===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// format = rotation . scale . codebook . coding. One row of weights w becomes
+// codes q and per-segment scales s (and offsets o) with
+//
+//   R w  ~  s * codebook(q) + o        (R the rotation, segment by segment)
+//
+// These classes link no LLVM. The attributes of the rotq dialect are thin
+// mirrors of them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CODEC_FORMAT_H
+#define ROTQ_CODEC_FORMAT_H
+
+#include "rotq/Codec/Blocking.h"
+#include "rotq/Codec/Expr.h"
+#include "rotq/Support/Error.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rotq {
+
+/// An orthonormal map along a row, one segment at a time.
+class Rotation {
+public:
+  virtual ~Rotation() = default;
+  /// "identity", "hadamard", ...
+  virtual std::string_view kind() const = 0;
+  /// Length of the blocks a row is cut into (see Blocking); 0 for identity.
+  virtual int64_t block() const = 0;
+  /// In place on one whole padded row.
+  virtual void forward(std::span<float> row) const = 0;
+  virtual void inverse(std::span<float> row) const = 0;
+};
+
+/// No rotation.
+class IdentityRotation final : public Rotation {
+public:
+  std::string_view kind() const override { return "identity"; }
+  int64_t block() const override { return 0; }
+  void forward(std::span<float>) const override {}
+  void inverse(std::span<float>) const override {}
+};
+
+/// The normalized Walsh-Hadamard transform in natural (Hadamard) order:
+/// y[i] = n^-1/2 sum_j (-1)^popcount(i & j) x[j] on segments of length n.
+/// Symmetric, its own inverse. Butterflies run from stride 1 upward in f32 and
+/// the product with n^-1/2 comes last; every path of the compiler keeps this
+/// order.
+class HadamardRotation final : public Rotation {
+public:
+  /// `block`: a power of two from 32 to 4096.
+  explicit HadamardRotation(int64_t block) : blockLength(block) {}
+  std::string_view kind() const override { return "hadamard"; }
+  int64_t block() const override { return blockLength; }
+  void forward(std::span<float> row) const override;
+  void inverse(std::span<float> row) const override { forward(row); }
+
+private:
+  int64_t blockLength;
+};
+
+/// What a segment of weights is multiplied by: an f16 step and, where
+/// `hasOffset`, an f16 offset added after it, per segment of
+/// Blocking(K, group).
+struct Scale {
+  int64_t group = 256;
+  bool hasOffset = false;
+  bool operator==(const Scale &) const = default;
+  /// f16 numbers stored per segment.
+  int64_t numbers() const { return hasOffset ? 2 : 1; }
+};
+
+/// Code -> values. Codes are small unsigned integers, one for `dim` weights.
+class Codebook {
+public:
+  virtual ~Codebook() = default;
+  virtual std::string_view kind() const = 0;
+  /// Bits of a code; codes are in [0, 2^bits).
+  virtual unsigned bits() const = 0;
+  /// Weights per code.
+  virtual int64_t dim() const { return 1; }
+  /// The code of the nearest point for every group of `dim` values of `x`;
+  /// ties take the lower code. `codes.size() * dim() == x.size()`.
+  virtual void nearest(std::span<const float> x,
+                       std::span<uint8_t> codes) const = 0;
+  /// The int8 point of `code`; `out.size() == dim()`.
+  virtual void point(uint8_t code, std::span<int8_t> out) const = 0;
+  /// Nibble words of codes -> words of four int8 values, in weight order.
+  virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
+};
+
+/// One value per code, from a table of 2^bits int8 levels in rising order.
+class TableCodebook final : public Codebook {
+public:
+  /// 2 to 16 strictly rising levels. A table whose size is not a power of two
+  /// (ternary) has unused codes at the end, which decode to the last level.
+  explicit TableCodebook(std::vector<int8_t> levels, unsigned bits);
+  std::string_view kind() const override { return "table"; }
+  unsigned bits() const override { return codeBits; }
+  void nearest(std::span<const float> x,
+               std::span<uint8_t> codes) const override;
+  void point(uint8_t code, std::span<int8_t> out) const override;
+  Expr decode(ExprBuilder &builder, Expr codes) const override;
+  const std::vector<int8_t> &levels() const { return table; }
+
+private:
+  std::vector<int8_t> table;
+  std::vector<float> thresholds;
+  unsigned codeBits;
+};
+
+/// How the codes of a row become bits.
+class Coding {
+public:
+  virtual ~Coding() = default;
+  virtual std::string_view kind() const = 0;
+  /// Bits of a code this coding stores.
+  virtual unsigned bits() const = 0;
+  /// Bit widths of the planes a row is stored in, low bits first.
+  virtual std::span<const unsigned> planes() const = 0;
+  /// Packs `storedLength(K)` codes of one row; `planes[p]` is the row's part
+  /// of plane p: storedLength * planes()[p] / 32 words.
+  virtual void pack(std::span<const uint8_t> codes,
+                    std::span<const std::span<uint32_t>> planes) const = 0;
+  /// Words of `n` consecutive weights (n a multiple of 32, first weight at a
+  /// multiple of 32) in every plane -> n / 8 words, nibble i mod 8 of word
+  /// i / 8 holding the code of weight i.
+  virtual Expr unpack(ExprBuilder &builder,
+                      std::span<const Expr> planes) const = 0;
+};
+
+/// Codes of a fixed width of 1 to 4 bits, cut into planes of 4, 2 and 1 bits
+/// (3 = 2 + 1: the low two bits, then the high one). In a plane of width w a
+/// 32-bit little-endian word holds 32 / w weights, weight i at bit
+/// 4 (i mod 8) + w (i div 8): every word is eight nibbles, and weight i lives
+/// in nibble i mod 8. That interleave is a bijection, and masking one word
+/// gives eight nibble-sized codes at once (a PRMT selector on NVIDIA).
+class FixedCoding final : public Coding {
+public:
+  explicit FixedCoding(unsigned bits);
+  std::string_view kind() const override { return "fixed"; }
+  unsigned bits() const override { return codeBits; }
+  std::span<const unsigned> planes() const override { return planeWidths; }
+  void pack(std::span<const uint8_t> codes,
+            std::span<const std::span<uint32_t>> planes) const override;
+  Expr unpack(ExprBuilder &builder,
+              std::span<const Expr> planes) const override;
+
+  /// Bit of weight `i` in its word of a plane of width `w`.
+  static constexpr unsigned bitOf(int64_t i, unsigned w) {
+    return unsigned(4 * (i % 8) + w * ((i % (32 / w)) / 8));
+  }
+
+private:
+  unsigned codeBits;
+  std::vector<unsigned> planeWidths;
+};
+
+/// A weight format. Copies share the parts.
+struct Format {
+  std::string name;
+  std::shared_ptr<const Rotation> rotation;
+  Scale scale;
+  std::shared_ptr<const Codebook> codebook;
+  std::shared_ptr<const Coding> coding;
+
+  /// The declaration as JSON, keys in a fixed order; archives carry it:
+  /// {"name":"rq3","rotation":{"kind":"hadamard","block":256},
+  ///  "scale":{"type":"f16","group":256,"offset":false},
+  ///  "codebook":{"kind":"table","bits":3,"levels":[...]},
+  ///  "coding":{"kind":"fixed","bits":3}}
+  std::string toJson() const;
+  /// Refuses unknown kinds, missing parts and inconsistent widths.
+  static Expected<Format> fromJson(std::string_view json);
+  /// Two formats are equal when they decode the same bytes alike; the name
+  /// does not matter.
+  bool equals(const Format &other) const;
+};
+
+/// The presets, in the order they are listed to users.
+std::span<const Format> presets();
+
+/// The preset called `name`, or an error that lists the known names.
+Expected<Format> lookupFormat(std::string_view name);
+
+} // namespace rotq
+
+#endif // ROTQ_CODEC_FORMAT_H

@@ -1,0 +1,96 @@
+//===- PackedWeight.h - Encoding and decoding of a weight -------*- C++ -*-===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CODEC_PACKEDWEIGHT_H
+#define ROTQ_CODEC_PACKEDWEIGHT_H
+
+#include "rotq/Codec/Format.h"
+
+#include <functional>
+
+namespace rotq {
+
+/// Where the parts of a packed N x K weight lie in its one blob of bytes
+/// (little-endian): every plane of codes in order, then the scales. A part
+/// starts at a multiple of 16 bytes; the gaps and the codes beyond the padded
+/// length are zero.
+///
+///   plane p: [N][storedLength(K) * width_p / 32] 32-bit words
+///   scales:  [N][segments][numbers] f16, step before offset
+struct WeightLayout {
+  WeightLayout(const Format &format, int64_t n, int64_t k);
+
+  struct Plane {
+    unsigned width;     ///< bits of a code this plane holds
+    int64_t offset;     ///< bytes from the start of the blob
+    int64_t wordsPerRow;
+  };
+
+  int64_t n, k;
+  Blocking scaleBlocking;
+  std::vector<Plane> planes;
+  int64_t scalesOffset; ///< bytes
+  int64_t numbersPerRow; ///< f16 numbers a row: segments * numbers
+  int64_t totalBytes;
+
+  /// 8 * totalBytes / (n * k): everything stored counts.
+  double bitsPerWeight() const { return 8.0 * double(totalBytes) / double(n * k); }
+};
+
+struct EncodeOptions {
+  /// 0: one for every core. The bytes do not depend on it.
+  unsigned threads = 0;
+  /// Called from any thread with the number of rows finished since the last
+  /// call; calls do not overlap.
+  std::function<void(int64_t rows)> progress;
+};
+
+/// Encodes the row-major N x K matrix `weights` into `blob`
+/// (`WeightLayout::totalBytes`). The step (and offset) of a segment minimises
+/// its squared error. Errors: NaN or infinity (names row and column), sizes
+/// that do not match, N or K < 1.
+Status encode(const Format &format, std::span<const float> weights, int64_t n,
+              int64_t k, std::span<std::byte> blob,
+              const EncodeOptions &options = {});
+
+/// Full reconstruction, N x K: scales applied, rotation undone.
+Status decode(const Format &format, std::span<const std::byte> blob, int64_t n,
+              int64_t k, std::span<float> weights, unsigned threads = 0);
+
+/// Integer codebook points as kernels see them: N x storedLength(K) int8.
+Status decodePoints(const Format &format, std::span<const std::byte> blob,
+                    int64_t n, int64_t k, std::span<int8_t> points);
+
+/// In the rotated basis, scales applied: N x paddedLength(K).
+Status decodeRotated(const Format &format, std::span<const std::byte> blob,
+                     int64_t n, int64_t k, std::span<float> weights);
+
+/// Reconstructs rows `rows` only: rows.size() x K. Error on an index outside
+/// [0, N).
+Status decodeRows(const Format &format, std::span<const std::byte> blob,
+                  int64_t n, int64_t k, std::span<const int64_t> rows,
+                  std::span<float> out);
+
+/// An activation in int8: codes are M x storedLength(K), zero beyond K;
+/// scales and sums (of the codes of a segment) are M x segments of
+/// Blocking(K, group). scale = max |x| / 127 over the segment, codes round to
+/// nearest even of x / scale.
+struct QuantizedActivation {
+  std::vector<int8_t> codes;
+  std::vector<float> scales;
+  std::vector<int32_t> sums;
+};
+QuantizedActivation quantizeActivation(std::span<const float> x, int64_t m,
+                                       int64_t k, int64_t group);
+
+/// IEEE binary16 <-> binary32, round to nearest even.
+uint16_t toHalf(float value);
+float fromHalf(uint16_t bits);
+
+} // namespace rotq
+
+#endif // ROTQ_CODEC_PACKEDWEIGHT_H

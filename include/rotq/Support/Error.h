@@ -1,0 +1,33 @@
+//===- Error.h - Results of operations that can fail ------------*- C++ -*-===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Codec and Runtime link no LLVM, so they report failure with std::expected.
+// A message is one lower-case sentence that names what is wrong and where.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_SUPPORT_ERROR_H
+#define ROTQ_SUPPORT_ERROR_H
+
+#include <expected>
+#include <string>
+
+namespace rotq {
+
+template <typename T>
+using Expected = std::expected<T, std::string>;
+
+/// Success, or a message.
+using Status = std::expected<void, std::string>;
+
+inline std::unexpected<std::string> failure(std::string message) {
+  return std::unexpected<std::string>(std::move(message));
+}
+
+} // namespace rotq
+
+#endif // ROTQ_SUPPORT_ERROR_H
