@@ -5,7 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Codec and Runtime link no LLVM, so they report failure with std::expected.
+// Codec and Runtime link no LLVM, so they report failure with tl::expected
+// (Debian's libexpected-dev; std::expected needs C++23, which MLIR 22's headers
+// do not compile as with libstdc++ 12).
 // A message is one lower-case sentence that names what is wrong and where.
 //
 //===----------------------------------------------------------------------===//
@@ -13,19 +15,20 @@
 #ifndef ROTQ_SUPPORT_ERROR_H
 #define ROTQ_SUPPORT_ERROR_H
 
-#include <expected>
+#include <tl/expected.hpp>
+
 #include <string>
 
 namespace rotq {
 
 template <typename T>
-using Expected = std::expected<T, std::string>;
+using Expected = tl::expected<T, std::string>;
 
 /// Success, or a message.
-using Status = std::expected<void, std::string>;
+using Status = tl::expected<void, std::string>;
 
-inline std::unexpected<std::string> failure(std::string message) {
-  return std::unexpected<std::string>(std::move(message));
+inline tl::unexpected<std::string> failure(std::string message) {
+  return tl::unexpected<std::string>(std::move(message));
 }
 
 } // namespace rotq
