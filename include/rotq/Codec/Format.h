@@ -85,6 +85,14 @@ struct Scale {
 /// Code -> values. Codes are small unsigned integers, one for `dim` weights.
 class Codebook {
 public:
+  /// What a least-squares fit of a segment needs: sums over all weights x and
+  /// the points q that stand for them.
+  struct Moments {
+    float xq; ///< sum x q
+    float qq; ///< sum q^2
+    float q;  ///< sum q
+  };
+
   virtual ~Codebook() = default;
   virtual std::string_view kind() const = 0;
   /// Bits of a code; codes are in [0, 2^bits).
@@ -99,6 +107,15 @@ public:
   virtual void point(uint8_t code, std::span<int8_t> out) const = 0;
   /// Nibble words of codes -> words of four int8 values, in weight order.
   virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
+
+  /// The codes whose values `step * point + offset` are nearest to `x`, for a
+  /// `step` > 0; ties take the lower code. As `nearest` where not overridden.
+  virtual void assign(std::span<const float> x, float step, float offset,
+                      std::span<uint8_t> codes) const;
+  /// The moments of `x` and the points that `assign` gives it. `x` has a
+  /// multiple of 32 entries. The encoder spends its time here.
+  virtual Moments moments(std::span<const float> x, float step,
+                          float offset) const;
 };
 
 /// One value per code, from a table of 2^bits int8 levels in rising order.
@@ -113,11 +130,15 @@ public:
                std::span<uint8_t> codes) const override;
   void point(uint8_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
+  void assign(std::span<const float> x, float step, float offset,
+              std::span<uint8_t> codes) const override;
+  Moments moments(std::span<const float> x, float step,
+                  float offset) const override;
   const std::vector<int8_t> &levels() const { return table; }
 
 private:
   std::vector<int8_t> table;
-  std::vector<float> thresholds;
+  std::vector<float> thresholds; ///< midpoints of neighbouring levels
   unsigned codeBits;
 };
 

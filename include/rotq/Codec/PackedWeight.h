@@ -25,20 +25,22 @@ struct WeightLayout {
   WeightLayout(const Format &format, int64_t n, int64_t k);
 
   struct Plane {
-    unsigned width;     ///< bits of a code this plane holds
-    int64_t offset;     ///< bytes from the start of the blob
+    unsigned width; ///< bits of a code this plane holds
+    int64_t offset; ///< bytes from the start of the blob
     int64_t wordsPerRow;
   };
 
   int64_t n, k;
   Blocking scaleBlocking;
   std::vector<Plane> planes;
-  int64_t scalesOffset; ///< bytes
+  int64_t scalesOffset;  ///< bytes
   int64_t numbersPerRow; ///< f16 numbers a row: segments * numbers
   int64_t totalBytes;
 
   /// 8 * totalBytes / (n * k): everything stored counts.
-  double bitsPerWeight() const { return 8.0 * double(totalBytes) / double(n * k); }
+  double bitsPerWeight() const {
+    return 8.0 * double(totalBytes) / double(n * k);
+  }
 };
 
 struct EncodeOptions {
@@ -49,13 +51,24 @@ struct EncodeOptions {
   std::function<void(int64_t rows)> progress;
 };
 
+/// Largest N and K: kernels index with 32-bit integers.
+inline constexpr int64_t kMaxExtent = (int64_t(1) << 31) - 1;
+
+/// Weights must not exceed this magnitude, so that no rotation overflows.
+inline constexpr float kMaxMagnitude = 0x1p64f;
+
 /// Encodes the row-major N x K matrix `weights` into `blob`
 /// (`WeightLayout::totalBytes`). The step (and offset) of a segment minimises
-/// its squared error. Errors: NaN or infinity (names row and column), sizes
-/// that do not match, N or K < 1.
+/// its squared error. Errors: NaN, infinity or a magnitude above kMaxMagnitude
+/// (names the first such row and column), sizes that do not match, N or K
+/// outside [1, kMaxExtent]. After an error `blob` holds no particular bytes.
 Status encode(const Format &format, std::span<const float> weights, int64_t n,
               int64_t k, std::span<std::byte> blob,
               const EncodeOptions &options = {});
+
+/// Whether `format` has all its parts, they fit each other and N and K are in
+/// range: what WeightLayout asks of its arguments.
+Status checkShape(const Format &format, int64_t n, int64_t k);
 
 /// Full reconstruction, N x K: scales applied, rotation undone.
 Status decode(const Format &format, std::span<const std::byte> blob, int64_t n,
@@ -77,13 +90,19 @@ Status decodeRows(const Format &format, std::span<const std::byte> blob,
 
 /// An activation in int8: codes are M x storedLength(K), zero beyond K;
 /// scales and sums (of the codes of a segment) are M x segments of
-/// Blocking(K, group). scale = max |x| / 127 over the segment, codes round to
-/// nearest even of x / scale.
+/// Blocking(K, group). For a segment with a = max |x|, in f32 and exactly:
+///
+///   scale = a / 127
+///   inverse = a > 0 ? 127 / a : 0
+///   code = x * inverse, rounded to the nearest even integer
+///
+/// clamped to [-127, 127]. NaN counts as 0.
 struct QuantizedActivation {
   std::vector<int8_t> codes;
   std::vector<float> scales;
   std::vector<int32_t> sums;
 };
+/// `x` is M x K; `group` is a power of two, at least kRowGranule.
 QuantizedActivation quantizeActivation(std::span<const float> x, int64_t m,
                                        int64_t k, int64_t group);
 

@@ -1,0 +1,337 @@
+//===- Format.cpp - Declarations of formats as JSON -----------------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Codec/Format.h"
+#include "Message.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+
+using namespace rotq;
+using Json = nlohmann::json;
+using OrderedJson = nlohmann::ordered_json;
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+static OrderedJson writeRotation(const Rotation &rotation) {
+  OrderedJson json = {{"kind", rotation.kind()}};
+  if (rotation.block())
+    json["block"] = rotation.block();
+  return json;
+}
+
+static OrderedJson writeCodebook(const Codebook &codebook) {
+  OrderedJson json = {{"kind", codebook.kind()}, {"bits", codebook.bits()}};
+  if (auto *table = dynamic_cast<const TableCodebook *>(&codebook)) {
+    OrderedJson levels = OrderedJson::array();
+    for (int8_t level : table->levels())
+      levels.push_back(int(level));
+    json["levels"] = std::move(levels);
+  }
+  return json;
+}
+
+std::string Format::toJson() const {
+  OrderedJson json;
+  json["name"] = name;
+  json["rotation"] = writeRotation(*rotation);
+  json["scale"] = {
+      {"type", "f16"}, {"group", scale.group}, {"offset", scale.hasOffset}};
+  json["codebook"] = writeCodebook(*codebook);
+  json["coding"] = {{"kind", coding->kind()}, {"bits", coding->bits()}};
+  // Names come from outside: bytes that are not UTF-8 must not throw.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Longer declarations are not formats.
+constexpr size_t kMaxJsonBytes = 65536;
+constexpr size_t kMaxNameBytes = 256;
+
+/// An object whose members are taken one by one. The first thing that is
+/// wrong sticks; what is read after it does not matter.
+class Object {
+public:
+  Object(const Json *json, std::string path, std::string &error)
+      : json(json), path(std::move(path)), error(error) {
+    if (json && !json->is_object()) {
+      expect("an object");
+      this->json = nullptr;
+    }
+  }
+
+  Object object(const char *key) {
+    const Json *member = take(key);
+    return Object(member, path + "." + key, error);
+  }
+
+  std::string string(const char *key) {
+    const Json *member = take(key);
+    if (!member)
+      return "";
+    if (!member->is_string()) {
+      fail(key, "a string", *member);
+      return "";
+    }
+    return member->get_ref<const std::string &>();
+  }
+
+  bool boolean(const char *key) {
+    const Json *member = take(key);
+    if (!member)
+      return false;
+    if (!member->is_boolean()) {
+      fail(key, "true or false", *member);
+      return false;
+    }
+    return member->get<bool>();
+  }
+
+  int64_t integer(const char *key, int64_t low, int64_t high) {
+    const Json *member = take(key);
+    if (!member)
+      return low;
+    std::optional<int64_t> value = toInteger(*member);
+    if (!value || *value < low || *value > high) {
+      fail(key, message("an integer from {} to {}", low, high), *member);
+      return low;
+    }
+    return *value;
+  }
+
+  /// A block or a group: a power of two from 32 to 4096.
+  int64_t length(const char *key) {
+    const Json *member = take(key);
+    if (!member)
+      return kRowGranule;
+    std::optional<int64_t> value = toInteger(*member);
+    if (!value || *value < kRowGranule || *value > 4096 ||
+        !std::has_single_bit(uint64_t(*value))) {
+      fail(key, "a power of two from 32 to 4096", *member);
+      return kRowGranule;
+    }
+    return *value;
+  }
+
+  std::vector<int8_t> levels(const char *key) {
+    const Json *member = take(key);
+    std::vector<int8_t> result;
+    if (!member)
+      return result;
+    if (!member->is_array() || member->size() < 2 || member->size() > 16) {
+      fail(key, "an array of 2 to 16 levels", *member);
+      return result;
+    }
+    for (const Json &element : *member) {
+      std::optional<int64_t> value = toInteger(element);
+      if (!value || *value < -128 || *value > 127) {
+        fail(key, "integers from -128 to 127", element);
+        return result;
+      }
+      if (!result.empty() && *value <= result.back()) {
+        fail(key, "rising levels", element);
+        return result;
+      }
+      result.push_back(int8_t(*value));
+    }
+    return result;
+  }
+
+  /// Complains unless `holds`.
+  void require(bool holds, std::string text) {
+    if (!holds && error.empty())
+      error = std::move(text);
+  }
+
+  /// Every member must have been taken: a reader that skips what it does not
+  /// know would decode wrongly.
+  void finish() {
+    if (!json || !error.empty())
+      return;
+    for (const auto &[key, value] : json->items())
+      if (std::ranges::find(taken, key) == taken.end()) {
+        error = message("unknown key \"{}\" in {}", clip(key), path);
+        return;
+      }
+  }
+
+private:
+  static std::optional<int64_t> toInteger(const Json &value) {
+    if (value.is_number_unsigned()) {
+      uint64_t magnitude = value.get<uint64_t>();
+      if (magnitude > uint64_t(INT64_MAX))
+        return std::nullopt;
+      return int64_t(magnitude);
+    }
+    if (value.is_number_integer())
+      return value.get<int64_t>();
+    return std::nullopt;
+  }
+
+  /// At most 64 bytes of text from outside.
+  static std::string clip(std::string text) {
+    if (text.size() > 64)
+      text = text.substr(0, 61) + "...";
+    return text;
+  }
+
+  const Json *take(const char *key) {
+    if (!json)
+      return nullptr;
+    taken.push_back(key);
+    auto member = json->find(key);
+    if (member != json->end())
+      return &*member;
+    if (error.empty())
+      error = message("expected a member \"{}\" in {}", key, path);
+    return nullptr;
+  }
+
+  void expect(std::string_view what) {
+    if (error.empty())
+      error =
+          message("expected {} as {} but got {}", what, path, describe(*json));
+  }
+
+  void fail(const char *key, std::string_view what, const Json &got) {
+    if (error.empty())
+      error = message("expected {} as {}.{} but got {}", what, path, key,
+                      describe(got));
+  }
+
+  static std::string describe(const Json &value) {
+    if (value.is_structured())
+      return message("an {} of {} elements", value.type_name(), value.size());
+    return clip(value.dump(-1, ' ', true, Json::error_handler_t::replace));
+  }
+
+  const Json *json;
+  std::string path;
+  std::string &error;
+  std::vector<std::string> taken;
+};
+
+} // namespace
+
+static std::shared_ptr<const Rotation> readRotation(Object object) {
+  std::shared_ptr<const Rotation> result;
+  std::string kind = object.string("kind");
+  if (kind == "hadamard")
+    result = std::make_shared<HadamardRotation>(object.length("block"));
+  else if (kind == "identity")
+    result = std::make_shared<IdentityRotation>();
+  else
+    object.require(false,
+                   "unknown rotation kind; known are hadamard, identity");
+  object.finish();
+  return result;
+}
+
+static Scale readScale(Object object) {
+  Scale scale;
+  std::string type = object.string("type");
+  object.require(type == "f16", "expected scales of type f16");
+  scale.group = object.length("group");
+  scale.hasOffset = object.boolean("offset");
+  object.finish();
+  return scale;
+}
+
+static std::shared_ptr<const Codebook> readCodebook(Object object) {
+  std::string kind = object.string("kind");
+  if (kind != "table") {
+    object.require(false, "unknown codebook kind; known is table");
+    return nullptr;
+  }
+  unsigned bits = unsigned(object.integer("bits", 1, 4));
+  std::vector<int8_t> levels = object.levels("levels");
+  object.finish();
+  if (levels.size() > size_t(1) << bits) {
+    object.require(false, message("expected at most {} levels in a codebook of "
+                                  "{} bits but got {}",
+                                  1 << bits, bits, levels.size()));
+    return nullptr;
+  }
+  if (levels.size() < 2)
+    return nullptr;
+  return std::make_shared<TableCodebook>(std::move(levels), bits);
+}
+
+static std::shared_ptr<const Coding> readCoding(Object object) {
+  std::string kind = object.string("kind");
+  if (kind != "fixed") {
+    object.require(false, "unknown coding kind; known is fixed");
+    return nullptr;
+  }
+  unsigned bits = unsigned(object.integer("bits", 1, 4));
+  object.finish();
+  return std::make_shared<FixedCoding>(bits);
+}
+
+Expected<Format> Format::fromJson(std::string_view text) {
+  if (text.size() > kMaxJsonBytes)
+    return failure(message("expected a format of at most {} bytes but got "
+                           "{}",
+                           kMaxJsonBytes, text.size()));
+  Json json = Json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    return failure("expected a format as json but got text that is not json");
+  std::string error;
+  Object root(&json, "format", error);
+  Format format;
+  format.name = root.string("name");
+  root.require(!format.name.empty() && format.name.size() <= kMaxNameBytes,
+               message("expected a name of 1 to {} bytes", kMaxNameBytes));
+  format.rotation = readRotation(root.object("rotation"));
+  format.scale = readScale(root.object("scale"));
+  format.codebook = readCodebook(root.object("codebook"));
+  format.coding = readCoding(root.object("coding"));
+  root.finish();
+  if (error.empty() && format.codebook->bits() != format.coding->bits())
+    error =
+        message("expected a coding of {} bits, as the codebook has, but got {}",
+                format.codebook->bits(), format.coding->bits());
+  if (!error.empty())
+    return failure(std::move(error));
+  return format;
+}
+
+//===----------------------------------------------------------------------===//
+// Equality
+//===----------------------------------------------------------------------===//
+
+/// Whether every code means the same in both.
+static bool decodeAlike(const Codebook &a, const Codebook &b) {
+  if (a.bits() != b.bits() || a.dim() != b.dim())
+    return false;
+  std::vector<int8_t> left(size_t(a.dim())), right(size_t(a.dim()));
+  for (unsigned code = 0; code < 1u << a.bits(); ++code) {
+    a.point(uint8_t(code), left);
+    b.point(uint8_t(code), right);
+    if (left != right)
+      return false;
+  }
+  return true;
+}
+
+bool Format::equals(const Format &other) const {
+  return rotation->kind() == other.rotation->kind() &&
+         rotation->block() == other.rotation->block() && scale == other.scale &&
+         coding->kind() == other.coding->kind() &&
+         coding->bits() == other.coding->bits() &&
+         decodeAlike(*codebook, *other.codebook);
+}

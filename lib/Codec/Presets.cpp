@@ -1,0 +1,65 @@
+//===- Presets.cpp - Formats known by name --------------------------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Message.h"
+#include "rotq/Codec/Format.h"
+
+using namespace rotq;
+
+static Format makeRotated(std::string name, unsigned bits, bool hasOffset,
+                          std::vector<int8_t> levels) {
+  return {.name = std::move(name),
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = 256, .hasOffset = hasOffset},
+          .codebook = std::make_shared<TableCodebook>(std::move(levels), bits),
+          .coding = std::make_shared<FixedCoding>(bits)};
+}
+
+/// `positive` and its mirror image.
+static std::vector<int8_t> symmetric(std::initializer_list<int8_t> positive) {
+  std::vector<int8_t> levels(positive);
+  for (int8_t level : positive)
+    levels.insert(levels.begin(), int8_t(-level));
+  return levels;
+}
+
+static std::vector<Format> makePresets() {
+  // rq2, rq3, rq4: the Lloyd-Max levels of N(0, 1) times a factor, rounded,
+  // with the factor that loses least among those whose largest level comes to
+  // 100 to 127. test/Vectors/generate.py finds the same tables.
+  std::vector<Format> formats;
+  formats.push_back(makeRotated("rq3", 3, false, symmetric({13, 40, 71, 114})));
+  formats.push_back(makeRotated("rq2", 2, false, symmetric({36, 120})));
+  formats.push_back(makeRotated("rq4", 4, false,
+                                symmetric({5, 15, 25, 36, 48, 62, 79, 104})));
+  formats.push_back(makeRotated("itq3_s", 3, true, {-1, 0, 1}));
+  formats.push_back({.name = "int4_g128",
+                     .rotation = std::make_shared<IdentityRotation>(),
+                     .scale = {.group = 128, .hasOffset = false},
+                     .codebook = std::make_shared<TableCodebook>(
+                         std::vector<int8_t>{-8, -7, -6, -5, -4, -3, -2, -1, 0,
+                                             1, 2, 3, 4, 5, 6, 7},
+                         4),
+                     .coding = std::make_shared<FixedCoding>(4)});
+  return formats;
+}
+
+std::span<const Format> rotq::presets() {
+  static const std::vector<Format> formats = makePresets();
+  return formats;
+}
+
+Expected<Format> rotq::lookupFormat(std::string_view name) {
+  std::string known;
+  for (const Format &format : presets()) {
+    if (format.name == name)
+      return format;
+    known += (known.empty() ? "" : ", ") + format.name;
+  }
+  return failure(
+      message("expected a format among {} but got \"{}\"", known, name));
+}
