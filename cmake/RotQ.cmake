@@ -1,8 +1,9 @@
 # Flags and helpers shared by every RotQ library.
 
 add_library(rotq_options INTERFACE)
-target_include_directories(rotq_options INTERFACE
-  ${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+target_include_directories(rotq_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
+# Generated headers are not ours to mend.
+target_include_directories(rotq_options SYSTEM INTERFACE ${PROJECT_BINARY_DIR}/include)
 # Float results must not depend on which instructions the compiler picked.
 target_compile_options(rotq_options INTERFACE
   -Wall -Wextra -Werror -ffp-contract=off -fvisibility-inlines-hidden)

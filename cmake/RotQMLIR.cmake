@@ -1,8 +1,7 @@
 # LLVM and MLIR 22 as Debian packages them: everything is in libMLIR.so.
 
-find_package(MLIR 22 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+find_package(MLIR 22.1 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
-set(MLIR_TABLEGEN_EXE ${MLIR_TABLEGEN_EXE} CACHE STRING "")
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
@@ -11,4 +10,5 @@ add_library(rotq_mlir INTERFACE)
 target_include_directories(rotq_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 target_link_libraries(rotq_mlir INTERFACE MLIR LLVM)
 include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-include_directories(${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+include_directories(${PROJECT_SOURCE_DIR}/include)
+include_directories(SYSTEM ${PROJECT_BINARY_DIR}/include)

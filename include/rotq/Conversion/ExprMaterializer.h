@@ -1,0 +1,55 @@
+//===- ExprMaterializer.h - Codec expressions as IR
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CONVERSION_EXPRMATERIALIZER_H
+#define ROTQ_CONVERSION_EXPRMATERIALIZER_H
+
+#include "rotq/Codec/Expr.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::rotq {
+
+/// Materialises decode arithmetic as arith and vector ops on vectors of i32.
+/// How a table is looked up is the target's business.
+class ExprMaterializer : public ::rotq::ExprBuilder {
+public:
+  ExprMaterializer(OpBuilder &builder, Location loc)
+      : builder(builder), loc(loc) {}
+
+  /// `words`: a vector<nxi32>.
+  ::rotq::Expr input(Value words);
+  Value value(::rotq::Expr expr) const { return values[expr.id]; }
+
+  int64_t numWords(::rotq::Expr expr) const override;
+  ::rotq::Expr bitAnd(::rotq::Expr value, uint32_t mask) override;
+  ::rotq::Expr bitOr(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr shiftLeft(::rotq::Expr value,
+                         std::span<const uint32_t> amounts) override;
+  ::rotq::Expr shiftRight(::rotq::Expr value,
+                          std::span<const uint32_t> amounts) override;
+  ::rotq::Expr shuffle(::rotq::Expr a, ::rotq::Expr b,
+                       std::span<const int64_t> indices) override;
+  ::rotq::Expr lookup(::rotq::Expr codes,
+                      std::span<const int8_t> table) override;
+
+protected:
+  /// vector<nxi32> of nibble codes -> vector<2nxi32> of looked-up bytes.
+  virtual Value emitLookup(Value codes, std::span<const int8_t> table) = 0;
+
+  Value constant(std::span<const uint32_t> words);
+
+  OpBuilder &builder;
+  Location loc;
+
+private:
+  SmallVector<Value> values;
+};
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_CONVERSION_EXPRMATERIALIZER_H

@@ -1,0 +1,99 @@
+//===- Passes.td - Conversions
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CONVERSION_PASSES_TD
+#define ROTQ_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertRotQToLinalg : Pass<"convert-rotq-to-linalg", "::mlir::func::FuncOp"> {
+  let summary = "the reference: lower rotq ops on tensors to linalg";
+  let description = [{
+    Portable, slow and exact: every other path is tested against it. Codes are
+    extracted one by one from the bit positions of the planes, looked up in the
+    codebook's table, and scaled; rotations run stage by stage.
+  }];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "build the GPU kernels of rotq ops on memrefs";
+  let description = [{
+    Every `rotq.matmul` and `rotq.quantize_activation` becomes launches of
+    kernels in `gpu.module @rotq_kernels`, built from micro-ops. Kernels with
+    equal configurations are shared. A matmul with several `kernels` and a
+    dynamic M chooses at launch. Each kernel carries `rotq.manifest`, what a
+    launcher needs to know.
+  }];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertRotQToVector : Pass<"convert-rotq-to-vector", "::mlir::func::FuncOp"> {
+  let summary = "build the host kernels of rotq ops on memrefs";
+  let description = [{
+    Loops over vectors of the host, built from the same micro-ops as the GPU
+    kernels.
+  }];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertRotQMicroToNVVM : Pass<"convert-rotq-micro-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "lower micro-ops for NVIDIA GPUs";
+  let description = [{
+    `unpack` becomes masks and shifts, `decode` one PRMT per four values and
+    table of eight, `dot` becomes dp4a, `fwht` butterflies in registers and
+    shuffles between lanes.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertRotQMicroToLLVM : Pass<"convert-rotq-micro-to-llvm", "::mlir::func::FuncOp"> {
+  let summary = "lower micro-ops for the host";
+  let description = [{
+    `decode` becomes one byte shuffle per 16 to 64 codes where the target has
+    one, else a gather from the table; `dot` widens and adds.
+  }];
+  let options = [
+    Option<"features", "features", "std::string", "\"\"",
+           "LLVM target features of the host, such as +avx512vnni">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ConvertRotQWeightsToMemRef : Pass<"convert-rotq-weights-to-memref", "::mlir::ModuleOp"> {
+  let summary = "packed weights become memref<Bxi8>";
+  let description = [{
+    The last step of every path: function signatures, `rotq.constant` (a
+    `memref.global`), `rotq.storage` and views lose the weight type.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+#endif // ROTQ_CONVERSION_PASSES_TD

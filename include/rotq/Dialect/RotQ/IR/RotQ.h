@@ -1,0 +1,45 @@
+//===- RotQ.h - The rotq dialect
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_DIALECT_ROTQ_IR_ROTQ_H
+#define ROTQ_DIALECT_ROTQ_IR_ROTQ_H
+
+#include "rotq/Codec/Format.h"
+#include "rotq/Codec/PackedWeight.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+#include "rotq/Dialect/RotQ/IR/RotQInterfaces.h.inc"
+
+#include "rotq/Dialect/RotQ/IR/RotQDialect.h.inc"
+#include "rotq/Dialect/RotQ/IR/RotQEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "rotq/Dialect/RotQ/IR/RotQAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "rotq/Dialect/RotQ/IR/RotQTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "rotq/Dialect/RotQ/IR/RotQOps.h.inc"
+
+namespace mlir::rotq {
+/// How an activation of `k` values a row, quantized by `group`, is cut.
+inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
+  return ::rotq::Blocking(k, group);
+}
+} // namespace mlir::rotq
+
+#endif // ROTQ_DIALECT_ROTQ_IR_ROTQ_H

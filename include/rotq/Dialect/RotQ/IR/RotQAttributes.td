@@ -1,0 +1,173 @@
+//===- RotQAttributes.td - Formats and kernel configurations
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_DIALECT_ROTQ_IR_ROTQATTRIBUTES_TD
+#define ROTQ_DIALECT_ROTQ_IR_ROTQATTRIBUTES_TD
+
+include "rotq/Dialect/RotQ/IR/RotQDialect.td"
+include "rotq/Dialect/RotQ/IR/RotQInterfaces.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+class RotQ_Attr<string name, string mnem, list<Trait> traits = []>
+    : AttrDef<RotQ_Dialect, name, traits> {
+  let mnemonic = mnem;
+}
+
+//===----------------------------------------------------------------------===//
+// Rotations
+//===----------------------------------------------------------------------===//
+
+def RotQ_IdentityAttr : RotQ_Attr<"Identity", "identity",
+    [DeclareAttrInterfaceMethods<RotationAttrInterface>]> {
+  let summary = "no rotation";
+}
+
+def RotQ_HadamardAttr : RotQ_Attr<"Hadamard", "hadamard",
+    [DeclareAttrInterfaceMethods<RotationAttrInterface>]> {
+  let summary = "block-diagonal normalized Walsh-Hadamard transform";
+  let description = [{
+    `#rotq.hadamard<256>` cuts a row into blocks of 256, then falling powers of
+    two (576 = 256 + 256 + 64), and transforms each in natural order:
+    `y[i] = n^-1/2 sum_j (-1)^popcount(i & j) x[j]`. The block is a power of
+    two from 32 to 4096.
+  }];
+  let parameters = (ins "int64_t":$block);
+  let assemblyFormat = "`<` $block `>`";
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Scales
+//===----------------------------------------------------------------------===//
+
+def RotQ_ScaleAttr : RotQ_Attr<"Scale", "scale"> {
+  let summary = "f16 step, and offset, of a group of weights";
+  let description = [{
+    `#rotq.scale<256>`: one f16 step for every segment of the row cut by 256.
+    `#rotq.scale<256, offset>`: a step and an f16 offset, value = step * point +
+    offset. The group is a power of two from 32 to 4096.
+  }];
+  let parameters = (ins "int64_t":$group, "bool":$hasOffset);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Codebooks
+//===----------------------------------------------------------------------===//
+
+def RotQ_TableAttr : RotQ_Attr<"Table", "table",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "scalar codebook of int8 levels";
+  let description = [{
+    `#rotq.table<2, [-127, -38, 38, 127]>`: 2-bit codes, code i stands for level
+    i. Levels rise strictly; 2 to 2^bits of them, spare codes stand for the
+    last level.
+  }];
+  let parameters = (ins "unsigned":$bits, ArrayRefParameter<"int8_t">:$levels);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Codings
+//===----------------------------------------------------------------------===//
+
+def RotQ_FixedAttr : RotQ_Attr<"Fixed", "fixed",
+    [DeclareAttrInterfaceMethods<CodingAttrInterface>]> {
+  let summary = "codes of a fixed width in interleaved bit planes";
+  let description = [{
+    `#rotq.fixed<3>`: 3-bit codes, as a plane of low 2 bits and a plane of high
+    bits. In a plane of width w a little-endian 32-bit word holds 32 / w
+    weights, weight i at bit `4 (i mod 8) + w (i div 8)`. Widths 1 to 4.
+  }];
+  let parameters = (ins "unsigned":$bits);
+  let assemblyFormat = "`<` $bits `>`";
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Formats
+//===----------------------------------------------------------------------===//
+
+def RotQ_FormatAttr : RotQ_Attr<"Format", "format"> {
+  let summary = "a weight format: rotation, scale, codebook and coding";
+  let description = [{
+    A preset is written by its name, `#rotq.format<"rq3">`; any other format
+    spells its parts out:
+
+    ```mlir
+    #rotq.format<"mine", rotation = #rotq.hadamard<128>, scale = #rotq.scale<128>,
+                 codebook = #rotq.table<2, [-127, -38, 38, 127]>, coding = #rotq.fixed<2>>
+    ```
+
+    A row w is stored as codes q with `R w ~ step * codebook(q) + offset`.
+    Codebook and coding agree in the width of a code.
+  }];
+  let parameters = (ins
+    StringRefParameter<"name of the format">:$name,
+    "::mlir::rotq::RotationAttrInterface":$rotation,
+    "::mlir::rotq::ScaleAttr":$scale,
+    "::mlir::rotq::CodebookAttrInterface":$codebook,
+    "::mlir::rotq::CodingAttrInterface":$coding
+  );
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The codec's view of this format.
+    ::rotq::Format getFormat() const;
+    /// The attribute of a codec format. Null if it has a part no attribute
+    /// mirrors.
+    static FormatAttr get(MLIRContext *context, const ::rotq::Format &format);
+    /// The preset called `name`; emits the error that lists the known names.
+    static FailureOr<FormatAttr>
+    getPreset(MLIRContext *context, StringRef name,
+              function_ref<InFlightDiagnostic()> emitError);
+    /// The same format in its rotated basis: no rotation.
+    FormatAttr withoutRotation() const;
+    bool isRotated() const { return getRotation().getRotation()->block() != 0; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Kernel configurations
+//===----------------------------------------------------------------------===//
+
+def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
+    I32EnumAttrCase<"Dp4a", 0, "dp4a">,
+    I32EnumAttrCase<"MmaS8", 1, "mma_s8">,
+    I32EnumAttrCase<"MmaF16", 2, "mma_f16">,
+    I32EnumAttrCase<"HostVector", 3, "host_vector">]> {
+  let cppNamespace = "::mlir::rotq";
+  let genSpecializedAttr = 0;
+}
+
+def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
+  let summary = "which kernel computes a matmul for a range of M, and its tile";
+  let description = [{
+    `#rotq.kernel<dp4a, m = [1, 8], rows = 2, cols = 8, warps = 4>` covers M
+    from 1 to 8 (0: no upper end). A warp computes `rows` outputs (along N) of
+    `cols` rows of the activation (along M); a block has `warps` warps.
+
+    * `dp4a`: matrix-vector kernel, int8 activation, one lane owns 64
+      consecutive weights.
+    * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
+    * `mma_f16`: `mma.sync.m16n8k16.f16` on an f16 activation; the weight is
+      decoded, and its rotation undone, in the load stage.
+    * `host_vector`: vectors of the host, int8 activation.
+  }];
+  let parameters = (ins
+    "::mlir::rotq::KernelKind":$kind,
+    "int64_t":$mMin, "int64_t":$mMax,
+    "int64_t":$rows, "int64_t":$cols, "int64_t":$warps
+  );
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+#endif // ROTQ_DIALECT_ROTQ_IR_ROTQATTRIBUTES_TD

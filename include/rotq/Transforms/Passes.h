@@ -1,0 +1,30 @@
+//===- Passes.h - Passes on tensors
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_TRANSFORMS_PASSES_H
+#define ROTQ_TRANSFORMS_PASSES_H
+
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::rotq {
+
+/// Where the rotation of a weight is paid.
+enum class Placement { Auto, Activation, Load };
+
+#define GEN_PASS_DECL
+#include "rotq/Transforms/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "rotq/Transforms/Passes.h.inc"
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_TRANSFORMS_PASSES_H

@@ -1,0 +1,102 @@
+//===- Passes.td - Passes on tensors
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_TRANSFORMS_PASSES_TD
+#define ROTQ_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "turn matmuls by a constant or a named parameter into rotq.matmul "
+                "(CHANGES NUMERICS)";
+  let description = [{
+    A matmul-like op (a linalg contraction y[m, n] += x[m, k] w[n, k] or
+    w[k, n]) whose weight is a constant, or a function argument that carries
+    `rotq.parameter = "name"`, becomes a `rotq.matmul` by a packed weight. A
+    constant is encoded here; a parameter changes the type of its argument, and
+    whoever calls the function passes the packed blob.
+
+    Weights whose values are not known stay as they are, with a remark.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", "\"rq3\"",
+           "preset name of the weight format">,
+    Option<"include", "include", "std::string", "\"\"",
+           "regular expression on parameter names (empty: every weight)">,
+    Option<"threads", "threads", "unsigned", "0",
+           "encoder threads (0: one for every core)">,
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "num-quantized", "matmuls rewritten">,
+    Statistic<"numEncodedWeights", "num-encoded", "constant weights encoded">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
+  let summary = "decide where the rotation of every weight is paid";
+  let description = [{
+    `activation`: `x W^T` becomes `rotate(x) rotated_view(W)^T`; matmuls of one
+    activation by weights of one rotation share the rotate. `load`: the weight
+    keeps its rotation and the kernel undoes it in its load stage. `auto`:
+    activation, since a rotation costs an activation once and a weight every
+    time it is read.
+
+    Refuses a function in which a rotated view meets an activation that was not
+    rotated the same way: half a rotation silently ruins a model.
+  }];
+  let options = [
+    Option<"placement", "placement", "::mlir::rotq::Placement",
+           "::mlir::rotq::Placement::Auto", "where rotations are paid",
+           [{::llvm::cl::values(
+             clEnumValN(::mlir::rotq::Placement::Auto, "auto", "the cheaper place"),
+             clEnumValN(::mlir::rotq::Placement::Activation, "activation", "on the activation"),
+             clEnumValN(::mlir::rotq::Placement::Load, "load", "on the weight, in the kernel's load stage"))}]>,
+  ];
+  let statistics = [
+    Statistic<"numRotations", "num-rotations", "rotations of activations">,
+    Statistic<"numShared", "num-shared", "matmuls that reuse a rotation">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncOp"> {
+  let summary = "feed matmuls int8 activations (CHANGES NUMERICS)";
+  let description = [{
+    The float input of a `rotq.matmul` by an unrotated weight is replaced by a
+    `rotq.quantize_activation`, into which the `rotq.rotate` that made it is
+    folded. Equal inputs are quantized once.
+  }];
+  let options = [
+    Option<"group", "group", "int64_t", "256",
+           "activation values per scale; smaller where the weight's offset needs it">,
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "num-quantized", "activations quantized">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
+  let summary = "choose the kernels of every matmul";
+  let description = [{
+    Writes `kernels`, a list of `#rotq.kernel` by rising M, from the target, the
+    shape and the format. The only place that knows what is fast.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"host\"",
+           "host, or a chip: sm_80, sm_89, sm_90a, sm_120a">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect"];
+}
+
+#endif // ROTQ_TRANSFORMS_PASSES_TD

@@ -1,0 +1,343 @@
+//===- RotQAttributes.cpp - Attributes of the rotq dialect
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+#include "rotq/Dialect/RotQ/IR/RotQEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "rotq/Dialect/RotQ/IR/RotQAttributes.cpp.inc"
+
+void RotQDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "rotq/Dialect/RotQ/IR/RotQAttributes.cpp.inc"
+      >();
+}
+
+static LogicalResult verifyBlock(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef what, int64_t block) {
+  if (block < 32 || block > 4096 || !llvm::isPowerOf2_64(block))
+    return emitError() << "expected the " << what
+                       << " to be a power of two from 32 to 4096 but got "
+                       << block;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Rotations
+//===----------------------------------------------------------------------===//
+
+std::shared_ptr<const ::rotq::Rotation> IdentityAttr::getRotation() const {
+  return std::make_shared<::rotq::IdentityRotation>();
+}
+
+std::shared_ptr<const ::rotq::Rotation> HadamardAttr::getRotation() const {
+  return std::make_shared<::rotq::HadamardRotation>(getBlock());
+}
+
+LogicalResult HadamardAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t block) {
+  return verifyBlock(emitError, "hadamard block", block);
+}
+
+//===----------------------------------------------------------------------===//
+// Scales
+//===----------------------------------------------------------------------===//
+
+Attribute ScaleAttr::parse(AsmParser &parser, Type) {
+  int64_t group = 0;
+  bool hasOffset = false;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseInteger(group))
+    return {};
+  if (succeeded(parser.parseOptionalComma())) {
+    if (parser.parseKeyword("offset"))
+      return {};
+    hasOffset = true;
+  }
+  if (parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    group, hasOffset);
+}
+
+void ScaleAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getGroup() << (getHasOffset() ? ", offset>" : ">");
+}
+
+LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t group, bool) {
+  return verifyBlock(emitError, "scale group", group);
+}
+
+//===----------------------------------------------------------------------===//
+// Codebooks
+//===----------------------------------------------------------------------===//
+
+std::shared_ptr<const ::rotq::Codebook> TableAttr::getCodebook() const {
+  return std::make_shared<::rotq::TableCodebook>(getLevels().vec(), getBits());
+}
+
+Attribute TableAttr::parse(AsmParser &parser, Type) {
+  unsigned bits = 0;
+  SmallVector<int8_t> levels;
+  SMLoc loc = parser.getCurrentLocation();
+  auto parseLevel = [&]() -> ParseResult {
+    int64_t level = 0;
+    SMLoc levelLoc = parser.getCurrentLocation();
+    if (parser.parseInteger(level))
+      return failure();
+    if (level < -128 || level > 127)
+      return parser.emitError(levelLoc)
+             << "expected a level from -128 to 127 but got " << level;
+    levels.push_back(int8_t(level));
+    return success();
+  };
+  if (parser.parseLess() || parser.parseInteger(bits) || parser.parseComma() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     parseLevel) ||
+      parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    bits, levels);
+}
+
+void TableAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getBits() << ", [";
+  llvm::interleaveComma(getLevels(), printer.getStream(),
+                        [&](int8_t level) { printer << int64_t(level); });
+  printer << "]>";
+}
+
+LogicalResult TableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                unsigned bits, ArrayRef<int8_t> levels) {
+  if (bits < 1 || bits > 4)
+    return emitError() << "expected codes of 1 to 4 bits but got " << bits;
+  if (levels.size() < 2 || levels.size() > (size_t(1) << bits))
+    return emitError() << "expected 2 to " << (1 << bits)
+                       << " levels for codes of " << bits << " bits but got "
+                       << levels.size();
+  for (size_t i = 1; i < levels.size(); ++i)
+    if (levels[i] <= levels[i - 1])
+      return emitError() << "expected strictly rising levels but got "
+                         << int64_t(levels[i]) << " after "
+                         << int64_t(levels[i - 1]);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Codings
+//===----------------------------------------------------------------------===//
+
+std::shared_ptr<const ::rotq::Coding> FixedAttr::getCoding() const {
+  return std::make_shared<::rotq::FixedCoding>(getBits());
+}
+
+LogicalResult FixedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                unsigned bits) {
+  if (bits < 1 || bits > 4)
+    return emitError() << "expected codes of 1 to 4 bits but got " << bits;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Formats
+//===----------------------------------------------------------------------===//
+
+// The four functions below are the one place where codec objects become
+// attributes. A new part adds its line to one of them.
+
+static RotationAttrInterface mirror(MLIRContext *context,
+                                    const ::rotq::Rotation &rotation) {
+  if (rotation.kind() == "identity")
+    return IdentityAttr::get(context);
+  if (rotation.kind() == "hadamard")
+    return HadamardAttr::get(context, rotation.block());
+  return {};
+}
+
+static CodebookAttrInterface mirror(MLIRContext *context,
+                                    const ::rotq::Codebook &codebook) {
+  if (auto *table = dynamic_cast<const ::rotq::TableCodebook *>(&codebook))
+    return TableAttr::get(context, table->bits(), table->levels());
+  return {};
+}
+
+static CodingAttrInterface mirror(MLIRContext *context,
+                                  const ::rotq::Coding &coding) {
+  if (coding.kind() == "fixed")
+    return FixedAttr::get(context, coding.bits());
+  return {};
+}
+
+FormatAttr FormatAttr::get(MLIRContext *context, const ::rotq::Format &format) {
+  auto rotation = mirror(context, *format.rotation);
+  auto codebook = mirror(context, *format.codebook);
+  auto coding = mirror(context, *format.coding);
+  if (!rotation || !codebook || !coding)
+    return {};
+  auto scale =
+      ScaleAttr::get(context, format.scale.group, format.scale.hasOffset);
+  return get(context, format.name, rotation, scale, codebook, coding);
+}
+
+::rotq::Format FormatAttr::getFormat() const {
+  ::rotq::Format format;
+  format.name = getName().str();
+  format.rotation = getRotation().getRotation();
+  format.scale = {getScale().getGroup(), getScale().getHasOffset()};
+  format.codebook = getCodebook().getCodebook();
+  format.coding = getCoding().getCoding();
+  return format;
+}
+
+FailureOr<FormatAttr>
+FormatAttr::getPreset(MLIRContext *context, StringRef name,
+                      function_ref<InFlightDiagnostic()> emitError) {
+  auto format = ::rotq::lookupFormat({name.data(), name.size()});
+  if (!format)
+    return emitError() << format.error();
+  if (FormatAttr attr = get(context, *format))
+    return attr;
+  return emitError() << "format '" << name << "' has a part without attribute";
+}
+
+FormatAttr FormatAttr::withoutRotation() const {
+  if (!isRotated())
+    return *this;
+  return get(getContext(), (getName() + "_rotated").str(),
+             IdentityAttr::get(getContext()), getScale(), getCodebook(),
+             getCoding());
+}
+
+Attribute FormatAttr::parse(AsmParser &parser, Type) {
+  std::string name;
+  RotationAttrInterface rotation;
+  ScaleAttr scale;
+  CodebookAttrInterface codebook;
+  CodingAttrInterface coding;
+  SMLoc loc = parser.getCurrentLocation();
+  auto emitError = [&] { return parser.emitError(loc); };
+  if (parser.parseLess() || parser.parseString(&name))
+    return {};
+  if (succeeded(parser.parseOptionalGreater())) {
+    auto preset = getPreset(parser.getContext(), name, emitError);
+    return succeeded(preset) ? *preset : FormatAttr();
+  }
+  auto parsePart = [&](StringRef key, auto &part) -> ParseResult {
+    if (parser.parseComma() || parser.parseKeyword(key) || parser.parseEqual())
+      return failure();
+    Attribute attr;
+    SMLoc partLoc = parser.getCurrentLocation();
+    if (parser.parseAttribute(attr))
+      return failure();
+    part = dyn_cast<std::remove_reference_t<decltype(part)>>(attr);
+    if (!part)
+      return parser.emitError(partLoc)
+             << "expected a " << key << " but got " << attr;
+    return success();
+  };
+  if (parsePart("rotation", rotation) || parsePart("scale", scale) ||
+      parsePart("codebook", codebook) || parsePart("coding", coding) ||
+      parser.parseGreater())
+    return {};
+  return getChecked(emitError, parser.getContext(), StringRef(name), rotation,
+                    scale, codebook, coding);
+}
+
+void FormatAttr::print(AsmPrinter &printer) const {
+  printer << "<\"";
+  llvm::printEscapedString(getName(), printer.getStream());
+  printer << "\"";
+  // A preset is known by its name alone.
+  auto preset = ::rotq::lookupFormat({getName().data(), getName().size()});
+  if (!preset || get(getContext(), *preset) != *this)
+    printer << ", rotation = " << Attribute(getRotation())
+            << ", scale = " << Attribute(getScale())
+            << ", codebook = " << Attribute(getCodebook())
+            << ", coding = " << Attribute(getCoding());
+  printer << ">";
+}
+
+LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef name, RotationAttrInterface,
+                                 ScaleAttr, CodebookAttrInterface codebook,
+                                 CodingAttrInterface coding) {
+  if (name.empty())
+    return emitError() << "expected a format to have a name";
+  unsigned codebookBits = codebook.getCodebook()->bits();
+  unsigned codingBits = coding.getCoding()->bits();
+  if (codebookBits != codingBits)
+    return emitError() << "expected codebook and coding to agree but got codes "
+                          "of "
+                       << codebookBits << " and of " << codingBits << " bits";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Kernel configurations
+//===----------------------------------------------------------------------===//
+
+Attribute KernelAttr::parse(AsmParser &parser, Type) {
+  StringRef keyword;
+  int64_t mMin = 0, mMax = 0, rows = 0, cols = 0, warps = 0;
+  SMLoc loc = parser.getCurrentLocation();
+  auto parseField = [&](StringRef key, int64_t &value) -> ParseResult {
+    return failure(parser.parseComma() || parser.parseKeyword(key) ||
+                   parser.parseEqual() || parser.parseInteger(value));
+  };
+  if (parser.parseLess() || parser.parseKeyword(&keyword))
+    return {};
+  auto kind = symbolizeKernelKind(keyword);
+  if (!kind) {
+    parser.emitError(loc) << "unknown kernel kind '" << keyword << "'";
+    return {};
+  }
+  if (parser.parseComma() || parser.parseKeyword("m") || parser.parseEqual() ||
+      parser.parseLSquare() || parser.parseInteger(mMin) ||
+      parser.parseComma() || parser.parseInteger(mMax) ||
+      parser.parseRSquare() || parseField("rows", rows) ||
+      parseField("cols", cols) || parseField("warps", warps) ||
+      parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    *kind, mMin, mMax, rows, cols, warps);
+}
+
+void KernelAttr::print(AsmPrinter &printer) const {
+  printer << "<" << stringifyKernelKind(getKind()) << ", m = [" << getMMin()
+          << ", " << getMMax() << "], rows = " << getRows()
+          << ", cols = " << getCols() << ", warps = " << getWarps() << ">";
+}
+
+LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 KernelKind kind, int64_t mMin, int64_t mMax,
+                                 int64_t rows, int64_t cols, int64_t warps) {
+  if (mMin < 1 || (mMax != 0 && mMax < mMin))
+    return emitError() << "expected a range of M from 1 upward but got ["
+                       << mMin << ", " << mMax << "]";
+  if (rows < 1 || cols < 1)
+    return emitError() << "expected a tile of at least 1 x 1 but got " << rows
+                       << " x " << cols;
+  if (warps < 1 || warps > 32)
+    return emitError() << "expected 1 to 32 warps but got " << warps;
+  bool isMma = kind == KernelKind::MmaS8 || kind == KernelKind::MmaF16;
+  if (isMma && (rows % 16 != 0 || cols % 8 != 0))
+    return emitError() << "expected an mma tile in multiples of 16 x 8 but got "
+                       << rows << " x " << cols;
+  return success();
+}

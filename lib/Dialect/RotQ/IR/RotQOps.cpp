@@ -1,0 +1,393 @@
+//===- RotQOps.cpp - Verifiers, folders and effects
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::paddedLength;
+using ::rotq::storedLength;
+
+#define GET_OP_CLASSES
+#include "rotq/Dialect/RotQ/IR/RotQOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Shared checks
+//===----------------------------------------------------------------------===//
+
+/// Checks rank and sizes of `value`; kDynamic in `shape` matches anything, and
+/// a dynamic size of `value` matches anything.
+static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
+                                 ArrayRef<int64_t> shape, Type element = {}) {
+  auto type = cast<ShapedType>(value.getType());
+  bool matches = type.getRank() == int64_t(shape.size()) &&
+                 (!element || type.getElementType() == element);
+  for (int64_t i = 0, e = shape.size(); matches && i < e; ++i)
+    matches = ShapedType::isDynamic(shape[i]) || type.isDynamicDim(i) ||
+              type.getDimSize(i) == shape[i];
+  if (matches)
+    return success();
+  InFlightDiagnostic diag = op->emitOpError();
+  diag << "expected " << what << " of shape ";
+  for (int64_t size : shape) {
+    if (ShapedType::isDynamic(size))
+      diag << "?x";
+    else
+      diag << size << "x";
+  }
+  if (element)
+    diag << element;
+  else
+    diag << "any";
+  return diag << " but got " << type;
+}
+
+/// The rules of every destination-style op: all tensors or all memrefs, and
+/// results exactly where the destinations are tensors.
+static LogicalResult verifyDestinationStyle(Operation *op) {
+  auto dpsOp = cast<DestinationStyleOpInterface>(op);
+  bool hasTensor = false, hasMemRef = false;
+  for (Value operand : op->getOperands()) {
+    hasTensor |= isa<TensorType>(operand.getType());
+    hasMemRef |= isa<BaseMemRefType>(operand.getType());
+  }
+  if (hasTensor && hasMemRef)
+    return op->emitOpError("expected tensors or memrefs but got both");
+  size_t expected = hasTensor ? dpsOp.getNumDpsInits() : 0;
+  if (op->getNumResults() != expected)
+    return op->emitOpError() << "expected " << expected << " results but got "
+                             << op->getNumResults();
+  return success();
+}
+
+/// Inputs are read and destinations written, once they are memrefs.
+static void
+addEffects(Operation *op,
+           SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+               &effects) {
+  auto dpsOp = cast<DestinationStyleOpInterface>(op);
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<BaseMemRefType>(operand.get().getType()))
+      continue;
+    if (dpsOp.isDpsInit(&operand))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
+}
+
+#define ROTQ_DEFINE_EFFECTS(OP)                                                \
+  void OP::getEffects(                                                         \
+      SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>      \
+          &effects) {                                                          \
+    addEffects(*this, effects);                                                \
+  }
+ROTQ_DEFINE_EFFECTS(DequantizeOp)
+ROTQ_DEFINE_EFFECTS(GatherOp)
+ROTQ_DEFINE_EFFECTS(RotateOp)
+ROTQ_DEFINE_EFFECTS(QuantizeActivationOp)
+ROTQ_DEFINE_EFFECTS(MatmulOp)
+#undef ROTQ_DEFINE_EFFECTS
+
+static int64_t rowSize(Value matrix) {
+  auto type = cast<ShapedType>(matrix.getType());
+  return type.getRank() == 2 ? type.getDimSize(1) : ShapedType::kDynamic;
+}
+
+static int64_t columnSize(Value matrix) {
+  auto type = cast<ShapedType>(matrix.getType());
+  return type.getRank() == 2 ? type.getDimSize(0) : ShapedType::kDynamic;
+}
+
+/// The reduction length K has to be known: the cut into segments is static.
+static LogicalResult verifyStaticRow(Operation *op, StringRef what,
+                                     Value matrix) {
+  auto type = cast<ShapedType>(matrix.getType());
+  if (type.getRank() != 2)
+    return op->emitOpError()
+           << "expected " << what << " of rank 2 but got " << type;
+  if (type.isDynamicDim(1) || type.getDimSize(1) < 1)
+    return op->emitOpError()
+           << "expected " << what
+           << " with a static, positive row length but got " << type;
+  return success();
+}
+
+static LogicalResult verifyGroup(Operation *op, int64_t group) {
+  if (group < 32 || group > 4096 || !llvm::isPowerOf2_64(group))
+    return op->emitOpError()
+           << "expected the activation group to be a power of "
+              "two from 32 to 4096 but got "
+           << group;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConstantOp::verify() {
+  auto type = dyn_cast<RankedTensorType>(getValue().getType());
+  int64_t bytes = getType().getLayout().totalBytes;
+  if (!type || type.getRank() != 1 || !type.getElementType().isInteger(8) ||
+      type.getDimSize(0) != bytes)
+    return emitOpError() << "expected a blob of type tensor<" << bytes
+                         << "xi8> but got " << getValue().getType();
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  return verifyShape(*this, "a source", getSource(),
+                     {getType().getN(), getType().getK()});
+}
+
+LogicalResult RotatedViewOp::verify() {
+  WeightType expected = getSource().getType().rotatedView();
+  if (getType() != expected)
+    return emitOpError() << "expected result type " << expected << " but got "
+                         << getType();
+  return success();
+}
+
+OpFoldResult RotatedViewOp::fold(FoldAdaptor) {
+  if (getType() == getSource().getType())
+    return getSource();
+  return {};
+}
+
+LogicalResult ExtractRowsOp::verify() {
+  WeightType source = getSource().getType(), result = getType();
+  if (result.getFormat() != source.getFormat() ||
+      result.getK() != source.getK())
+    return emitOpError() << "expected rows of " << source << " but got "
+                         << result;
+  if (result.getN() > source.getN())
+    return emitOpError() << "expected at most " << source.getN()
+                         << " rows but got " << result.getN();
+  IntegerAttr offset;
+  if (matchPattern(getOffset(), m_Constant(&offset)) &&
+      (offset.getInt() < 0 || offset.getInt() > source.getN() - result.getN()))
+    return emitOpError() << "expected rows within [0, " << source.getN()
+                         << ") but got " << result.getN() << " from "
+                         << offset.getInt();
+  return success();
+}
+
+LogicalResult StorageOp::verify() {
+  MemRefType expected = getSource().getType().getStorageType();
+  if (getType() != expected)
+    return emitOpError() << "expected result type " << expected << " but got "
+                         << getType();
+  return success();
+}
+
+LogicalResult DequantizeOp::verify() {
+  WeightType weight = getWeight().getType();
+  if (failed(verifyDestinationStyle(*this)))
+    return failure();
+  return verifyShape(*this, "a destination", getInits(),
+                     {weight.getN(), weight.getK()});
+}
+
+LogicalResult GatherOp::verify() {
+  if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyShape(*this, "ids", getIds(), {ShapedType::kDynamic})))
+    return failure();
+  int64_t count = cast<ShapedType>(getIds().getType()).getDimSize(0);
+  return verifyShape(*this, "a destination", getInits(),
+                     {count, getWeight().getType().getK()});
+}
+
+//===----------------------------------------------------------------------===//
+// Activations
+//===----------------------------------------------------------------------===//
+
+LogicalResult RotateOp::verify() {
+  Value shortRows = getInverse() ? getInits() : getInput();
+  Value longRows = getInverse() ? getInput() : getInits();
+  StringRef shortName = getInverse() ? "a destination" : "an input";
+  StringRef longName = getInverse() ? "an input" : "a destination";
+  if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyStaticRow(*this, shortName, shortRows)))
+    return failure();
+  return verifyShape(*this, longName, longRows,
+                     {columnSize(shortRows), paddedLength(rowSize(shortRows))});
+}
+
+/// rotate(x) by the identity is x when nothing is padded.
+LogicalResult RotateOp::fold(FoldAdaptor,
+                             SmallVectorImpl<OpFoldResult> &results) {
+  if (!getResult() || getRotation().getRotation()->block() != 0 ||
+      getInput().getType() != getResult().getType())
+    return failure();
+  results.push_back(getInput());
+  return success();
+}
+
+namespace {
+/// rotate(inverse rotate(x)) = x and inverse rotate(rotate(x)) = x.
+struct CancelInverseRotations : public OpRewritePattern<RotateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RotateOp op,
+                                PatternRewriter &rewriter) const override {
+    auto producer = op.getInput().getDefiningOp<RotateOp>();
+    if (!producer || producer.getRotation() != op.getRotation() ||
+        producer.getInverse() == op.getInverse())
+      return rewriter.notifyMatchFailure(op, "no inverse rotation as input");
+    if (!op.getResult() ||
+        producer.getInput().getType() != op.getResult().getType())
+      return rewriter.notifyMatchFailure(op, "the rotations convert");
+    // An inverse rotation that drops padding loses what the forward one needs.
+    if (producer.getInverse() &&
+        rowSize(producer.getInput()) != rowSize(producer.getInits()))
+      return rewriter.notifyMatchFailure(op, "padding was dropped between");
+    rewriter.replaceOp(op, producer.getInput());
+    return success();
+  }
+};
+} // namespace
+
+void RotateOp::getCanonicalizationPatterns(RewritePatternSet &results,
+                                           MLIRContext *context) {
+  results.add<CancelInverseRotations>(context);
+}
+
+LogicalResult QuantizeActivationOp::verify() {
+  if (getInits().size() != 3)
+    return emitOpError() << "expected 3 destinations (codes, scales, sums) but "
+                            "got "
+                         << getInits().size();
+  if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyStaticRow(*this, "an input", getInput())) ||
+      failed(verifyGroup(*this, getGroup())))
+    return failure();
+  Builder builder(getContext());
+  int64_t m = columnSize(getInput()), k = rowSize(getInput());
+  int64_t segments = activationBlocking(k, getGroup()).size();
+  return success(
+      succeeded(verifyShape(*this, "codes", getInits()[0], {m, storedLength(k)},
+                            builder.getI8Type())) &&
+      succeeded(verifyShape(*this, "scales", getInits()[1], {m, segments},
+                            builder.getF32Type())) &&
+      succeeded(verifyShape(*this, "sums", getInits()[2], {m, segments},
+                            builder.getI32Type())));
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulOp::verify() {
+  WeightType weight = getWeight().getType();
+  if (getInputs().size() != 1 && getInputs().size() != 3)
+    return emitOpError() << "expected 1 input (x) or 3 (codes, scales, sums) "
+                            "but got "
+                         << getInputs().size();
+  if (failed(verifyDestinationStyle(*this)))
+    return failure();
+  int64_t m = columnSize(getInputs()[0]);
+  if (failed(
+          verifyShape(*this, "a destination", getInits(), {m, weight.getN()})))
+    return failure();
+  Type element = cast<ShapedType>(getInputs()[0].getType()).getElementType();
+  if (!isQuantized()) {
+    if (getGroup())
+      return emitOpError("expected no activation group on a float input");
+    if (!isa<FloatType>(element))
+      return emitOpError() << "expected a float input but got " << element;
+    return verifyShape(*this, "an input", getInputs()[0], {m, weight.getK()});
+  }
+  if (!getGroup())
+    return emitOpError("expected the group of the quantized activation");
+  if (failed(verifyGroup(*this, *getGroup())))
+    return failure();
+  if (weight.getFormat().isRotated())
+    return emitOpError() << "expected a rotated view of the weight beside a "
+                            "quantized activation but got "
+                         << weight;
+  Builder builder(getContext());
+  int64_t segments = activationBlocking(weight.getK(), *getGroup()).size();
+  if (failed(verifyShape(*this, "codes", getInputs()[0],
+                         {m, storedLength(weight.getK())},
+                         builder.getI8Type())) ||
+      failed(verifyShape(*this, "scales", getInputs()[1], {m, segments},
+                         builder.getF32Type())) ||
+      failed(verifyShape(*this, "sums", getInputs()[2], {m, segments},
+                         builder.getI32Type())))
+    return failure();
+  if (weight.getFormat().getScale().getHasOffset() &&
+      weight.getFormat().getScale().getGroup() < int64_t(*getGroup()))
+    return emitOpError() << "expected an activation group of at most "
+                         << weight.getFormat().getScale().getGroup()
+                         << ", that of a scale with offset, but got "
+                         << *getGroup();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Micro-ops
+//===----------------------------------------------------------------------===//
+
+LogicalResult UnpackOp::verify() {
+  auto coding = getCoding().getCoding();
+  int64_t count = getType().getDimSize(0);
+  if (count % 32 != 0)
+    return emitOpError() << "expected a multiple of 32 codes but got " << count;
+  auto widths = coding->planes();
+  if (getPlanes().size() != widths.size())
+    return emitOpError() << "expected " << widths.size() << " planes but got "
+                         << getPlanes().size();
+  for (auto [plane, width] : llvm::zip(getPlanes(), widths)) {
+    int64_t words = cast<VectorType>(plane.getType()).getDimSize(0);
+    if (words * 32 != count * int64_t(width))
+      return emitOpError() << "expected " << count * int64_t(width) / 32
+                           << " words in the plane of width " << width
+                           << " but got " << words;
+  }
+  return success();
+}
+
+LogicalResult DecodeOp::verify() {
+  auto codebook = getCodebook().getCodebook();
+  int64_t expected = getCodes().getType().getDimSize(0) * codebook->dim();
+  if (getType().getDimSize(0) != expected)
+    return emitOpError() << "expected " << expected << " values but got "
+                         << getType().getDimSize(0);
+  return success();
+}
+
+LogicalResult FwhtOp::verify() {
+  int64_t lanes = getLanes(), count = getType().getDimSize(0);
+  auto isPower = [](int64_t v) { return v > 0 && llvm::isPowerOf2_64(v); };
+  if (!isPower(lanes) || lanes > 32)
+    return emitOpError() << "expected 1 to 32 lanes, a power of two, but got "
+                         << lanes;
+  if (!isPower(count))
+    return emitOpError() << "expected a vector of a power of two but got "
+                         << count;
+  if (!isPower(getBlock()) || int64_t(getBlock()) > lanes * count)
+    return emitOpError() << "expected a block of a power of two up to "
+                         << lanes * count << " but got " << getBlock();
+  return success();
+}
+
+LogicalResult DotOp::verify() {
+  int64_t count = getLhs().getType().getDimSize(0);
+  if (count % 4 != 0)
+    return emitOpError() << "expected a multiple of 4 values but got " << count;
+  if (auto vector = dyn_cast<VectorType>(getAcc().getType());
+      vector && vector.getDimSize(0) * 4 != count)
+    return emitOpError() << "expected " << count / 4 << " accumulators but got "
+                         << vector.getDimSize(0);
+  return success();
+}
