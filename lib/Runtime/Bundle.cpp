@@ -100,16 +100,15 @@ Expected<Bundle> rotq::parseBundle(std::span<const std::byte> bytes,
 }
 
 /// "`path`: cannot `verb`: reason", from errno.
-static std::unexpected<std::string> ioFailure(const std::string &path,
-                                              const char *verb) {
-  return failure(path + ": cannot " + verb + ": " + std::strerror(errno));
+static std::string ioMessage(const std::string &path, const char *verb) {
+  return path + ": cannot " + verb + ": " + std::strerror(errno);
 }
 
 Expected<Bundle> rotq::readBundle(const std::string &path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file)
-    return ioFailure(path, "open");
+    return failure(ioMessage(path, "open"));
   std::vector<std::byte> bytes;
   // Opening a directory succeeds; asking for its size does not.
   if (std::streamoff size = file.tellg(); size >= 0 && size < PTRDIFF_MAX) {
@@ -118,10 +117,10 @@ Expected<Bundle> rotq::readBundle(const std::string &path) {
     file.read(reinterpret_cast<char *>(bytes.data()), size);
   } else {
     errno = EISDIR;
-    return ioFailure(path, "read");
+    return failure(ioMessage(path, "read"));
   }
   if (!file)
-    return ioFailure(path, "read");
+    return failure(ioMessage(path, "read"));
   return parseBundle(bytes, path);
 }
 
@@ -148,9 +147,9 @@ Status rotq::writeBundle(const std::string &path, const Manifest &manifest,
   file.close();
   std::error_code error;
   if (!file) {
-    auto result = ioFailure(path, "write");
+    std::string message = ioMessage(path, "write");
     std::filesystem::remove(temporary, error);
-    return result;
+    return failure(std::move(message));
   }
   std::filesystem::rename(temporary, path, error);
   if (error) {

@@ -153,7 +153,7 @@ imageOf(std::span<const std::byte> bytes) {
   } else {
     std::string_view text(reinterpret_cast<const char *>(bytes.data()),
                           bytes.size());
-    if (!text.contains(".version"))
+    if (text.find(".version") == std::string_view::npos)
       return failure("expected a fatbin or PTX");
   }
   std::vector<std::byte> image(bytes.begin(), bytes.end());
