@@ -31,9 +31,9 @@ static OrderedJson writeRotation(const Rotation &rotation) {
 
 static OrderedJson writeCodebook(const Codebook &codebook) {
   OrderedJson json = {{"kind", codebook.kind()}, {"bits", codebook.bits()}};
-  if (auto *table = dynamic_cast<const TableCodebook *>(&codebook)) {
+  if (codebook.kind() == "table") {
     OrderedJson levels = OrderedJson::array();
-    for (int8_t level : table->levels())
+    for (int8_t level : static_cast<const TableCodebook &>(codebook).levels())
       levels.push_back(int(level));
     json["levels"] = std::move(levels);
   }
