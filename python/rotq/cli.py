@@ -1,0 +1,141 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The command line: `python -m rotq <command>`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import formats
+from .error import RotqError
+
+
+def _formats(_: argparse.Namespace) -> None:
+    print(f"{'format':<12} {'bits/weight':>11}  rotation        scale        codebook")
+    for name in formats.names():
+        format = formats.lookup(name)
+        parts = format.declaration
+        block = parts["rotation"].get("block")
+        rotation = parts["rotation"]["kind"] + (f" {block}" if block else "")
+        scale = f"{parts['scale']['type']}/{parts['scale']['group']}"
+        if parts["scale"]["offset"]:
+            scale += "+offset"
+        codebook = f"{parts['codebook']['kind']} of {parts['codebook']['bits']} bits"
+        bits = format.layout(4096, 4096).bits_per_weight
+        print(f"{name:<12} {bits:>11.4f}  {rotation:<14}  {scale:<11}  {codebook}")
+
+
+def _quantize(arguments: argparse.Namespace) -> None:
+    from . import checkpoint
+    from .quantize import quantize
+
+    format = formats.lookup(arguments.format)
+    source = checkpoint.open(arguments.model)
+    for note in source.notes:
+        print(f"note: {arguments.model}: {note}", file=sys.stderr)
+    report = quantize(
+        source,
+        arguments.out,
+        format,
+        include=arguments.include,
+        exclude=arguments.exclude,
+        threads=arguments.threads,
+        measure=arguments.measure,
+    )
+    print(
+        f"{report.path}: {report.weights} weights in {report.format}, "
+        f"{report.bits_per_weight:.4f} bits per weight, {report.archive_bytes} bytes, "
+        f"{report.weights_per_second / 1e6:.1f} M weights/s"
+    )
+    if report.errors:
+        print(
+            f"relative squared error: mean {report.mean_error:.6f}, worst "
+            f"{report.errors[report.worst]:.6f} ({report.worst})"
+        )
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from . import archive
+
+    packed = archive.open(arguments.archive)
+    for format in packed.formats.values():
+        print(f"format {format.name}: {format.json}")
+    weights = packed_bytes = 0
+    for name in packed:
+        shape = " x ".join(str(extent) for extent in packed.shape(name))
+        if name in packed.weights:
+            (n, k), format = packed.weights[name]
+            layout = format.layout(n, k)
+            weights += n * k
+            packed_bytes += layout.total_bytes
+            kind = f"{format.name}, {layout.bits_per_weight:.4f} bits per weight"
+        else:
+            kind = packed.dtype(name)
+        print(f"{name}: {shape}, {kind}")
+    if weights:
+        print(f"{weights} packed weights, {8 * packed_bytes / weights:.4f} bits per weight")
+
+
+def _dequantize(arguments: argparse.Namespace) -> None:
+    from . import archive
+    from .quantize import dequantize
+
+    dequantize(archive.open(arguments.archive), arguments.out, arguments.dtype.upper())
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from . import demo
+
+    demo.run(arguments.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rotq", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("formats", help="list the weight formats")
+    command.set_defaults(run=_formats)
+
+    command = commands.add_parser("quantize", help="pack a model's linear layers")
+    command.add_argument("model", help="a GGUF file, a safetensors file, or a directory of them")
+    command.add_argument("out", help="the archive to write (.safetensors)")
+    command.add_argument("--format", default="rq3", help="see `rotq formats`; default %(default)s")
+    command.add_argument("--include", help="regular expression: the tensors to pack")
+    command.add_argument("--exclude", help="regular expression: tensors to leave")
+    command.add_argument("--threads", type=int, default=0, help="default: one for every core")
+    command.add_argument(
+        "--measure", action="store_true", help="decode every weight again and print the error"
+    )
+    command.set_defaults(run=_quantize)
+
+    command = commands.add_parser("inspect", help="check an archive and list what it holds")
+    command.add_argument("archive")
+    command.set_defaults(run=_inspect)
+
+    command = commands.add_parser("dequantize", help="unpack an archive to plain safetensors")
+    command.add_argument("archive")
+    command.add_argument("out", help="the safetensors file to write")
+    command.add_argument("--dtype", choices=("f32", "f16", "bf16"), default="f16")
+    command.set_defaults(run=_dequantize)
+
+    command = commands.add_parser("demo", help="quantize SmolLM2-135M in every way and compare")
+    command.add_argument("--out", default="out", help="folder of the archives; default %(default)s")
+    command.set_defaults(run=_demo)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except RotqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,145 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Encoding and decoding of weights and activations, on the host, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _native
+from .error import RotqError
+from .formats import Format, Layout
+
+
+def _matrix(array: np.ndarray, what: str) -> np.ndarray:
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    if array.ndim != 2 or array.size == 0:
+        raise RotqError(f"expected {what} to be a non-empty matrix but got shape {array.shape}")
+    return array
+
+
+def encode(
+    format: Format,
+    weights: np.ndarray,
+    *,
+    threads: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The N x K matrix `weights` as the bytes of `format`'s layout. The bytes
+    do not depend on `threads` (0: one for every core). `progress` is called
+    with the number of rows finished since its last call."""
+    weights = _matrix(weights, "weights")
+    n, k = weights.shape
+    blob = np.empty(format.layout(n, k).total_bytes, np.uint8)
+    # Kept in a variable: ctypes does not keep the callback alive.
+    callback = _native.Progress((lambda rows, _: progress(rows)) if progress else 0)
+    _native.call(
+        "rotqEncode",
+        format.json.encode(),
+        *(weights.ctypes.data, weights.size, n, k),
+        *(blob.ctypes.data, blob.nbytes, threads, callback, None),
+    )
+    return blob
+
+
+def _checked(format: Format, blob: np.ndarray, n: int, k: int) -> tuple[np.ndarray, Layout]:
+    """The blob as bytes, and its layout, which it must fit."""
+    layout = format.layout(n, k)
+    blob = np.ascontiguousarray(blob).view(np.uint8).ravel()
+    if blob.nbytes != layout.total_bytes:
+        raise RotqError(
+            f"expected {layout.total_bytes} bytes for {n} x {k} weights in {format.name} "
+            f"but got {blob.nbytes}"
+        )
+    return blob, layout
+
+
+def _decode(function: str, format: Format, blob: np.ndarray, layout: Layout, *arguments) -> None:
+    _native.call(
+        function,
+        format.json.encode(),
+        *(blob.ctypes.data, blob.nbytes, layout.n, layout.k),
+        *arguments,
+    )
+
+
+def decode(format: Format, blob: np.ndarray, n: int, k: int, *, threads: int = 0) -> np.ndarray:
+    """Full reconstruction, N x K float32: scales applied, rotation undone."""
+    blob, layout = _checked(format, blob, n, k)
+    weights = np.empty((n, k), np.float32)
+    _decode("rotqDecode", format, blob, layout, weights.ctypes.data, weights.size, threads)
+    return weights
+
+
+def decode_rows(
+    format: Format, blob: np.ndarray, n: int, k: int, rows: Sequence[int]
+) -> np.ndarray:
+    """Reconstructs the rows `rows` only."""
+    blob, layout = _checked(format, blob, n, k)
+    rows = np.ascontiguousarray(rows, dtype=np.int64)
+    out = np.empty((rows.size, k), np.float32)
+    _decode(
+        "rotqDecodeRows",
+        format,
+        blob,
+        layout,
+        rows.ctypes.data,
+        rows.size,
+        out.ctypes.data,
+        out.size,
+    )
+    return out
+
+
+def decode_points(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarray:
+    """The integer points of the codebook, N x stored length, int8."""
+    blob, layout = _checked(format, blob, n, k)
+    points = np.empty((n, layout.stored_length), np.int8)
+    _decode("rotqDecodePoints", format, blob, layout, points.ctypes.data, points.size)
+    return points
+
+
+def decode_rotated(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Scaled but still rotated, N x padded length, float32."""
+    blob, layout = _checked(format, blob, n, k)
+    weights = np.empty((n, layout.padded_length), np.float32)
+    _decode("rotqDecodeRotated", format, blob, layout, weights.ctypes.data, weights.size)
+    return weights
+
+
+def rotate(format: Format, x: np.ndarray, *, inverse: bool = False) -> np.ndarray:
+    """The rows of `x` rotated as the format rotates weights (or back). The
+    length of a row is a multiple of 32."""
+    x = _matrix(x, "x").copy()
+    _native.call("rotqRotate", format.json.encode(), x.ctypes.data, x.size, *x.shape, inverse)
+    return x
+
+
+class QuantizedActivation(NamedTuple):
+    codes: np.ndarray  #: M x stored length, int8, zero beyond K
+    scales: np.ndarray  #: M x segments, float32
+    sums: np.ndarray  #: M x segments, int32: of the codes of a segment
+
+
+def quantize_activation(x: np.ndarray, group: int) -> QuantizedActivation:
+    """`x` in int8 with one scale for every segment of `group` values."""
+    x = _matrix(x, "x")
+    m, k = x.shape
+    segments = np.zeros(1, np.int64)
+    _native.call(
+        "rotqSegments", k, group, None, None, 0, segments.ctypes.data_as(_native._INT64_OUT)
+    )
+    result = QuantizedActivation(
+        np.empty((m, -(-k // 64) * 64), np.int8),
+        np.empty((m, int(segments[0])), np.float32),
+        np.empty((m, int(segments[0])), np.int32),
+    )
+    _native.call(
+        "rotqQuantizeActivation",
+        *(x.ctypes.data, x.size, m, k, group),
+        *(argument for array in result for argument in (array.ctypes.data, array.size)),
+    )
+    return result

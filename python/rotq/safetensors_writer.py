@@ -1,0 +1,109 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writing safetensors files one tensor at a time.
+
+The `safetensors` package wants every tensor in memory before it writes the
+first. A model is larger than that, and the size of every tensor is known
+before its bytes are, so this writes the header first and then the tensors as
+they come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .error import RotqError
+
+#: Bytes of an element, by safetensors' name of its type.
+DTYPE_BYTES = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I16": 2, "U16": 2, "F16": 2, "BF16": 2,
+    "I32": 4, "U32": 4, "F32": 4,
+    "I64": 8, "U64": 8, "F64": 8,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a tensor will be."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count * DTYPE_BYTES[self.dtype]
+
+
+class Writer:
+    """A safetensors file under construction, as a context manager.
+
+    `entries` lists the tensors in the order in which `write` must get them:
+    the order of the constructor's argument, sorted by falling size of the
+    element so that every tensor is aligned. The bytes go to a temporary file
+    that takes the place of `path` at the end; after an exception nothing is
+    left of it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, entries: Iterable[Entry], metadata: Mapping[str, str]
+    ):
+        self.path = Path(path)
+        self.entries = sorted(entries, key=lambda entry: -DTYPE_BYTES[entry.dtype])
+        header: dict = {"__metadata__": dict(metadata)}
+        offset = 0
+        for entry in self.entries:
+            if entry.name in header:
+                raise RotqError(f"{self.path}: two tensors called '{entry.name}'")
+            header[entry.name] = {
+                "dtype": entry.dtype,
+                "shape": list(entry.shape),
+                "data_offsets": [offset, offset + entry.nbytes],
+            }
+            offset += entry.nbytes
+        text = json.dumps(header, separators=(",", ":")).encode()
+        self._header = text + b" " * (-len(text) % 8)
+        self._temporary = self.path.with_name(f"{self.path.name}.tmp{os.getpid()}")
+        self._next = 0
+
+    def __enter__(self):
+        try:
+            self._file = open(self._temporary, "wb")
+        except OSError as error:
+            raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
+        self._file.write(struct.pack("<Q", len(self._header)))
+        self._file.write(self._header)
+        return self
+
+    def write(self, name: str, data: np.ndarray) -> None:
+        """Appends the bytes of the next tensor, which must be `name`."""
+        entry = self.entries[self._next]
+        if entry.name != name or entry.nbytes != data.nbytes:
+            raise ValueError(
+                f"expected {entry.nbytes} bytes of '{entry.name}' but got {data.nbytes} of '{name}'"
+            )
+        self._file.write(np.ascontiguousarray(data).view(np.uint8).data if data.size else b"")
+        self._next += 1
+
+    def __exit__(self, kind, value, traceback) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                if self._next != len(self.entries):
+                    raise ValueError(f"'{self.entries[self._next].name}' was never written")
+                os.replace(self._temporary, self.path)
+        except OSError as error:
+            raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
+        finally:
+            self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import json
+
+import numpy as np
+import pytest
+
+from rotq import RotqError, codec, formats
+from rotq.quantize import relative_error
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_round_trip(name, matrix):
+    format = formats.lookup(name)
+    n, k = matrix.shape
+    finished = []
+    blob = codec.encode(format, matrix, progress=finished.append)
+    assert sum(finished) == n
+    assert np.array_equal(blob, codec.encode(format, matrix, threads=1))
+    layout = format.layout(n, k)
+    assert blob.nbytes == layout.total_bytes
+
+    decoded = codec.decode(format, blob, n, k)
+    # Three levels lose a fifth of a Gaussian, more bits lose less.
+    assert relative_error(matrix, decoded) < 0.25
+    rows = codec.decode_rows(format, blob, n, k, [4, 0, 4])
+    assert np.array_equal(rows, decoded[[4, 0, 4]])
+    assert codec.decode_points(format, blob, n, k).shape == (n, layout.stored_length)
+
+    rotated = codec.decode_rotated(format, blob, n, k)
+    assert rotated.shape == (n, layout.padded_length)
+    back = codec.rotate(format, rotated, inverse=True)
+    np.testing.assert_allclose(back[:, :k], decoded, atol=1e-5)
+
+
+def test_layout_adds_up():
+    layout = formats.lookup("rq3").layout(4096, 4096)
+    assert [plane.width for plane in layout.planes] == [2, 1]
+    assert layout.bits_per_weight == pytest.approx(3 + 16 / 256)
+    assert layout.scales_offset + 2 * 4096 * layout.segments <= layout.total_bytes
+
+
+def test_formats_compare_by_what_they_decode():
+    format = formats.lookup("rq4")
+    renamed = formats.lookup(json.dumps(format.declaration | {"name": "mine"}))
+    assert renamed.name == "mine"
+    assert format.decodes_like(renamed)
+    assert not format.decodes_like(formats.lookup("rq3"))
+
+
+def test_unknown_format_lists_the_known():
+    with pytest.raises(RotqError, match="rq3"):
+        formats.lookup("rq99")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_encode_names_what_is_not_finite(matrix, value):
+    matrix[3, 17] = value
+    with pytest.raises(RotqError, match=r"3.*17"):
+        codec.encode(formats.lookup("rq3"), matrix)
+
+
+@pytest.mark.parametrize("shape", [(4,), (0, 64), (2, 3, 4)])
+def test_encode_takes_matrices(shape):
+    with pytest.raises(RotqError, match="matrix"):
+        codec.encode(formats.lookup("rq3"), np.zeros(shape, np.float32))
+
+
+def test_decode_checks_the_blob(matrix):
+    format = formats.lookup("rq3")
+    blob = codec.encode(format, matrix)
+    for wrong in (blob[:-1], np.append(blob, blob[0])):
+        with pytest.raises(RotqError, match="bytes"):
+            codec.decode(format, wrong, *matrix.shape)
+    for n, k in ((0, 576), (-6, 576), (6, 0), (2**62, 2**62)):
+        with pytest.raises(RotqError):
+            codec.decode(format, blob, n, k)
+    with pytest.raises(RotqError):
+        codec.decode_rows(format, blob, *matrix.shape, [6])
+
+
+def test_quantized_activation():
+    x = np.random.default_rng(2).standard_normal((3, 576), dtype=np.float32)
+    codes, scales, sums = codec.quantize_activation(x, 256)
+    assert codes.shape == (3, 576) and scales.shape == sums.shape == (3, 3)
+    segments = np.split(np.arange(576), [256, 512])
+    for i, segment in enumerate(segments):
+        np.testing.assert_array_equal(codes[:, segment].sum(axis=1, dtype=np.int32), sums[:, i])
+        back = codes[:, segment] * scales[:, i, None]
+        assert np.abs(back - x[:, segment]).max() <= scales[:, i].max() / 2 * 1.001
+
+
+def test_error_of_zeros():
+    zeros = np.zeros((2, 2), np.float32)
+    assert relative_error(zeros, zeros) == 0.0
+    assert relative_error(np.ones((2, 2)), zeros) == 1.0
