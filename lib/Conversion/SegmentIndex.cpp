@@ -36,8 +36,8 @@ struct Emitter {
 };
 } // namespace
 
-Value rotq::emitSegmentIndex(OpBuilder &builder, Location loc,
-                             const Blocking &blocking, Value k) {
+Value mlir::rotq::emitSegmentIndex(OpBuilder &builder, Location loc,
+                                   const Blocking &blocking, Value k) {
   Emitter emit{builder, loc, k.getType()};
   int64_t full = blocking.fullBlocks();
   if (blocking.size() == 1)
@@ -65,8 +65,8 @@ Value rotq::emitSegmentIndex(OpBuilder &builder, Location loc,
   return index;
 }
 
-Value rotq::emitSegmentLength(OpBuilder &builder, Location loc,
-                              const Blocking &blocking, Value index) {
+Value mlir::rotq::emitSegmentLength(OpBuilder &builder, Location loc,
+                                    const Blocking &blocking, Value index) {
   Emitter emit{builder, loc, index.getType()};
   Value length = emit.constant(blocking.segment(0).length);
   for (int64_t i = std::max<int64_t>(blocking.fullBlocks(), 1),
@@ -77,8 +77,8 @@ Value rotq::emitSegmentLength(OpBuilder &builder, Location loc,
   return length;
 }
 
-Value rotq::emitSegmentOffset(OpBuilder &builder, Location loc,
-                              const Blocking &blocking, Value index) {
+Value mlir::rotq::emitSegmentOffset(OpBuilder &builder, Location loc,
+                                    const Blocking &blocking, Value index) {
   Emitter emit{builder, loc, index.getType()};
   int64_t full = blocking.fullBlocks();
   Value offset = full > 0 ? arith::ShLIOp::create(
