@@ -160,6 +160,9 @@ public:
   /// i / 8 holding the code of weight i.
   virtual Expr unpack(ExprBuilder &builder,
                       std::span<const Expr> planes) const = 0;
+  /// Where the bits of weight `i` start in its word, word i / (32 / width), of
+  /// the plane of width `width`.
+  virtual unsigned position(int64_t i, unsigned width) const = 0;
 };
 
 /// Codes of a fixed width of 1 to 4 bits, cut into planes of 4, 2 and 1 bits
@@ -178,6 +181,9 @@ public:
             std::span<const std::span<uint32_t>> planes) const override;
   Expr unpack(ExprBuilder &builder,
               std::span<const Expr> planes) const override;
+  unsigned position(int64_t i, unsigned width) const override {
+    return bitOf(i, width);
+  }
 
   /// Bit of weight `i` in its word of a plane of width `w`.
   static constexpr unsigned bitOf(int64_t i, unsigned w) {
