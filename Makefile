@@ -1,0 +1,28 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+ifneq ($(shell command -v ccache),)
+export CMAKE_C_COMPILER_LAUNCHER ?= ccache
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+endif
+
+.PHONY: help setup build demo test lint
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## install Debian packages and .venv; quick when they are there
+	@scripts/setup
+
+build: setup ## configure and build everything into build/
+	@cmake --preset release --log-level=WARNING
+	@ninja -C build
+
+demo: build ## quantize SmolLM2-135M in every format and compare
+	@PYTHONPATH=python .venv/bin/python -m rotq demo --out out
+
+test: build ## run every test; ends in "N passed, N failed, N skipped"
+	@scripts/test
+
+lint: build ## check formatting, run clang-tidy on what changed (ALL=1: on all)
+	@scripts/lint $(if $(ALL),--all)
