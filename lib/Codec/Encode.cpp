@@ -70,7 +70,8 @@ private:
 
   const Codebook &codebook;
   bool hasOffset;
-  float pointRms = 0, largestPoint = 0;
+  float pointRms = 0; ///< root of the mean square of the points
+  float reach = 0;    ///< |x| up to here is not clipped by a step of 1
   std::vector<uint8_t> zeroCode;
   std::vector<float> centred;
 };
@@ -81,7 +82,7 @@ SegmentEncoder::SegmentEncoder(const Format &format)
     : codebook(*format.codebook), hasOffset(format.scale.hasOffset) {
   size_t dim = size_t(codebook.dim());
   std::vector<int8_t> point(dim), last;
-  float squares = 0, count = 0;
+  float squares = 0, count = 0, lowest = 0, highest = 0;
   for (unsigned code = 0; code < 1u << codebook.bits(); ++code) {
     codebook.point(uint8_t(code), point);
     if (point == last) // an unused code
@@ -91,10 +92,13 @@ SegmentEncoder::SegmentEncoder(const Format &format)
       float v = value;
       squares += v * v;
       count += 1;
-      largestPoint = std::max(largestPoint, std::abs(v));
+      lowest = std::min(lowest, v);
+      highest = std::max(highest, v);
     }
   }
   pointRms = std::sqrt(squares / count);
+  reach = lowest < 0 && highest > 0 ? std::min(-lowest, highest)
+                                    : std::max(-lowest, highest);
   zeroCode.resize(1);
   codebook.nearest(std::vector<float>(dim), zeroCode);
 }
@@ -130,7 +134,7 @@ SegmentEncoder::Line SegmentEncoder::fit(const Target &target) const {
   // none, in equal ratios.
   float n = float(target.x.size());
   float a = 0.85f * std::sqrt(target.squares / n) / pointRms;
-  float b = target.largest / largestPoint;
+  float b = target.largest / reach;
   float step = std::min(a, b), ratio = std::max(a, b) / step;
   for (int i = kGridSteps; i > 1; i /= 2)
     ratio = std::sqrt(ratio);

@@ -1,0 +1,422 @@
+#!/usr/bin/env python3
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A second implementation of the codec, which writes the test vectors.
+
+Written from docs/formats alone, a number at a time and with nothing but the
+standard library, so that it shares no mistake with lib/Codec.
+
+  generate.py           writes <format>.json beside this file
+  generate.py --check   fails if a file differs from what would be written
+"""
+
+import json
+import math
+import pathlib
+import struct
+import sys
+
+# --- f32 and f16 -------------------------------------------------------------
+# A sum, product, quotient or root of two f32 numbers, computed in f64 and
+# rounded to f32, is the correctly rounded one (53 >= 2 * 24 + 2).
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def half(x):
+    """The bits of `x` as f16, clamped to finite."""
+    x = max(-65504.0, min(65504.0, x))
+    return struct.unpack("<H", struct.pack("<e", x))[0]
+
+
+def from_half(bits):
+    return struct.unpack("<e", struct.pack("<H", bits))[0]
+
+
+def ordered_sum(values):
+    """Sixteen partial sums, then added in pairs."""
+    s = [0.0] * 16
+    for i, v in enumerate(values):
+        s[i % 16] = f32(s[i % 16] + v)
+    while len(s) > 1:
+        m = len(s) // 2
+        s = [f32(s[i] + s[i + m]) for i in range(m)]
+    return s[0]
+
+
+# --- Codebooks -----------------------------------------------------------------
+
+
+def pdf(x):
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def cdf(x):
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def cells(levels):
+    cuts = [(a + b) / 2 for a, b in zip(levels, levels[1:])]
+    return zip(levels, [-math.inf] + cuts, cuts + [math.inf])
+
+
+def lloyd_max(n):
+    """The n levels that lose least on N(0, 1)."""
+    levels = [-3 + 6 * (i + 0.5) / n for i in range(n)]
+    while True:
+        new = [(pdf(a) - pdf(b)) / (cdf(b) - cdf(a)) for _, a, b in cells(levels)]
+        moved = max(abs(a - b) for a, b in zip(levels, new))
+        levels = new
+        if moved < 1e-13:
+            return levels
+
+
+def loss(levels):
+    """Mean squared error of rounding N(0, 1) to `levels`."""
+    total = 0.0
+    for q, a, b in cells(levels):
+        edge = lambda x: x * pdf(x) if math.isfinite(x) else 0.0
+        mass, mean = cdf(b) - cdf(a), pdf(a) - pdf(b)
+        total += mass + edge(a) - edge(b) - 2 * q * mean + q * q * mass
+    return total
+
+
+def least_loss(table):
+    """`loss` of step * table for the best step."""
+    low, high = 1.0 / max(table), 4.0 / max(table)
+    for _ in range(80):
+        a, b = low + (high - low) * 0.382, low + (high - low) * 0.618
+        if loss([a * q for q in table]) < loss([b * q for q in table]):
+            high = b
+        else:
+            low = a
+    return loss([low * q for q in table])
+
+
+def integer_levels(n):
+    """The Lloyd-Max levels times a factor, rounded: of the tables whose largest
+    level is 100 to 127, the one that loses least; of equals the largest."""
+    positive = lloyd_max(n)[n // 2 :]
+    tables = set()
+    for i in range(99 * 32, 128 * 32):
+        factor = i / 32 / positive[-1]
+        table = tuple(math.floor(v * factor + 0.5) for v in positive)
+        if 100 <= table[-1] <= 127:
+            tables.add(table)
+    symmetric = lambda t: [-v for v in reversed(t)] + list(t)
+    best = min(tables, key=lambda t: (round(least_loss(symmetric(t)), 10), -t[-1]))
+    return symmetric(best)
+
+
+def make_format(name, rotation, group, offset, bits, levels):
+    return {
+        "name": name,
+        "rotation": rotation,
+        "scale": {"type": "f16", "group": group, "offset": offset},
+        "codebook": {"kind": "table", "bits": bits, "levels": levels},
+        "coding": {"kind": "fixed", "bits": bits},
+    }
+
+
+def formats():
+    hadamard = {"kind": "hadamard", "block": 256}
+    for bits in (2, 3, 4):
+        levels = integer_levels(2**bits)
+        yield make_format(f"rq{bits}", hadamard, 256, False, bits, levels)
+    yield make_format("itq3_s", hadamard, 256, True, 3, [-1, 0, 1])
+    levels = list(range(-8, 8))
+    yield make_format("int4_g128", {"kind": "identity"}, 128, False, 4, levels)
+
+
+# --- Rows ------------------------------------------------------------------------
+
+
+def round_up(x, m):
+    return (x + m - 1) // m * m
+
+
+def segments(k, block):
+    """(offset, length) of the cut of a row."""
+    rest, at, length, out = round_up(k, 32), 0, block, []
+    while rest:
+        if length <= rest:
+            out.append((at, length))
+            at, rest = at + length, rest - length
+        else:
+            length //= 2
+    return out
+
+
+def rotate(row, fmt):
+    if fmt["rotation"]["kind"] == "identity":
+        return list(row)
+    out = []
+    for at, n in segments(len(row), fmt["rotation"]["block"]):
+        x = row[at : at + n]
+        h = 1
+        while h < n:
+            x = [f32(x[i ^ h] - x[i]) if i & h else f32(x[i] + x[i ^ h]) for i in range(n)]
+            h *= 2
+        factor = f32(1.0 / math.sqrt(n))
+        out += [f32(v * factor) for v in x]
+    return out
+
+
+# --- The encoder -------------------------------------------------------------------
+
+
+class Encoder:
+    def __init__(self, fmt):
+        self.offset = fmt["scale"]["offset"]
+        self.levels = [float(v) for v in fmt["codebook"]["levels"]]
+        self.rms = f32(math.sqrt(f32(sum(v * v for v in self.levels) / len(self.levels))))
+        self.reach = min(-self.levels[0], self.levels[-1])
+
+    def assign(self, x, step, offset):
+        cuts = [(a + b) / 2 for a, b in zip(self.levels, self.levels[1:])]
+        cuts = [f32(f32(c * step) + offset) for c in cuts]
+        return [sum(v > c for c in cuts) for v in x]
+
+    def moments(self, x, step, offset):
+        q = [self.levels[c] for c in self.assign(x, step, offset)]
+        return (
+            ordered_sum(f32(a * b) for a, b in zip(x, q)),
+            ordered_sum(f32(b * b) for b in q),
+            ordered_sum(q),
+        )
+
+    def line(self, x, total, m):
+        """(gain, step, offset) of the best line through the moments."""
+        xq, qq, q = m
+        n = float(len(x))
+        a, b = xq, qq
+        if self.offset:
+            a = f32(f32(n * xq) - f32(total * q))
+            b = f32(f32(n * qq) - f32(q * q))
+        if not (a > 0 and b > 0):
+            return 0.0, 0.0, 0.0
+        step = f32(a / b)
+        offset = f32(f32(total - f32(step * q)) / n) if self.offset else 0.0
+        return f32(f32(a * a) / b), step, offset
+
+    def fit(self, x):
+        n = float(len(x))
+        total, squares = ordered_sum(x), ordered_sum(f32(v * v) for v in x)
+        a = f32(f32(f32(0.85) * f32(math.sqrt(f32(squares / n)))) / self.rms)
+        b = f32(max(abs(v) for v in x) / self.reach)
+        step, ratio = min(a, b), f32(max(a, b) / min(a, b))
+        for _ in range(4):
+            ratio = f32(math.sqrt(ratio))
+        best = (0.0, 0.0, 0.0)
+        for _ in range(17):
+            line = self.line(x, total, self.moments(x, step, 0.0))
+            if line[0] > best[0]:
+                best = line
+            step = f32(step * ratio)
+        if best[0] == 0:
+            return 0.0, 0.0
+        for _ in range(8):
+            line = self.line(x, total, self.moments(x, best[1], best[2]))
+            if not line[0] > best[0]:
+                break
+            best = line
+        return best[1], best[2]
+
+    def round_step(self, x, step, offset):
+        h = half(step)
+        if h >= 0x400:
+            return h
+        n = float(len(x))
+        total, squares = ordered_sum(x), ordered_sum(f32(v * v) for v in x)
+
+        def error(bits):
+            s = from_half(bits)
+            xq, qq, q = self.moments(x, s, offset) if bits else (0.0, 0.0, 0.0)
+            e = f32(squares - f32(f32(2 * s) * xq))
+            e = f32(e + f32(f32(s * s) * qq))
+            e = f32(e - f32(f32(2 * offset) * f32(total - f32(s * q))))
+            return f32(e + f32(f32(n * offset) * offset))
+
+        best, least = h, error(h)
+        for other in (h - 1, h + 1):
+            if other >= 0 and error(other) < least:
+                best, least = other, error(other)
+        return best
+
+    def segment(self, x):
+        """(codes, f16 numbers) of one segment."""
+        largest = max(abs(v) for v in x)
+        step, offset = 0, 0
+        if largest >= 2.0**32:
+            step = 0x7BFF
+        elif largest >= 2.0**-40:
+            shape, mean = x, 0.0
+            if self.offset:
+                mean = f32(ordered_sum(x) / len(x))
+                shape = [f32(v - mean) for v in x]
+            s, o = 0.0, 0.0
+            if max(abs(v) for v in shape) >= 2.0**-40:
+                s, o = self.fit(shape)
+            if self.offset:
+                offset = half(f32(mean + o))
+            step = self.round_step(x, s, from_half(offset))
+        numbers = [step, offset] if self.offset else [step]
+        if step == 0:
+            return self.assign([0.0] * len(x), 1.0, 0.0), numbers
+        return self.assign(x, from_half(step), from_half(offset)), numbers
+
+
+# --- The blob ------------------------------------------------------------------------
+
+
+def plane_widths(fmt):
+    return [2, 1] if fmt["coding"]["bits"] == 3 else [fmt["coding"]["bits"]]
+
+
+def layout(fmt, n, k):
+    """(plane offsets, offset of the scales, bytes in all)."""
+    offsets, end = [], 0
+    for width in plane_widths(fmt):
+        offsets.append(round_up(end, 16))
+        end = offsets[-1] + n * round_up(k, 64) * width // 8
+    scales = round_up(end, 16)
+    numbers = len(segments(k, fmt["scale"]["group"])) * (2 if fmt["scale"]["offset"] else 1)
+    return offsets, scales, scales + 2 * n * numbers
+
+
+def code_bits(fmt, n, k):
+    """(row, position, bit of the code, bit of the blob) of every stored bit."""
+    offsets, _, _ = layout(fmt, n, k)
+    stored = round_up(k, 64)
+    low = 0
+    for width, offset in zip(plane_widths(fmt), offsets):
+        for row in range(n):
+            for i in range(stored):
+                word = row * stored * width // 32 + i // (32 // width)
+                inside = i % (32 // width)
+                at = 8 * offset + 32 * word + 4 * (inside % 8) + width * (inside // 8)
+                for b in range(width):
+                    yield row, i, low + b, at + b
+        low += width
+
+
+def encode(fmt, rows, n, k):
+    _, scales, total = layout(fmt, n, k)
+    blob = bytearray(total)
+    encoder = Encoder(fmt)
+    stored = round_up(k, 64)
+    codes, numbers = [], []
+    for row in rows:
+        x = rotate(row + [0.0] * (round_up(k, 32) - k), fmt)
+        line = []
+        for at, length in segments(k, fmt["scale"]["group"]):
+            c, h = encoder.segment(x[at : at + length])
+            line += c
+            numbers += h
+        codes.append(line + [0] * (stored - len(line)))
+    for row, i, bit, at in code_bits(fmt, n, k):
+        blob[at // 8] |= (codes[row][i] >> bit & 1) << at % 8
+    blob[scales:] = struct.pack(f"<{len(numbers)}H", *numbers)
+    return bytes(blob)
+
+
+def decode(fmt, blob, n, k):
+    _, scales, total = layout(fmt, n, k)
+    assert len(blob) == total
+    levels = fmt["codebook"]["levels"]
+    codes = [[0] * round_up(k, 64) for _ in range(n)]
+    for row, i, bit, at in code_bits(fmt, n, k):
+        codes[row][i] |= (blob[at // 8] >> at % 8 & 1) << bit
+    numbers = iter(struct.unpack(f"<{(total - scales) // 2}H", blob[scales:]))
+    out = []
+    for row in range(n):
+        x = []
+        for at, length in segments(k, fmt["scale"]["group"]):
+            step = from_half(next(numbers))
+            offset = from_half(next(numbers)) if fmt["scale"]["offset"] else None
+            for code in codes[row][at : at + length]:
+                v = f32(step * levels[min(code, len(levels) - 1)])
+                x.append(v if offset is None else f32(v + offset))
+        out.append(rotate(x, fmt)[:k])
+    return out
+
+
+# --- Vectors ---------------------------------------------------------------------------
+
+RULE = (
+    "state = seed; a draw is state = (1664525 * state + 1013904223) mod 2^32, "
+    "then state >> 20; a weight is 2^exponent * (sum of 12 draws - 24570), "
+    "row after row; rows in zeroRows are zero but draw all the same"
+)
+
+
+class Draws:
+    def __init__(self, seed):
+        self.state = seed
+
+    def next(self):
+        self.state = (1664525 * self.state + 1013904223) % 2**32
+        return self.state >> 20
+
+
+def weights(case):
+    draws, rows = Draws(case["seed"]), []
+    for row in range(case["n"]):
+        x = [sum(draws.next() for _ in range(12)) - 24570 for _ in range(case["k"])]
+        zero = row in case["zeroRows"]
+        rows.append([0.0 if zero else v * 2.0 ** case["exponent"] for v in x])
+    return rows
+
+
+def hexadecimal(rows):
+    return b"".join(struct.pack("<f", v) for row in rows for v in row).hex()
+
+
+def vectors(fmt):
+    encodes, decodes = [], []
+    for n, k, exponent, zero in (
+        (1, 256, -17, []),
+        (3, 100, -17, [1]),
+        (1, 353, -17, []),
+        (2, 32, -36, []),  # steps below 2^-14
+        (1, 64, 16, []),  # steps beyond f16
+        (1, 1, -12, []),
+    ):
+        case = {"n": n, "k": k, "seed": 1000 * n + k, "exponent": exponent, "zeroRows": zero}
+        blob = encode(fmt, weights(case), n, k)
+        decoded = hexadecimal(decode(fmt, blob, n, k))
+        encodes.append(case | {"blob": blob.hex(), "decoded": decoded})
+    # Every code, used or not, with steps and offsets of any finite value.
+    for n, k in ((2, 96), (1, 288)):
+        draws = Draws(n + k)
+        _, scales, total = layout(fmt, n, k)
+        blob = bytearray(draws.next() >> 4 for _ in range(total))
+        for at in range(scales + 1, total, 2):
+            blob[at] &= 0xBF  # exponent below 16: magnitude below 2
+        decoded = hexadecimal(decode(fmt, bytes(blob), n, k))
+        decodes.append({"n": n, "k": k, "blob": blob.hex(), "decoded": decoded})
+    return {"rule": RULE, "format": fmt, "encode": encodes, "decode": decodes}
+
+
+def main():
+    folder = pathlib.Path(__file__).resolve().parent
+    stale = []
+    for fmt in formats():
+        path = folder / f"{fmt['name']}.json"
+        text = json.dumps(vectors(fmt), indent=1) + "\n"
+        # Levels on one line.
+        levels = json.dumps(fmt["codebook"]["levels"])
+        spread = json.dumps(fmt["codebook"]["levels"], indent=1).replace("\n", "\n   ")
+        text = text.replace(spread, levels)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            stale.append(path.name)
+    if stale:
+        sys.exit(f"out of date: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()

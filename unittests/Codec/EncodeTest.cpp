@@ -1,0 +1,337 @@
+//===- EncodeTest.cpp - From weights to a blob ----------------------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestUtils.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace rotq;
+using namespace rotq::test;
+
+TEST(EncodeTest, ErrorOnGaussianWeights) {
+  struct Case {
+    const char *name;
+    double limit;
+  } cases[] = {{"rq2", 0.1175},
+               {"rq3", 0.0345},
+               {"rq4", 0.0095},
+               {"itq3_s", 0.19},
+               {"int4_g128", 0.0115}};
+  for (const Case &c : cases) {
+    Format format = preset(c.name);
+    int64_t n = 128, k = 2048;
+    std::vector<float> weights = gaussian(n * k, 42);
+    auto blob = encoded(format, weights, n, k, 0);
+    double error = relativeError(weights, decoded(format, blob, n, k));
+    EXPECT_LT(error, c.limit) << c.name;
+    RecordProperty(c.name, std::to_string(error));
+  }
+}
+
+TEST(EncodeTest, ErrorIsTheSameOnBothSidesOfTheRotation) {
+  for (const Format &format : presets())
+    for (int64_t k : {256, 576, 4320}) {
+      int64_t n = 8;
+      std::vector<float> weights = gaussian(n * k, unsigned(k));
+      auto blob = encoded(format, weights, n, k);
+      std::vector<float> rotated(weights.size()), turned = weights;
+      ASSERT_TRUE(decodeRotated(format, blob, n, k, rotated));
+      for (int64_t r = 0; r < n; ++r)
+        format.rotation->forward(
+            std::span(turned).subspan(size_t(r * k), size_t(k)));
+      double outside = relativeError(weights, decoded(format, blob, n, k));
+      double inside = relativeError(turned, rotated);
+      EXPECT_NEAR(outside / inside, 1, 1e-5) << format.name << " " << k;
+    }
+}
+
+TEST(EncodeTest, RotationTamesOutliers) {
+  int64_t n = 16, k = 1024;
+  std::vector<float> weights = gaussian(n * k, 3);
+  for (size_t i = 0; i < weights.size(); i += 199)
+    weights[i] *= 20;
+  Format rotated = preset("rq3"), plain = rotated;
+  plain.rotation = std::make_shared<IdentityRotation>();
+  double with = relativeError(
+      weights, decoded(rotated, encoded(rotated, weights, n, k), n, k));
+  double without = relativeError(
+      weights, decoded(plain, encoded(plain, weights, n, k), n, k));
+  EXPECT_LT(with, 0.035);
+  EXPECT_GT(without, 3 * with);
+}
+
+/// Squared error of `x` with a step, every weight at its nearest point.
+static double errorWith(const Format &format, std::span<const float> x,
+                        float step) {
+  std::vector<uint8_t> codes(x.size());
+  format.codebook->assign(x, step, 0, codes);
+  double error = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    int8_t point;
+    format.codebook->point(codes[i], {&point, 1});
+    double e = double(x[i]) - double(step) * point;
+    error += e * e;
+  }
+  return error;
+}
+
+TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
+  // Against a search of 2000 steps, on Gaussian and on heavy-tailed rows.
+  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
+    Format format = preset(name);
+    format.rotation = std::make_shared<IdentityRotation>();
+    int64_t n = 40, k = format.scale.group;
+    std::vector<float> weights = gaussian(n * k, 8);
+    for (size_t i = 0; i < weights.size() / 2; ++i)
+      weights[i] *= std::abs(weights[i]) * 50;
+    auto blob = encoded(format, weights, n, k);
+    std::vector<float> rebuilt = decoded(format, blob, n, k);
+    double ours = 0, best = 0;
+    for (int64_t r = 0; r < n; ++r) {
+      auto x = std::span(weights).subspan(size_t(r * k), size_t(k));
+      float largest = 0;
+      double least = std::numeric_limits<double>::max(), got = 0;
+      for (size_t i = 0; i < x.size(); ++i) {
+        largest = std::max(largest, std::abs(x[i]));
+        double e = double(x[i]) - rebuilt[size_t(r * k) + i];
+        got += e * e;
+      }
+      for (int i = 1; i <= 2000; ++i)
+        least = std::min(least, errorWith(format, x,
+                                          largest * float(i) / 2000 /
+                                              (name[0] == 'i' ? 7 : 100)));
+      ours += got;
+      best += least;
+      EXPECT_LT(got, 1.1 * least) << name << " row " << r;
+    }
+    EXPECT_LT(ours, 1.01 * best) << name;
+  }
+}
+
+TEST(EncodeTest, CodesAreNearestForTheStoredStep) {
+  for (const Format &format : presets())
+    for (int64_t k : {100, 576}) {
+      int64_t n = 6;
+      std::vector<float> weights = gaussian(n * k, unsigned(k));
+      auto blob = encoded(format, weights, n, k);
+      WeightLayout layout(format, n, k);
+      for (int64_t r = 0; r < n; ++r) {
+        std::vector<float> row(size_t(paddedLength(k)));
+        std::copy_n(weights.begin() + r * k, k, row.begin());
+        format.rotation->forward(row);
+        for (int64_t s = 0; s < layout.scaleBlocking.size(); ++s) {
+          Segment segment = layout.scaleBlocking.segment(s);
+          int64_t at = s * format.scale.numbers();
+          float step = fromHalf(numberAt(layout, blob, r, at));
+          float offset = format.scale.hasOffset
+                             ? fromHalf(numberAt(layout, blob, r, at + 1))
+                             : 0;
+          for (int64_t i = segment.offset; i < segment.offset + segment.length;
+               ++i) {
+            double least = 1e9;
+            for (uint8_t c = 0; c < 1u << format.codebook->bits(); ++c) {
+              int8_t point;
+              format.codebook->point(c, {&point, 1});
+              least =
+                  std::min(least, std::abs(row[size_t(i)] -
+                                           (double(step) * point + offset)));
+            }
+            int8_t point;
+            format.codebook->point(uint8_t(codeAt(layout, blob, r, i)),
+                                   {&point, 1});
+            ASSERT_LE(
+                std::abs(row[size_t(i)] - (double(step) * point + offset)),
+                least + 1e-9);
+          }
+        }
+        for (int64_t i = paddedLength(k); i < storedLength(k); ++i)
+          ASSERT_EQ(codeAt(layout, blob, r, i), 0u);
+      }
+    }
+}
+
+TEST(EncodeTest, OffsetFollowsShiftedWeights) {
+  Format format = preset("itq3_s");
+  format.rotation = std::make_shared<IdentityRotation>();
+  std::vector<float> weights = gaussian(64 * 256, 4);
+  for (float &weight : weights)
+    weight += 0.05f;
+  auto blob = encoded(format, weights, 64, 256);
+  std::vector<float> rebuilt = decoded(format, blob, 64, 256);
+  double error = 0;
+  for (size_t i = 0; i < weights.size(); ++i)
+    error += std::pow(weights[i] - rebuilt[i], 2);
+  EXPECT_LT(error / double(weights.size()) / (0.02 * 0.02), 0.19);
+}
+
+TEST(EncodeTest, BytesDoNotDependOnThreads) {
+  for (const Format &format : presets())
+    for (auto [n, k] : {std::pair<int64_t, int64_t>{1, 4304}, {300, 640}}) {
+      std::vector<float> weights = gaussian(n * k, 6);
+      auto first = encoded(format, weights, n, k, 1);
+      for (unsigned threads : {0u, 2u, 3u, 16u})
+        ASSERT_TRUE(encoded(format, weights, n, k, threads) == first);
+    }
+}
+
+TEST(EncodeTest, RowsDoNotDependOnOtherRows) {
+  Format format = preset("rq3");
+  int64_t k = 353;
+  std::vector<float> weights = gaussian(3 * k, 6);
+  auto all = decoded(format, encoded(format, weights, 3, k), 3, k);
+  for (int64_t r = 0; r < 3; ++r) {
+    auto row = std::span(weights).subspan(size_t(r * k), size_t(k));
+    auto one = decoded(format, encoded(format, row, 1, k), 1, k);
+    EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin() + r * k));
+  }
+}
+
+TEST(EncodeTest, NamesTheFirstBadWeight) {
+  Format format = preset("rq3");
+  int64_t n = 2000, k = 100;
+  std::vector<std::byte> blob(size_t(WeightLayout(format, n, k).totalBytes));
+  struct Case {
+    float value;
+    const char *error;
+  } cases[] = {
+      {std::nanf(""), "weight is nan at row 3, column 17"},
+      {std::numeric_limits<float>::infinity(),
+       "weight is inf at row 3, column 17"},
+      {-std::numeric_limits<float>::infinity(),
+       "weight is -inf at row 3, column 17"},
+      {0x1p65f, "expected weights below 2^64 in magnitude but got "
+                "3.689349e+19 at row 3, column 17"},
+  };
+  for (const Case &c : cases)
+    for (unsigned threads : {1u, 4u}) {
+      std::vector<float> weights = gaussian(n * k, 1);
+      weights[3 * 100 + 17] = c.value;
+      weights[3 * 100 + 99] = std::nanf("");
+      weights[1999 * 100] = std::nanf("");
+      weights[1000 * 100] = std::nanf("");
+      Status status = encode(format, weights, n, k, blob, {threads, nullptr});
+      ASSERT_FALSE(status);
+      EXPECT_EQ(status.error(), c.error);
+    }
+}
+
+TEST(EncodeTest, ZerosAndConstants) {
+  for (const Format &format : presets()) {
+    // Row 0 is zero, row 1 constant, row 2 negative zero, row 3 one spike.
+    int64_t n = 4, k = 300;
+    std::vector<float> weights(size_t(n * k));
+    std::fill_n(weights.begin() + k, k, 0.125f);
+    std::fill_n(weights.begin() + 2 * k, k, -0.0f);
+    weights[size_t(3 * k + 5)] = 1;
+    auto blob = encoded(format, weights, n, k);
+    WeightLayout layout(format, n, k);
+    for (int64_t r : {0, 2})
+      for (int64_t i = 0; i < layout.numbersPerRow; ++i)
+        EXPECT_EQ(numberAt(layout, blob, r, i), 0);
+    std::vector<float> x = {0};
+    std::vector<uint8_t> zero(1);
+    format.codebook->nearest(x, zero);
+    for (int64_t i = 0; i < paddedLength(k); ++i)
+      EXPECT_EQ(codeAt(layout, blob, 0, i), zero[0]);
+    std::vector<float> rebuilt = decoded(format, blob, n, k);
+    for (int64_t i = 0; i < k; ++i) {
+      EXPECT_EQ(rebuilt[size_t(i)], 0);
+      EXPECT_EQ(rebuilt[size_t(2 * k + i)], 0);
+    }
+    for (float value : rebuilt)
+      EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(EncodeTest, EveryMagnitudeGivesFiniteSteps) {
+  for (const Format &format : presets())
+    for (int exponent = -149; exponent <= 60; ++exponent) {
+      int64_t k = 288;
+      std::vector<float> weights = gaussian(k, 3, 1);
+      for (float &weight : weights)
+        weight = std::ldexp(weight, exponent);
+      auto blob = encoded(format, weights, 1, k);
+      WeightLayout layout(format, 1, k);
+      for (int64_t i = 0; i < layout.numbersPerRow; ++i)
+        ASSERT_LT(numberAt(layout, blob, 0, i) & 0x7fff, 0x7c00);
+      double error = relativeError(weights, decoded(format, blob, 1, k));
+      // Never worse than zeros, and good while the step is a normal number.
+      ASSERT_LE(error, 1 + 1e-6) << format.name << " 2^" << exponent;
+      if (exponent >= -6 && exponent <= 14)
+        ASSERT_LT(error, 0.2) << format.name << " 2^" << exponent;
+    }
+}
+
+TEST(EncodeTest, SubnormalStepsAreChosenWell) {
+  // Steps of a few units of 2^-24: the best of all small ones.
+  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
+    Format format = preset(name);
+    format.rotation = std::make_shared<IdentityRotation>();
+    int64_t k = format.scale.group;
+    float top = name[0] == 'i' ? 7 : 110;
+    for (float units : {0.3f, 0.7f, 1.5f, 2.5f, 5.4f}) {
+      std::vector<float> weights =
+          gaussian(k, 3, units * top / 2.2f * 0x1p-24f);
+      auto blob = encoded(format, weights, 1, k);
+      double got = 0, least = 0;
+      std::vector<float> rebuilt = decoded(format, blob, 1, k);
+      for (size_t i = 0; i < weights.size(); ++i) {
+        got += std::pow(double(weights[i]) - rebuilt[i], 2);
+        least += std::pow(double(weights[i]), 2); // step 0
+      }
+      for (int i = 1; i < 20; ++i)
+        least =
+            std::min(least, errorWith(format, weights, float(i) * 0x1p-24f));
+      EXPECT_LE(got, 1.02 * least) << name << " " << units;
+    }
+  }
+}
+
+TEST(EncodeTest, SizesThatDoNotMatch) {
+  Format format = preset("rq3");
+  std::vector<float> weights(256);
+  std::vector<std::byte> blob(98), larger(99);
+  EXPECT_TRUE(encode(format, weights, 1, 256, blob));
+  Status status = encode(format, weights, 1, 255, blob);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error(), "expected 1 x 255 weights but got 256");
+  status = encode(format, weights, 1, 256, larger);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error(), "expected a blob of 98 bytes but got 99");
+  status = encode(format, {}, 0, 256, {});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error(), "expected 1 to 2147483647 rows but got 0");
+  EXPECT_FALSE(encode(format, {}, 1, 0, {}));
+  EXPECT_FALSE(encode(format, {}, INT64_MIN, INT64_MIN, {}));
+}
+
+TEST(EncodeTest, ProgressCountsEveryRow) {
+  Format format = preset("rq2");
+  int64_t n = 1000, k = 300, rows = 0;
+  int calls = 0;
+  std::vector<float> weights = gaussian(n * k, 1);
+  std::vector<std::byte> blob(size_t(WeightLayout(format, n, k).totalBytes));
+  ASSERT_TRUE(encode(format, weights, n, k, blob, {4, [&](int64_t done) {
+                                                     EXPECT_GT(done, 0);
+                                                     rows += done;
+                                                     ++calls;
+                                                   }}));
+  EXPECT_EQ(rows, n);
+  EXPECT_GT(calls, 1);
+}
+
+TEST(EncodeTest, GapsAreZero) {
+  // One row of 64: a 1-bit plane of 8 bytes leaves a gap of 8.
+  Format format = preset("rq3");
+  std::vector<float> weights = gaussian(64, 1);
+  auto blob = encoded(format, weights, 1, 64);
+  WeightLayout layout(format, 1, 64);
+  EXPECT_EQ(layout.scalesOffset, 32);
+  for (size_t i = 24; i < 32; ++i)
+    EXPECT_EQ(blob[i], std::byte(0));
+}
