@@ -52,7 +52,7 @@ static Status checkLength(const char *name, int64_t expected, int64_t got) {
 }
 
 static bool isBlock(int64_t length) {
-  return length >= kRowGranule && length <= 4096 &&
+  return length >= kRowGranule && length <= kMaxBlock &&
          std::has_single_bit(uint64_t(length));
 }
 

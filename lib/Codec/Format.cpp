@@ -119,7 +119,7 @@ public:
     if (!member)
       return kRowGranule;
     std::optional<int64_t> value = toInteger(*member);
-    if (!value || *value < kRowGranule || *value > 4096 ||
+    if (!value || *value < kRowGranule || *value > kMaxBlock ||
         !std::has_single_bit(uint64_t(*value))) {
       fail(key, "a power of two from 32 to 4096", *member);
       return kRowGranule;

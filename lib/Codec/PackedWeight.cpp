@@ -10,6 +10,7 @@
 #include "Parallel.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -35,6 +36,15 @@ Status rotq::checkShape(const Format &format, int64_t n, int64_t k) {
     return failure(
         message("expected a coding of {} bits, as the codebook has, but got {}",
                 format.codebook->bits(), format.coding->bits()));
+  for (int64_t length : {format.scale.group, format.rotation->block()})
+    if (length && (length < kRowGranule || length > kMaxBlock ||
+                   !std::has_single_bit(uint64_t(length))))
+      return failure(
+          message("expected groups and blocks of a power of two from {} to {} "
+                  "but got {}",
+                  kRowGranule, kMaxBlock, length));
+  if (format.scale.group == 0)
+    return failure("expected a scale group but got 0");
   if (n < 1 || n > kMaxExtent)
     return failure(message("expected 1 to {} rows but got {}", kMaxExtent, n));
   if (k < 1 || k > kMaxExtent)

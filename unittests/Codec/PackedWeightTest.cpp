@@ -151,4 +151,13 @@ TEST(PackedWeightTest, FormatsWithPartsThatDoNotFit) {
   EXPECT_EQ(status.error(),
             "expected a coding of 3 bits, as the codebook has, but got 4");
   EXPECT_FALSE(checkShape(Format(), 1, 1));
+  for (int64_t group : {0, 16, 100, 8192, -256}) {
+    format = preset("rq3");
+    EXPECT_TRUE(checkShape(format, 1, 1));
+    format.scale.group = group;
+    EXPECT_FALSE(checkShape(format, 1, 1)) << group;
+  }
+  format = preset("rq3");
+  format.rotation = std::make_shared<HadamardRotation>(48);
+  EXPECT_FALSE(checkShape(format, 1, 1));
 }

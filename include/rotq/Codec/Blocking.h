@@ -20,6 +20,9 @@ inline constexpr int64_t kRowGranule = 32;
 /// plane of every row starts on a 16-byte boundary.
 inline constexpr int64_t kPitchGranule = 64;
 
+/// Longest block of a rotation and longest group of a scale.
+inline constexpr int64_t kMaxBlock = 4096;
+
 inline constexpr int64_t roundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }

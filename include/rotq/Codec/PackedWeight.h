@@ -47,7 +47,7 @@ struct EncodeOptions {
   /// 0: one for every core. The bytes do not depend on it.
   unsigned threads = 0;
   /// Called from any thread with the number of rows finished since the last
-  /// call; calls do not overlap.
+  /// call; calls do not overlap. Must not throw.
   std::function<void(int64_t rows)> progress;
 };
 
