@@ -23,6 +23,7 @@ def ConvertRotQToLinalg : Pass<"convert-rotq-to-linalg", "::mlir::func::FuncOp">
                            "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

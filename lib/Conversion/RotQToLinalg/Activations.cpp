@@ -1,0 +1,231 @@
+//===- Activations.cpp - Reference lowering of rotate, quantize_activation
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Reference.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Blocking;
+using ::rotq::paddedLength;
+
+static Value floatConstant(ImplicitLocOpBuilder &builder, float value) {
+  return arith::ConstantOp::create(builder, builder.getF32FloatAttr(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Rotation
+//===----------------------------------------------------------------------===//
+
+/// One stage of butterflies: (a, b) -> (a + b, a - b) for positions that
+/// differ in the bit `stride`, in segments longer than it.
+static Value emitStage(ImplicitLocOpBuilder &builder, const Blocking &blocking,
+                       Value x, int64_t stride) {
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(builder, builder.getLoc(), x);
+  return emitTensor(
+      builder, sizes, builder.getF32Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        Location loc = b.getLoc();
+        Value row = indices[0], k = indices[1];
+        Value length = emitSegmentLength(b, loc, blocking,
+                                         emitSegmentIndex(b, loc, blocking, k));
+        Value bit = arith::ConstantIndexOp::create(b, stride);
+        Value zero = arith::ConstantIndexOp::create(b, 0);
+        Value isActive =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, bit, length);
+        Value isUpper =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                  arith::AndIOp::create(b, k, bit), zero);
+        Value partner = arith::SelectOp::create(
+            b, isActive, arith::XOrIOp::create(b, k, bit), k);
+        Value self = emitElement(b, x, {row, k});
+        Value other = emitElement(b, x, {row, partner});
+        Value result = arith::SelectOp::create(
+            b, isUpper, arith::SubFOp::create(b, other, self),
+            arith::AddFOp::create(b, self, other));
+        return arith::SelectOp::create(b, isActive, result, self);
+      });
+}
+
+Value mlir::rotq::emitRotation(ImplicitLocOpBuilder &builder,
+                               const ::rotq::Rotation &rotation, Value x) {
+  if (rotation.block() == 0)
+    return x;
+  if (rotation.kind() != "hadamard")
+    return {};
+  auto type = cast<RankedTensorType>(x.getType());
+  Blocking blocking(type.getDimSize(1), rotation.block());
+  // Segments get shorter along the row.
+  for (int64_t stride = 1; stride < blocking.segment(0).length; stride *= 2)
+    x = emitStage(builder, blocking, x, stride);
+  SmallVector<float> factors;
+  for (int64_t i = 0; i < blocking.size(); ++i)
+    factors.push_back(
+        float(1.0 / std::sqrt(double(blocking.segment(i).length))));
+  Value table = emitTable(builder, factors);
+  return emitTensor(
+      builder, tensor::getMixedSizes(builder, builder.getLoc(), x),
+      builder.getF32Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        Value segment = emitSegmentIndex(b, b.getLoc(), blocking, indices[1]);
+        return arith::MulFOp::create(b, emitElement(b, x, indices),
+                                     emitElement(b, table, segment));
+      });
+}
+
+namespace {
+struct LowerRotate : public OpRewritePattern<RotateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RotateOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "expected tensors");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    auto inputType = cast<RankedTensorType>(op.getInput().getType());
+    auto initType = cast<RankedTensorType>(op.getInits().getType());
+    int64_t k = (op.getInverse() ? initType : inputType).getDimSize(1);
+    Value x = emitPadded(builder, op.getInput(), paddedLength(k));
+    // Every rotation so far is its own inverse.
+    Value rotated = emitRotation(builder, *op.getRotation().getRotation(), x);
+    if (!rotated)
+      return rewriter.notifyMatchFailure(op, "the reference lacks a part");
+    if (op.getInverse() && k != paddedLength(k)) {
+      SmallVector<OpFoldResult> sizes =
+          tensor::getMixedSizes(builder, op.getLoc(), rotated);
+      sizes[1] = builder.getIndexAttr(k);
+      SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
+      SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
+      rotated =
+          tensor::ExtractSliceOp::create(builder, rotated, zeros, sizes, ones);
+    }
+    rewriter.replaceOp(op, emitStore(builder, rotated, op.getInits()));
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Quantization
+//===----------------------------------------------------------------------===//
+
+/// As rotq::quantizeActivation does it, on the rotated row.
+struct LowerQuantizeActivation : public OpRewritePattern<QuantizeActivationOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(QuantizeActivationOp op,
+                                PatternRewriter &rewriter) const override;
+};
+} // namespace
+
+/// max |x| of every segment; NaN does not count.
+static Value emitLargest(ImplicitLocOpBuilder &builder,
+                         const Blocking &blocking, Value x,
+                         ArrayRef<OpFoldResult> sizes) {
+  return emitTensor(
+      builder, sizes, builder.getF32Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) {
+        Value row = indices[0];
+        return emitSegmentLoop(
+            b, blocking, indices[1], floatConstant(b, 0),
+            [&](ImplicitLocOpBuilder &b, Value k, Value largest) -> Value {
+              Value magnitude =
+                  math::AbsFOp::create(b, emitElement(b, x, {row, k}));
+              Value isLarger = arith::CmpFOp::create(
+                  b, arith::CmpFPredicate::OGT, magnitude, largest);
+              return arith::SelectOp::create(b, isLarger, magnitude, largest);
+            });
+      });
+}
+
+/// x * inverse to the nearest even integer in [-127, 127]; NaN becomes 0.
+static Value emitCode(ImplicitLocOpBuilder &b, Value x, Value inverse) {
+  Value code =
+      math::RoundEvenOp::create(b, arith::MulFOp::create(b, x, inverse));
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, code, code);
+  code = arith::SelectOp::create(b, isNaN, floatConstant(b, 0), code);
+  code = arith::MinimumFOp::create(b, code, floatConstant(b, 127));
+  code = arith::MaximumFOp::create(b, code, floatConstant(b, -127));
+  return arith::FPToSIOp::create(b, b.getI8Type(), code);
+}
+
+LogicalResult
+LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
+                                         PatternRewriter &rewriter) const {
+  if (!op.hasPureTensorSemantics())
+    return rewriter.notifyMatchFailure(op, "expected tensors");
+  ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+  int64_t k = cast<RankedTensorType>(op.getInput().getType()).getDimSize(1);
+  int64_t padded = paddedLength(k);
+  Value x = emitPadded(builder, op.getInput(), padded);
+  x = emitRotation(builder, *op.getRotation().getRotation(), x);
+  if (!x)
+    return rewriter.notifyMatchFailure(op, "the reference lacks a part");
+
+  Blocking blocking = activationBlocking(k, op.getGroup());
+  OpFoldResult m = tensor::getMixedSize(builder, op.getLoc(), x, 0);
+  SmallVector<OpFoldResult> perSegment = {
+      m, builder.getIndexAttr(blocking.size())};
+  SmallVector<OpFoldResult> perCode = {
+      m, builder.getIndexAttr(::rotq::storedLength(k))};
+  Value largest = emitLargest(builder, blocking, x, perSegment);
+  Value scales = emitTensor(
+      builder, perSegment, builder.getF32Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        return arith::DivFOp::create(b, emitElement(b, largest, indices),
+                                     floatConstant(b, 127));
+      });
+  Value codes = emitTensor(
+      builder, perCode, builder.getI8Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        Value last = arith::ConstantIndexOp::create(b, padded - 1);
+        Value isInside = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                               indices[1], last);
+        Value column = arith::MinUIOp::create(b, indices[1], last);
+        Value segment = emitSegmentIndex(b, b.getLoc(), blocking, column);
+        Value bound = emitElement(b, largest, {indices[0], segment});
+        Value isPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
+                                                 bound, floatConstant(b, 0));
+        Value inverse = arith::SelectOp::create(
+            b, isPositive,
+            arith::DivFOp::create(b, floatConstant(b, 127), bound),
+            floatConstant(b, 0));
+        Value code =
+            emitCode(b, emitElement(b, x, {indices[0], column}), inverse);
+        return arith::SelectOp::create(b, isInside, code,
+                                       arith::ConstantIntOp::create(b, 0, 8));
+      });
+  Value sums = emitTensor(
+      builder, perSegment, builder.getI32Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange indices) {
+        return emitSegmentLoop(
+            b, blocking, indices[1], arith::ConstantIntOp::create(b, 0, 32),
+            [&](ImplicitLocOpBuilder &b, Value k, Value sum) -> Value {
+              Value code = arith::ExtSIOp::create(
+                  b, b.getI32Type(), emitElement(b, codes, {indices[0], k}));
+              return arith::AddIOp::create(b, sum, code);
+            });
+      });
+  SmallVector<Value> results;
+  for (auto [value, init] :
+       llvm::zip_equal(ArrayRef<Value>{codes, scales, sums}, op.getInits()))
+    results.push_back(emitStore(builder, value, init));
+  rewriter.replaceOp(op, results);
+  return success();
+}
+
+void mlir::rotq::populateRotQToLinalgActivationPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<LowerRotate, LowerQuantizeActivation>(patterns.getContext());
+}

@@ -1,0 +1,179 @@
+//===- Products.cpp - Reference lowering of matmul
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Reference.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Blocking;
+
+/// y[m, n] = sum_k x[m, k] w[n, k], summed in f32.
+static Value emitFloatProduct(ImplicitLocOpBuilder &builder, Value x, Value w,
+                              ArrayRef<OpFoldResult> sizes) {
+  Type f32 = builder.getF32Type();
+  Value zero = arith::ConstantOp::create(builder, builder.getF32FloatAttr(0));
+  Value empty = tensor::EmptyOp::create(builder, sizes, f32);
+  Value init = linalg::FillOp::create(builder, zero, empty).getResult(0);
+  AffineExpr m, n, k;
+  bindDims(builder.getContext(), m, n, k);
+  auto maps = AffineMap::inferFromExprList(
+      ArrayRef<ArrayRef<AffineExpr>>{{m, k}, {n, k}, {m, n}},
+      builder.getContext());
+  utils::IteratorType parallel = utils::IteratorType::parallel;
+  auto body = [&](OpBuilder &nested, Location loc, ValueRange arguments) {
+    ImplicitLocOpBuilder b(loc, nested);
+    Value factor = arguments[0];
+    if (factor.getType() != f32)
+      factor = arith::ExtFOp::create(b, f32, factor);
+    Value product = arith::MulFOp::create(b, factor, arguments[1]);
+    linalg::YieldOp::create(
+        b, arith::AddFOp::create(b, arguments[2], product).getResult());
+  };
+  return linalg::GenericOp::create(
+             builder, init.getType(), ValueRange{x, w}, init, maps,
+             ArrayRef<utils::IteratorType>{parallel, parallel,
+                                           utils::IteratorType::reduction},
+             body)
+      .getResult(0);
+}
+
+namespace {
+/// The operands of a product with an activation in int8.
+struct QuantizedProduct {
+  MatmulOp op;
+  WeightReader weight;
+  Value points; ///< N x S, int8
+  Blocking activationCut;
+  Blocking cut; ///< the finer one of weight and activation
+
+  Value emitElementOf(ImplicitLocOpBuilder &builder, Value m, Value n);
+  Value emitTerm(ImplicitLocOpBuilder &builder, Value m, Value n,
+                 Value segment);
+};
+} // namespace
+
+/// What segment `segment` of the finer cut adds to y[m, n].
+Value QuantizedProduct::emitTerm(ImplicitLocOpBuilder &builder, Value m,
+                                 Value n, Value segment) {
+  Location loc = builder.getLoc();
+  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
+  Value codes = op.getInputs()[0], scales = op.getInputs()[1],
+        sums = op.getInputs()[2];
+  Value dot = emitSegmentLoop(
+      builder, cut, segment, arith::ConstantIntOp::create(builder, 0, 32),
+      [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
+        Value point =
+            arith::ExtSIOp::create(b, i32, emitElement(b, points, {n, k}));
+        Value code =
+            arith::ExtSIOp::create(b, i32, emitElement(b, codes, {m, k}));
+        return arith::AddIOp::create(b, total,
+                                     arith::MulIOp::create(b, point, code));
+      });
+  Value start = emitSegmentOffset(builder, loc, cut, segment);
+  Value group = emitSegmentIndex(builder, loc, activationCut, start);
+  Value scale = emitElement(builder, scales, {m, group});
+  Value term = arith::MulFOp::create(
+      builder,
+      arith::MulFOp::create(builder, weight.emitNumber(builder, n, start, 0),
+                            scale),
+      arith::SIToFPOp::create(builder, f32, dot));
+  if (!weight.hasOffset())
+    return term;
+  // The verifier keeps the activation's cut the finer one here.
+  Value sum = arith::SIToFPOp::create(builder, f32,
+                                      emitElement(builder, sums, {m, group}));
+  Value shift = arith::MulFOp::create(
+      builder,
+      arith::MulFOp::create(builder, weight.emitNumber(builder, n, start, 1),
+                            scale),
+      sum);
+  return arith::AddFOp::create(builder, term, shift);
+}
+
+Value QuantizedProduct::emitElementOf(ImplicitLocOpBuilder &builder, Value m,
+                                      Value n) {
+  Value zero = arith::ConstantIndexOp::create(builder, 0);
+  Value one = arith::ConstantIndexOp::create(builder, 1);
+  Value count = arith::ConstantIndexOp::create(builder, cut.size());
+  Value initial =
+      arith::ConstantOp::create(builder, builder.getF32FloatAttr(0));
+  auto body = [&](OpBuilder &nested, Location loc, Value segment,
+                  ValueRange total) {
+    ImplicitLocOpBuilder b(loc, nested);
+    Value sum = arith::AddFOp::create(b, total[0], emitTerm(b, m, n, segment));
+    scf::YieldOp::create(b, sum);
+  };
+  return scf::ForOp::create(builder, zero, count, one, initial, body)
+      .getResult(0);
+}
+
+namespace {
+struct LowerMatmul : public OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics())
+      return rewriter.notifyMatchFailure(op, "expected tensors");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(builder, op.getLoc(), op.getInits());
+    Value product = op.isQuantized() ? emitQuantized(builder, op, sizes)
+                                     : emitFloat(builder, op, sizes);
+    if (!product)
+      return rewriter.notifyMatchFailure(op, "the reference lacks a part");
+    rewriter.replaceOp(op, emitStore(builder, product, op.getInits()));
+    return success();
+  }
+
+private:
+  static Value emitFloat(ImplicitLocOpBuilder &builder, MatmulOp op,
+                         ArrayRef<OpFoldResult> sizes) {
+    Value weight = emitWeight(builder, op.getWeight());
+    if (!weight)
+      return {};
+    return emitFloatProduct(builder, op.getInputs()[0], weight, sizes);
+  }
+
+  static Value emitQuantized(ImplicitLocOpBuilder &builder, MatmulOp op,
+                             ArrayRef<OpFoldResult> sizes) {
+    std::optional<WeightReader> weight =
+        WeightReader::get(builder, op.getWeight());
+    if (!weight)
+      return {};
+    WeightType type = op.getWeight().getType();
+    int64_t k = type.getK();
+    int64_t group = *op.getGroup();
+    int64_t finest = std::min(group, type.getFormat().getScale().getGroup());
+    Value points = emitTensor(
+        builder,
+        {builder.getIndexAttr(type.getN()),
+         builder.getIndexAttr(::rotq::paddedLength(k))},
+        builder.getI8Type(), [&](ImplicitLocOpBuilder &b, ValueRange indices) {
+          return weight->emitPoint(b, indices[0], indices[1]);
+        });
+    QuantizedProduct product{op, *weight, points, activationBlocking(k, group),
+                             Blocking(k, finest)};
+    return emitTensor(builder, sizes, builder.getF32Type(),
+                      [&](ImplicitLocOpBuilder &b, ValueRange indices) {
+                        return product.emitElementOf(b, indices[0], indices[1]);
+                      });
+  }
+};
+} // namespace
+
+void mlir::rotq::populateRotQToLinalgProductPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<LowerMatmul>(patterns.getContext());
+}

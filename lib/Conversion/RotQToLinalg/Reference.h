@@ -1,0 +1,94 @@
+//===- Reference.h - Building blocks of the reference lowering
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOLINALG_REFERENCE_H
+#define ROTQ_LIB_CONVERSION_ROTQTOLINALG_REFERENCE_H
+
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::rotq {
+
+void populateRotQToLinalgWeightPatterns(RewritePatternSet &patterns);
+void populateRotQToLinalgActivationPatterns(RewritePatternSet &patterns);
+void populateRotQToLinalgProductPatterns(RewritePatternSet &patterns);
+
+/// What a tensor holds at the position `indices`.
+using ElementFn =
+    function_ref<Value(ImplicitLocOpBuilder &builder, ValueRange indices)>;
+/// `total` and what position `k` adds to it.
+using ReduceFn =
+    function_ref<Value(ImplicitLocOpBuilder &builder, Value k, Value total)>;
+
+/// A tensor, written as a function of the position.
+Value emitTensor(ImplicitLocOpBuilder &builder, ArrayRef<OpFoldResult> sizes,
+                 Type element, ElementFn elementFn);
+
+/// `source`, f32, in the destination and float type of `init`.
+Value emitStore(ImplicitLocOpBuilder &builder, Value source, Value init);
+
+/// An element of a tensor.
+Value emitElement(ImplicitLocOpBuilder &builder, Value tensor,
+                  ValueRange indices);
+
+/// A constant tensor of rank 1.
+Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<int8_t> values);
+Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<int32_t> values);
+Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<float> values);
+
+/// Goes through the positions of segment `segment` in rising order.
+Value emitSegmentLoop(ImplicitLocOpBuilder &builder,
+                      const ::rotq::Blocking &blocking, Value segment,
+                      Value initial, ReduceFn reduceFn);
+
+/// M x K floats, as f32 with rows zero-padded to `length`.
+Value emitPadded(ImplicitLocOpBuilder &builder, Value matrix, int64_t length);
+
+/// The rows of `x` (M x padded length, f32) rotated. Null for a rotation that
+/// the reference does not know.
+Value emitRotation(ImplicitLocOpBuilder &builder,
+                   const ::rotq::Rotation &rotation, Value x);
+
+/// The codes and scales of a weight, read from its bytes.
+class WeightReader {
+public:
+  /// Null `reader` for a codebook that the reference does not know.
+  static std::optional<WeightReader> get(ImplicitLocOpBuilder &builder,
+                                         TypedValue<WeightType> weight);
+
+  /// The int8 point of weight (n, k).
+  Value emitPoint(ImplicitLocOpBuilder &builder, Value n, Value k) const;
+  /// Step or offset (`number` 0 or 1) of weight (n, k), as f32.
+  Value emitNumber(ImplicitLocOpBuilder &builder, Value n, Value k,
+                   int64_t number) const;
+  bool hasOffset() const { return format.scale.hasOffset; }
+
+  /// `count` reconstructed rows, f32, row i being row rowFn(i) of the weight.
+  /// Null for a rotation that the reference does not know.
+  Value
+  emitRows(ImplicitLocOpBuilder &builder, OpFoldResult count,
+           function_ref<Value(ImplicitLocOpBuilder &, Value)> rowFn) const;
+
+private:
+  WeightReader(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
+
+  ::rotq::Format format;
+  ::rotq::WeightLayout layout; ///< K is that of the handle
+  SmallVector<Value> planes;   ///< N x words, i32
+  SmallVector<Value> positions;
+  Value scales; ///< N x numbers, f16
+  Value points;
+};
+
+/// All rows of a weight: N x K, f32.
+Value emitWeight(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOLINALG_REFERENCE_H
