@@ -1,0 +1,42 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The compiler's tools as functions.
+
+They run as processes: MLIR stays out of this one, and what the tool says about
+a module becomes the message of the exception. The tools are looked for in
+$ROTQ_TOOLS, then in the build folder of the repository the package lies in.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from .error import RotqError
+
+
+def tool(name: str) -> Path:
+    """The path of the tool `name` ("quant-opt", "quant-translate", ...)."""
+    chosen = os.environ.get("ROTQ_TOOLS")
+    folder = Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "build" / "bin"
+    path = folder / name
+    if not path.is_file():
+        raise RotqError(f"{path} not found: run `make build`")
+    return path
+
+
+def run(name: str, *arguments: str | os.PathLike, input: str = "") -> str:
+    """What the tool `name` prints for `input`."""
+    result = subprocess.run(
+        [tool(name), *arguments], input=input, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        message = result.stderr.strip() or f"exit code {result.returncode}"
+        raise RotqError(f"{name}: {message}")
+    return result.stdout
+
+
+def optimize(mlir: str, *passes: str) -> str:
+    """The module `mlir` after `passes`, flags of quant-opt."""
+    return run("quant-opt", *passes, input=mlir)
