@@ -42,7 +42,7 @@ static WeightType ownerType(TypedValue<WeightType> weight) {
 WeightBuffers::WeightBuffers(OpBuilder &builder, Location loc,
                              TypedValue<WeightType> weight)
     : layout(ownerType(weight).getLayout()),
-      format(weight.getType().getFormat().getFormat()) {
+      formatAttr(weight.getType().getFormat()), format(formatAttr.getFormat()) {
   Owner owner = findOwner(weight);
   Value storage = StorageOp::create(
       builder, loc, owner.weight.getType().getStorageType(), owner.weight);

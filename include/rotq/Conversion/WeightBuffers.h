@@ -23,7 +23,8 @@ struct WeightBuffers {
   Value rowOf(OpBuilder &builder, Location loc, Value row) const;
 
   ::rotq::WeightLayout layout; ///< of the weight that owns the bytes
-  ::rotq::Format format;       ///< of the handle
+  FormatAttr formatAttr;       ///< of the handle
+  ::rotq::Format format;       ///< the same, for the codec
   SmallVector<Value> planes;   ///< memref<N x words x i32>
   Value scales;                ///< memref<N x numbers x f16>
   Value firstRow;              ///< index; null where the handle has all rows

@@ -1,0 +1,159 @@
+//===- Decode.cpp - unpack and decode on vectors of the host
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostMicroOps.h"
+
+#include "rotq/Conversion/ExprMaterializer.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Expr;
+
+namespace {
+/// A byte shuffle: looks up bytes of a table of 16 in every 128-bit lane.
+struct ByteShuffle {
+  StringRef feature;
+  StringRef intrinsic;
+  int64_t bytes;
+};
+
+class HostMaterializer final : public ExprMaterializer {
+public:
+  HostMaterializer(OpBuilder &builder, Location loc,
+                   const HostFeatures &features)
+      : ExprMaterializer(builder, loc), features(features) {}
+
+private:
+  Value emitLookup(Value codes, std::span<const int8_t> table) override;
+  Value emitShuffles(Value indices, std::span<const int8_t> table,
+                     const ByteShuffle &shuffle);
+  Value emitSelects(Value indices, std::span<const int8_t> table);
+  Value splat(VectorType type, int64_t value) {
+    return arith::ConstantOp::create(
+        builder, loc,
+        SplatElementsAttr::get(
+            type, builder.getIntegerAttr(type.getElementType(), value)));
+  }
+
+  const HostFeatures &features;
+};
+} // namespace
+
+/// The widest shuffle of the host that `bytes` bytes fill.
+static std::optional<ByteShuffle> findShuffle(const HostFeatures &features,
+                                              int64_t bytes) {
+  static const ByteShuffle shuffles[] = {
+      {"avx512bw", "llvm.x86.avx512.pshuf.b.512", 64},
+      {"avx2", "llvm.x86.avx2.pshuf.b", 32},
+      {"ssse3", "llvm.x86.ssse3.pshuf.b.128", 16}};
+  for (const ByteShuffle &shuffle : shuffles)
+    if (features.has(shuffle.feature) && bytes % shuffle.bytes == 0)
+      return shuffle;
+  return std::nullopt;
+}
+
+Value HostMaterializer::emitLookup(Value codes, std::span<const int8_t> table) {
+  // Two nibbles a byte become two bytes: 0xba -> 0x0bba -> 0x0b0a.
+  Value bytes = emitBitCast(builder, loc, codes, builder.getI8Type());
+  auto type = VectorType::get(cast<VectorType>(bytes.getType()).getShape(),
+                              builder.getI16Type());
+  Value pairs = arith::ExtUIOp::create(builder, loc, type, bytes);
+  Value high = arith::ShLIOp::create(builder, loc, pairs, splat(type, 4));
+  pairs = arith::OrIOp::create(builder, loc, pairs, high);
+  pairs = arith::AndIOp::create(builder, loc, pairs, splat(type, 0x0f0f));
+  Value indices = emitBitCast(builder, loc, pairs, builder.getI8Type());
+
+  int64_t count = cast<VectorType>(indices.getType()).getDimSize(0);
+  std::optional<ByteShuffle> shuffle = findShuffle(features, count);
+  Value values = shuffle ? emitShuffles(indices, table, *shuffle)
+                         : emitSelects(indices, table);
+  return emitBitCast(builder, loc, values, builder.getI32Type());
+}
+
+Value HostMaterializer::emitShuffles(Value indices,
+                                     std::span<const int8_t> table,
+                                     const ByteShuffle &shuffle) {
+  auto type = VectorType::get({shuffle.bytes}, builder.getI8Type());
+  SmallVector<int8_t> lanes(shuffle.bytes);
+  for (auto [i, value] : llvm::enumerate(lanes))
+    value = table[i % table.size()];
+  Value levels = arith::ConstantOp::create(
+      builder, loc, DenseElementsAttr::get(type, ArrayRef<int8_t>(lanes)));
+  int64_t count = cast<VectorType>(indices.getType()).getDimSize(0);
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < count; i += shuffle.bytes)
+    parts.push_back(emitIntrinsic(
+        builder, loc, shuffle.intrinsic, type,
+        {levels, emitSlice(builder, loc, indices, i, shuffle.bytes)}));
+  return emitConcat(builder, loc, parts);
+}
+
+Value HostMaterializer::emitSelects(Value indices,
+                                    std::span<const int8_t> table) {
+  auto type = cast<VectorType>(indices.getType());
+  Value values = splat(type, table[0]);
+  for (size_t code = 1; code < table.size(); ++code) {
+    Value matches =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, indices,
+                              splat(type, int64_t(code)));
+    values = arith::SelectOp::create(builder, loc, matches,
+                                     splat(type, table[code]), values);
+  }
+  return values;
+}
+
+namespace {
+/// rotq.unpack  ->  masks and shifts
+struct LowerUnpack : public OpRewritePattern<UnpackOp> {
+  LowerUnpack(MLIRContext *context, const HostFeatures &features)
+      : OpRewritePattern(context), features(features) {}
+
+  LogicalResult matchAndRewrite(UnpackOp op,
+                                PatternRewriter &rewriter) const override {
+    HostMaterializer builder(rewriter, op.getLoc(), features);
+    SmallVector<Expr> planes;
+    for (Value plane : op.getPlanes())
+      planes.push_back(builder.input(plane));
+    Expr codes = op.getCoding().getCoding()->unpack(builder, planes);
+    rewriter.replaceOp(op,
+                       emitBitCast(rewriter, op.getLoc(), builder.value(codes),
+                                   rewriter.getIntegerType(4)));
+    return success();
+  }
+
+  const HostFeatures &features;
+};
+
+/// rotq.decode  ->  byte shuffles, or selects
+struct LowerDecode : public OpRewritePattern<DecodeOp> {
+  LowerDecode(MLIRContext *context, const HostFeatures &features)
+      : OpRewritePattern(context), features(features) {}
+
+  LogicalResult matchAndRewrite(DecodeOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    if (op.getCodes().getType().getDimSize(0) % 8 != 0)
+      return rewriter.notifyMatchFailure(op, "expected whole words of codes");
+    HostMaterializer builder(rewriter, loc, features);
+    Expr codes = builder.input(
+        emitBitCast(rewriter, loc, op.getCodes(), rewriter.getI32Type()));
+    Expr values = op.getCodebook().getCodebook()->decode(builder, codes);
+    rewriter.replaceOp(op, emitBitCast(rewriter, loc, builder.value(values),
+                                       rewriter.getI8Type()));
+    return success();
+  }
+
+  const HostFeatures &features;
+};
+} // namespace
+
+void mlir::rotq::populateHostDecodePatterns(RewritePatternSet &patterns,
+                                            const HostFeatures &features) {
+  patterns.add<LowerUnpack, LowerDecode>(patterns.getContext(), features);
+}

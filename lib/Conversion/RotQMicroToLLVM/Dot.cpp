@@ -1,0 +1,120 @@
+//===- Dot.cpp - dot on vectors of the host
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostMicroOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+/// Every element of the result is the sum of two neighbours.
+static Value emitPairSums(OpBuilder &builder, Location loc, Value vector) {
+  int64_t count = cast<VectorType>(vector.getType()).getDimSize(0) / 2;
+  SmallVector<int64_t> even, odd;
+  for (int64_t i = 0; i < count; ++i) {
+    even.push_back(2 * i);
+    odd.push_back(2 * i + 1);
+  }
+  return arith::AddIOp::create(
+      builder, loc,
+      vector::ShuffleOp::create(builder, loc, vector, vector, even),
+      vector::ShuffleOp::create(builder, loc, vector, vector, odd));
+}
+
+/// Widens, multiplies and adds up: for any host.
+static Value emitWideningDot(OpBuilder &builder, Location loc, Value lhs,
+                             Value rhs, Value acc) {
+  auto type = VectorType::get(cast<VectorType>(lhs.getType()).getShape(),
+                              builder.getI32Type());
+  Value products = arith::MulIOp::create(
+      builder, loc, arith::ExtSIOp::create(builder, loc, type, lhs),
+      arith::ExtSIOp::create(builder, loc, type, rhs));
+  Value sums = emitPairSums(builder, loc, products);
+  return arith::AddIOp::create(builder, loc, acc,
+                               emitPairSums(builder, loc, sums));
+}
+
+/// vpdpbusd multiplies unsigned by signed bytes. A byte with its sign bit
+/// flipped is the value plus 128, so
+///
+///   sum lhs rhs = sum (lhs + 128) rhs - sum 128 rhs.
+static Value emitVnniDot(OpBuilder &builder, Location loc, StringRef intrinsic,
+                         Value lhs, Value rhs, Value acc) {
+  auto bytes = cast<VectorType>(lhs.getType());
+  Value signBits = arith::ConstantOp::create(
+      builder, loc,
+      SplatElementsAttr::get(bytes, builder.getI8IntegerAttr(-128)));
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(acc.getType()));
+  Value shifted = arith::XOrIOp::create(builder, loc, lhs, signBits);
+  Value sum = emitIntrinsic(builder, loc, intrinsic, acc.getType(),
+                            {acc, shifted, rhs});
+  Value excess = emitIntrinsic(builder, loc, intrinsic, acc.getType(),
+                               {zero, signBits, rhs});
+  return arith::SubIOp::create(builder, loc, sum, excess);
+}
+
+namespace {
+/// rotq.dot  ->  vpdpbusd, or widening
+struct LowerDot : public OpRewritePattern<DotOp> {
+  LowerDot(MLIRContext *context, const HostFeatures &features)
+      : OpRewritePattern(context), features(features) {}
+
+  LogicalResult matchAndRewrite(DotOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    auto type = dyn_cast<VectorType>(op.getAcc().getType());
+    if (type) {
+      rewriter.replaceOp(op, emitDot(rewriter, loc, op, op.getAcc()));
+      return success();
+    }
+    int64_t count = op.getLhs().getType().getDimSize(0);
+    type = VectorType::get({count / 4}, rewriter.getI32Type());
+    Value zero =
+        arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type));
+    rewriter.replaceOpWithNewOp<vector::ReductionOp>(
+        op, vector::CombiningKind::ADD, emitDot(rewriter, loc, op, zero),
+        op.getAcc());
+    return success();
+  }
+
+private:
+  Value emitDot(OpBuilder &builder, Location loc, DotOp op, Value acc) const {
+    int64_t count = op.getLhs().getType().getDimSize(0);
+    StringRef intrinsic;
+    int64_t width = count;
+    if (count % 64 == 0 && features.has("avx512vnni")) {
+      intrinsic = "llvm.x86.avx512.vpdpbusd.512";
+      width = 64;
+    } else if (count % 32 == 0 &&
+               (features.has("avxvnni") ||
+                (features.has("avx512vnni") && features.has("avx512vl")))) {
+      intrinsic = "llvm.x86.avx512.vpdpbusd.256";
+      width = 32;
+    }
+    if (intrinsic.empty())
+      return emitWideningDot(builder, loc, op.getLhs(), op.getRhs(), acc);
+    SmallVector<Value> parts;
+    for (int64_t i = 0; i < count; i += width)
+      parts.push_back(
+          emitVnniDot(builder, loc, intrinsic,
+                      emitSlice(builder, loc, op.getLhs(), i, width),
+                      emitSlice(builder, loc, op.getRhs(), i, width),
+                      emitSlice(builder, loc, acc, i / 4, width / 4)));
+    return emitConcat(builder, loc, parts);
+  }
+
+  const HostFeatures &features;
+};
+} // namespace
+
+void mlir::rotq::populateHostDotPatterns(RewritePatternSet &patterns,
+                                         const HostFeatures &features) {
+  patterns.add<LowerDot>(patterns.getContext(), features);
+}

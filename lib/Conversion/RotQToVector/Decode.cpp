@@ -1,0 +1,120 @@
+//===- Decode.cpp - Rows of weights and their rotation on the host
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostKernels.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Blocking;
+
+//===----------------------------------------------------------------------===//
+// Rotation
+//===----------------------------------------------------------------------===//
+
+void HostBuilder::rotate(Value scratch, const ::rotq::Rotation &rotation,
+                         int64_t padded) {
+  if (rotation.block() == 0)
+    return;
+  forSegments(Blocking(padded, rotation.block()),
+              [&](Value offset, int64_t length) {
+                rotateSegment(scratch, offset, length);
+              });
+}
+
+/// Strides below kChunk run in registers, the others in memory; the last
+/// stage multiplies by length^-1/2.
+void HostBuilder::rotateSegment(Value scratch, Value offset, int64_t length) {
+  float factor = float(1.0 / std::sqrt(double(length)));
+  auto scaled = [&](Value vector) -> Value {
+    int64_t count = cast<VectorType>(vector.getType()).getDimSize(0);
+    return arith::MulFOp::create(*this, vector, splat(f32(factor), count));
+  };
+  int64_t chunk = std::min(length, kChunk);
+  loop(0, length, chunk, [&](Value start) {
+    Value position = add(offset, start);
+    Value vector = load(scratch, position, chunk);
+    vector = FwhtOp::create(*this, vector.getType(), vector, /*length=*/Value(),
+                            chunk, /*lanes=*/1);
+    store(chunk == length ? scaled(vector) : vector, scratch, position);
+  });
+  for (int64_t stride = chunk; stride < length; stride *= 2) {
+    bool isLast = 2 * stride == length;
+    loop(0, length, 2 * stride, [&](Value start) {
+      loop(0, stride, kFloats, [&](Value i) {
+        Value low = add(add(offset, start), i), high = add(low, stride);
+        Value a = load(scratch, low, kFloats);
+        Value b = load(scratch, high, kFloats);
+        Value sum = arith::AddFOp::create(*this, a, b);
+        Value difference = arith::SubFOp::create(*this, a, b);
+        store(isLast ? scaled(sum) : sum, scratch, low);
+        store(isLast ? scaled(difference) : difference, scratch, high);
+      });
+    });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
+                          int64_t count) {
+  SmallVector<Value> planes;
+  for (auto [view, plane] : llvm::zip(weight.planes, weight.layout.planes)) {
+    Value word = arith::DivUIOp::create(*this, k, index(32 / plane.width));
+    planes.push_back(load(view, {row, word}, count * plane.width / 32));
+  }
+  FormatAttr format = weight.formatAttr;
+  Value codes =
+      UnpackOp::create(*this, VectorType::get({count}, getIntegerType(4)),
+                       format.getCoding(), planes);
+  return DecodeOp::create(*this, VectorType::get({count}, getI8Type()),
+                          format.getCodebook(), codes);
+}
+
+Value HostBuilder::number(const WeightBuffers &weight, Value row, Value k,
+                          int64_t number) {
+  Value segment =
+      emitSegmentIndex(*this, getLoc(), weight.layout.scaleBlocking, k);
+  int64_t numbers = weight.format.scale.numbers();
+  if (numbers > 1)
+    segment = arith::MulIOp::create(*this, segment, index(numbers));
+  Value value = memref::LoadOp::create(*this, weight.scales,
+                                       ValueRange{row, add(segment, number)});
+  return arith::ExtFOp::create(*this, getF32Type(), value);
+}
+
+void HostBuilder::decodeRow(const WeightBuffers &weight, Value row,
+                            Value scratch) {
+  const Blocking &blocking = weight.layout.scaleBlocking;
+  bool hasOffset = weight.format.scale.hasOffset;
+  forSegments(blocking, [&](Value offset, int64_t length) {
+    int64_t chunk = std::min(length, kChunk);
+    Value step = splat(number(weight, row, offset, 0), chunk), shift;
+    if (hasOffset)
+      shift = splat(number(weight, row, offset, 1), chunk);
+    loop(0, length, chunk, [&](Value start) {
+      Value k = add(offset, start);
+      Value value = arith::SIToFPOp::create(*this, step.getType(),
+                                            points(weight, row, k, chunk));
+      value = arith::MulFOp::create(*this, step, value);
+      if (hasOffset)
+        value = arith::AddFOp::create(*this, value, shift);
+      store(value, scratch, k);
+    });
+  });
+  // Every rotation so far is its own inverse.
+  rotate(scratch, *weight.format.rotation, blocking.paddedSize());
+}

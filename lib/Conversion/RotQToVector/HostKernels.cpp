@@ -1,0 +1,168 @@
+//===- HostKernels.cpp - Building blocks of the host's kernels
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostKernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Blocking;
+using ::rotq::Segment;
+
+bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
+  auto object = rotation.getRotation();
+  return object->block() == 0 || object->kind() == "hadamard";
+}
+
+bool mlir::rotq::isSupported(WeightType type) {
+  return isSupported(type.getFormat().getRotation()) &&
+         type.getFormat().getCodebook().getCodebook()->dim() == 1;
+}
+
+bool mlir::rotq::hasContiguousRows(Operation *op) {
+  return llvm::all_of(op->getOperandTypes(), [](Type type) {
+    auto memref = dyn_cast<MemRefType>(type);
+    return !memref || memref.isLastDimUnitStride();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+Value HostBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+
+Value HostBuilder::add(Value a, Value b) {
+  return arith::AddIOp::create(*this, a, b);
+}
+
+Value HostBuilder::f32(float value) {
+  return arith::ConstantOp::create(*this, getF32FloatAttr(value));
+}
+
+Value HostBuilder::zero(Type type) {
+  return arith::ConstantOp::create(*this, getZeroAttr(type));
+}
+
+Value HostBuilder::splat(Value scalar, int64_t count) {
+  return vector::BroadcastOp::create(
+      *this, VectorType::get({count}, scalar.getType()), scalar);
+}
+
+Value HostBuilder::load(Value memref, ValueRange indices, int64_t count) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  return vector::LoadOp::create(*this, VectorType::get({count}, element),
+                                memref, indices);
+}
+
+void HostBuilder::store(Value vector, Value memref, ValueRange indices) {
+  vector::StoreOp::create(*this, vector, memref, indices);
+}
+
+Value HostBuilder::rows(Value matrix) {
+  return memref::DimOp::create(*this, matrix, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> HostBuilder::loop(Value begin, Value end, int64_t step,
+                                     ValueRange initial, LoopBody body) {
+  auto build = [&](OpBuilder &nested, Location, Value position,
+                   ValueRange carried) {
+    InsertionGuard guard(*this);
+    restoreInsertionPoint(nested.saveInsertionPoint());
+    scf::YieldOp::create(*this, body(position, carried));
+  };
+  auto forOp =
+      scf::ForOp::create(*this, begin, end, index(step), initial, build);
+  return llvm::to_vector_of<Value>(forOp.getResults());
+}
+
+void HostBuilder::loop(int64_t begin, int64_t end, int64_t step,
+                       function_ref<void(Value)> body) {
+  if (begin >= end)
+    return;
+  if (begin + step >= end)
+    return body(index(begin));
+  loop(index(begin), index(end), step, ValueRange(),
+       [&](Value position, ValueRange) -> SmallVector<Value> {
+         body(position);
+         return {};
+       });
+}
+
+void HostBuilder::forSegments(const Blocking &blocking, SegmentBody body) {
+  loop(0, blocking.fullBlocks() * blocking.block(), blocking.block(),
+       [&](Value offset) { body(offset, blocking.block()); });
+  for (const Segment &segment : blocking.tail())
+    body(index(segment.offset), segment.length);
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+void HostBuilder::withScratch(int64_t length, function_ref<void(Value)> body) {
+  auto type = MemRefType::get({length}, getF32Type());
+  Value scratch =
+      memref::AllocOp::create(*this, type, ValueRange(), getI64IntegerAttr(64));
+  body(scratch);
+  memref::DeallocOp::create(*this, scratch);
+}
+
+void HostBuilder::loadRow(Value matrix, Value row, Value scratch,
+                          int64_t padded) {
+  auto type = cast<MemRefType>(matrix.getType());
+  int64_t k = std::min(type.getDimSize(1), padded);
+  bool widens = type.getElementType() != getF32Type();
+  int64_t whole = k / kFloats * kFloats;
+  loop(0, whole, kFloats, [&](Value i) {
+    Value vector = load(matrix, {row, i}, kFloats);
+    if (widens)
+      vector = arith::ExtFOp::create(
+          *this, VectorType::get({kFloats}, getF32Type()), vector);
+    store(vector, scratch, i);
+  });
+  loop(whole, k, 1, [&](Value i) {
+    Value value = memref::LoadOp::create(*this, matrix, ValueRange{row, i});
+    if (widens)
+      value = arith::ExtFOp::create(*this, getF32Type(), value);
+    memref::StoreOp::create(*this, value, scratch, i);
+  });
+  loop(k, padded, 1,
+       [&](Value i) { memref::StoreOp::create(*this, f32(0), scratch, i); });
+}
+
+void HostBuilder::storeRow(Value scratch, Value matrix, Value row) {
+  auto type = cast<MemRefType>(matrix.getType());
+  int64_t k = std::min(type.getDimSize(1),
+                       cast<MemRefType>(scratch.getType()).getDimSize(0));
+  Type element = type.getElementType();
+  bool narrows = element != getF32Type();
+  int64_t whole = k / kFloats * kFloats;
+  loop(0, whole, kFloats, [&](Value i) {
+    Value vector = load(scratch, i, kFloats);
+    if (narrows)
+      vector = arith::TruncFOp::create(
+          *this, VectorType::get({kFloats}, element), vector);
+    store(vector, matrix, {row, i});
+  });
+  loop(whole, k, 1, [&](Value i) {
+    Value value = memref::LoadOp::create(*this, scratch, i);
+    if (narrows)
+      value = arith::TruncFOp::create(*this, element, value);
+    memref::StoreOp::create(*this, value, matrix, ValueRange{row, i});
+  });
+}

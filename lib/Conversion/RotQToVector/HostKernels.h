@@ -1,0 +1,83 @@
+//===- HostKernels.h - Building blocks of the host's kernels
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOVECTOR_HOSTKERNELS_H
+#define ROTQ_LIB_CONVERSION_ROTQTOVECTOR_HOSTKERNELS_H
+
+#include "rotq/Conversion/WeightBuffers.h"
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace mlir::rotq {
+
+void populateRotQToVectorActivationPatterns(RewritePatternSet &patterns);
+void populateRotQToVectorProductPatterns(RewritePatternSet &patterns);
+void populateRotQToVectorWeightPatterns(RewritePatternSet &patterns);
+
+/// Floats are handled in vectors of this many.
+inline constexpr int64_t kFloats = 16;
+/// Weights are unpacked this many at a time, or as many as the segment has.
+inline constexpr int64_t kChunk = 64;
+
+/// Builds kernels: loops, vectors, and the steps that kernels share.
+class HostBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  using LoopBody =
+      function_ref<SmallVector<Value>(Value position, ValueRange carried)>;
+  using SegmentBody = function_ref<void(Value offset, int64_t length)>;
+
+  Value index(int64_t value);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b) { return b == 0 ? a : add(a, index(b)); }
+  Value f32(float value);
+  Value zero(Type type);
+  Value splat(Value scalar, int64_t count);
+
+  /// for position in [begin, end) by step; what `body` returns is carried.
+  SmallVector<Value> loop(Value begin, Value end, int64_t step,
+                          ValueRange initial, LoopBody body);
+  void loop(int64_t begin, int64_t end, int64_t step,
+            function_ref<void(Value)> body);
+  /// The full blocks in a loop, then the tail.
+  void forSegments(const ::rotq::Blocking &blocking, SegmentBody body);
+
+  Value load(Value memref, ValueRange indices, int64_t count);
+  void store(Value vector, Value memref, ValueRange indices);
+  Value rows(Value matrix);
+
+  /// A row of f32 numbers, for as long as `body` runs.
+  void withScratch(int64_t length, function_ref<void(Value)> body);
+  /// scratch[:] = row of matrix, zero-padded to `padded`.
+  void loadRow(Value matrix, Value row, Value scratch, int64_t padded);
+  /// row of matrix = the first numbers of scratch.
+  void storeRow(Value scratch, Value matrix, Value row);
+  /// Rotates the numbers of `scratch`.
+  void rotate(Value scratch, const ::rotq::Rotation &rotation, int64_t padded);
+
+  /// `count` points of row `row` (of the views) from position `k` on: int8.
+  Value points(const WeightBuffers &weight, Value row, Value k, int64_t count);
+  /// Step or offset (`number` 0 or 1) of position `k`, f32.
+  Value number(const WeightBuffers &weight, Value row, Value k, int64_t number);
+  /// scratch[:] = the reconstructed row, its rotation undone.
+  void decodeRow(const WeightBuffers &weight, Value row, Value scratch);
+
+private:
+  void rotateSegment(Value scratch, Value offset, int64_t length);
+};
+
+/// Whether kernels know the parts of this format.
+bool isSupported(WeightType type);
+bool isSupported(RotationAttrInterface rotation);
+/// Whether rows of every memref among the operands of `op` are contiguous.
+bool hasContiguousRows(Operation *op);
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOVECTOR_HOSTKERNELS_H

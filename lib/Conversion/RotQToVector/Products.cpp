@@ -1,0 +1,262 @@
+//===- Products.cpp - Host kernels of matmul
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostKernels.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Blocking;
+using ::rotq::Segment;
+
+/// Rows of the activation that share one decoding, where no kernel says.
+static constexpr int64_t kDefaultTile = 4;
+
+static int64_t tileOf(MatmulOp op) {
+  std::optional<ArrayAttr> kernels = op.getKernels();
+  if (!kernels || kernels->empty())
+    return kDefaultTile;
+  return cast<KernelAttr>(kernels->getValue().back()).getCols();
+}
+
+/// for every tile of rows [m, m + count): `body`, with what is left row by row.
+static void forTiles(HostBuilder &b, Value rows, int64_t tile,
+                     function_ref<void(Value m, int64_t count)> body) {
+  auto loop = [&](Value begin, Value end, int64_t step) {
+    b.loop(begin, end, step, ValueRange(),
+           [&](Value m, ValueRange) -> SmallVector<Value> {
+             body(m, step);
+             return {};
+           });
+  };
+  if (tile == 1)
+    return loop(b.index(0), rows, 1);
+  Value rest = arith::RemUIOp::create(b, rows, b.index(tile));
+  Value whole = arith::SubIOp::create(b, rows, rest);
+  loop(b.index(0), whole, tile);
+  loop(whole, rows, 1);
+}
+
+static void emitResult(HostBuilder &b, Value sum, Value out, Value m, Value n) {
+  Type element = cast<MemRefType>(out.getType()).getElementType();
+  if (element != sum.getType())
+    sum = arith::TruncFOp::create(b, element, sum);
+  memref::StoreOp::create(b, sum, out, ValueRange{m, n});
+}
+
+//===----------------------------------------------------------------------===//
+// int8 activation
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// y[m : m + count, n] for one row of the weight and a tile of the activation.
+class QuantizedTile {
+public:
+  QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
+                Value row, Value m, int64_t count)
+      : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
+        sums(op.getInputs()[2]), weight(weight), row(row),
+        activationCut(
+            activationBlocking(weight.layout.k, int64_t(*op.getGroup()))),
+        cut(weight.layout.k,
+            std::min(int64_t(*op.getGroup()), weight.format.scale.group)) {
+    for (int64_t i = 0; i < count; ++i)
+      rows.push_back(b.add(m, i));
+  }
+
+  /// One f32 sum for every row of the tile.
+  SmallVector<Value> emit();
+  ArrayRef<Value> rowsOfTile() const { return rows; }
+
+private:
+  SmallVector<Value> emitDots(Value offset, int64_t length);
+  SmallVector<Value> emitSegment(Value offset, int64_t length,
+                                 ValueRange totals);
+
+  HostBuilder &b;
+  Value codes, scales, sums;
+  const WeightBuffers &weight;
+  Value row;
+  SmallVector<Value> rows;
+  Blocking activationCut;
+  Blocking cut; ///< the finer one of weight and activation
+};
+} // namespace
+
+/// The exact products of a segment, summed into kChunk / 4 lanes.
+SmallVector<Value> QuantizedTile::emitDots(Value offset, int64_t length) {
+  int64_t chunk = std::min(length, kChunk);
+  auto type = VectorType::get({chunk / 4}, b.getI32Type());
+  SmallVector<Value> zeros(rows.size(), b.zero(type));
+  auto step = [&](Value k, ValueRange carried) {
+    Value points = b.points(weight, row, k, chunk);
+    SmallVector<Value> dots;
+    for (auto [m, dot] : llvm::zip(rows, carried))
+      dots.push_back(
+          DotOp::create(b, type, points, b.load(codes, {m, k}, chunk), dot));
+    return dots;
+  };
+  if (length == chunk)
+    return step(offset, zeros);
+  return b.loop(b.index(0), b.index(length), chunk, zeros,
+                [&](Value i, ValueRange carried) {
+                  return step(b.add(offset, i), carried);
+                });
+}
+
+/// totals[m] += step xscale dot + offset xscale xsum
+SmallVector<Value> QuantizedTile::emitSegment(Value offset, int64_t length,
+                                              ValueRange totals) {
+  SmallVector<Value> dots = emitDots(offset, length);
+  Value group = emitSegmentIndex(b, b.getLoc(), activationCut, offset);
+  Value step = b.number(weight, row, offset, 0), shift;
+  if (weight.format.scale.hasOffset)
+    shift = b.number(weight, row, offset, 1);
+  SmallVector<Value> results;
+  for (auto [m, dot, total] : llvm::zip(rows, dots, totals)) {
+    Value scale = memref::LoadOp::create(b, scales, ValueRange{m, group});
+    Value integer =
+        vector::ReductionOp::create(b, vector::CombiningKind::ADD, dot);
+    Value term = arith::MulFOp::create(
+        b, arith::MulFOp::create(b, step, scale),
+        arith::SIToFPOp::create(b, b.getF32Type(), integer));
+    if (shift) {
+      // The verifier keeps the activation's cut the finer one here.
+      Value sum = memref::LoadOp::create(b, sums, ValueRange{m, group});
+      Value moved = arith::MulFOp::create(
+          b, arith::MulFOp::create(b, shift, scale),
+          arith::SIToFPOp::create(b, b.getF32Type(), sum));
+      term = arith::AddFOp::create(b, term, moved);
+    }
+    results.push_back(arith::AddFOp::create(b, total, term));
+  }
+  return results;
+}
+
+SmallVector<Value> QuantizedTile::emit() {
+  SmallVector<Value> totals(rows.size(), b.f32(0));
+  if (int64_t full = cut.fullBlocks())
+    totals = b.loop(b.index(0), b.index(full * cut.block()), cut.block(),
+                    totals, [&](Value offset, ValueRange carried) {
+                      return emitSegment(offset, cut.block(), carried);
+                    });
+  for (const Segment &segment : cut.tail())
+    totals = emitSegment(b.index(segment.offset), segment.length, totals);
+  return totals;
+}
+
+//===----------------------------------------------------------------------===//
+// Float activation
+//===----------------------------------------------------------------------===//
+
+/// The product of rows of x with the decoded row in `scratch`, in f32.
+static SmallVector<Value> emitFloatDots(HostBuilder &b, Value x,
+                                        ArrayRef<Value> rows, Value scratch) {
+  auto type = cast<MemRefType>(x.getType());
+  Type f32 = b.getF32Type();
+  auto vectorType = VectorType::get({kFloats}, f32);
+  auto contract = arith::FastMathFlags::contract;
+  int64_t k = type.getDimSize(1), whole = k / kFloats * kFloats;
+  auto multiplyAdd = [&](Value a, Value w, Value total) -> Value {
+    if (a.getType() != w.getType())
+      a = arith::ExtFOp::create(b, w.getType(), a);
+    Value product = arith::MulFOp::create(b, a, w, contract);
+    return arith::AddFOp::create(b, total, product, contract);
+  };
+
+  SmallVector<Value> lanes(rows.size(), b.zero(vectorType));
+  lanes = b.loop(b.index(0), b.index(whole), kFloats, lanes,
+                 [&](Value i, ValueRange carried) {
+                   Value w = b.load(scratch, i, kFloats);
+                   SmallVector<Value> next;
+                   for (auto [m, total] : llvm::zip(rows, carried))
+                     next.push_back(
+                         multiplyAdd(b.load(x, {m, i}, kFloats), w, total));
+                   return next;
+                 });
+  SmallVector<Value> totals;
+  for (Value lane : lanes)
+    totals.push_back(
+        vector::ReductionOp::create(b, vector::CombiningKind::ADD, lane));
+  if (whole == k)
+    return totals;
+  return b.loop(
+      b.index(whole), b.index(k), 1, totals, [&](Value i, ValueRange carried) {
+        Value w = memref::LoadOp::create(b, scratch, i);
+        SmallVector<Value> next;
+        for (auto [m, total] : llvm::zip(rows, carried))
+          next.push_back(multiplyAdd(
+              memref::LoadOp::create(b, x, ValueRange{m, i}), w, total));
+        return next;
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Pattern
+//===----------------------------------------------------------------------===//
+
+static void emitQuantized(HostBuilder &b, MatmulOp op,
+                          const WeightBuffers &weight, Value n) {
+  Value row = weight.rowOf(b, b.getLoc(), n);
+  forTiles(b, b.rows(op.getInits()), tileOf(op), [&](Value m, int64_t count) {
+    QuantizedTile tile(b, op, weight, row, m, count);
+    for (auto [m, sum] : llvm::zip(tile.rowsOfTile(), tile.emit()))
+      emitResult(b, sum, op.getInits(), m, n);
+  });
+}
+
+static void emitFloat(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
+                      Value n, Value scratch) {
+  b.decodeRow(weight, weight.rowOf(b, b.getLoc(), n), scratch);
+  forTiles(b, b.rows(op.getInits()), tileOf(op), [&](Value m, int64_t count) {
+    SmallVector<Value> rows;
+    for (int64_t i = 0; i < count; ++i)
+      rows.push_back(b.add(m, i));
+    SmallVector<Value> dots =
+        emitFloatDots(b, op.getInputs()[0], rows, scratch);
+    for (auto [m, sum] : llvm::zip(rows, dots))
+      emitResult(b, sum, op.getInits(), m, n);
+  });
+}
+
+namespace {
+struct LowerMatmul : public OpRewritePattern<MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MatmulOp op,
+                                PatternRewriter &rewriter) const override {
+    WeightType type = op.getWeight().getType();
+    if (!op.hasPureBufferSemantics() || !hasContiguousRows(op) ||
+        !isSupported(type))
+      return rewriter.notifyMatchFailure(op, "no host kernel");
+    HostBuilder b(op.getLoc(), rewriter);
+    WeightBuffers weight(b, op.getLoc(), op.getWeight());
+    if (op.isQuantized())
+      b.loop(0, type.getN(), 1,
+             [&](Value n) { emitQuantized(b, op, weight, n); });
+    else
+      b.withScratch(
+          weight.layout.scaleBlocking.paddedSize(), [&](Value scratch) {
+            b.loop(0, type.getN(), 1,
+                   [&](Value n) { emitFloat(b, op, weight, n, scratch); });
+          });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+} // namespace
+
+void mlir::rotq::populateRotQToVectorProductPatterns(
+    RewritePatternSet &patterns) {
+  patterns.add<LowerMatmul>(patterns.getContext());
+}

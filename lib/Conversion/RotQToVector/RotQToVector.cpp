@@ -1,0 +1,45 @@
+//===- RotQToVector.cpp - Host kernels
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Conversion/Passes.h"
+
+#include "HostKernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace mlir::rotq {
+#define GEN_PASS_DEF_CONVERTROTQTOVECTOR
+#include "rotq/Conversion/Passes.h.inc"
+} // namespace mlir::rotq
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+namespace {
+struct ConvertRotQToVector
+    : public mlir::rotq::impl::ConvertRotQToVectorBase<ConvertRotQToVector> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateRotQToVectorActivationPatterns(patterns);
+    populateRotQToVectorProductPatterns(patterns);
+    populateRotQToVectorWeightPatterns(patterns);
+
+    ConversionTarget target(getContext());
+    target.addIllegalOp<DequantizeOp, GatherOp, MatmulOp, QuantizeActivationOp,
+                        RotateOp>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    if (failed(applyPartialConversion(getOperation(), target,
+                                      std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace
