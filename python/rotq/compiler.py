@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from .error import RotqError
+from .runtime import Bundle
 
 
 def tool(name: str) -> Path:
@@ -40,3 +42,27 @@ def run(name: str, *arguments: str | os.PathLike, input: str = "") -> str:
 def optimize(mlir: str, *passes: str) -> str:
     """The module `mlir` after `passes`, flags of quant-opt."""
     return run("quant-opt", *passes, input=mlir)
+
+
+def lower(mlir: str, chips: Sequence[str], format: str | None = None) -> str:
+    """The module with its kernels lowered for `chips` ("sm_80", "sm_90a", ...).
+    Kernels are chosen for the first. With `format`, the preset's name, matmuls
+    by constants and named parameters are quantized first."""
+    if not chips:
+        raise RotqError("expected a chip, such as sm_90a")
+    quantize = [f"--rotq-quantize-weights=format={format}"] if format else []
+    return optimize(mlir, *quantize, f"--rotq-to-nvptx=chip={','.join(chips)}")
+
+
+def ptx(mlir: str, chip: str, format: str | None = None) -> str:
+    """The kernels of a module as PTX. Needs no CUDA toolkit."""
+    return run("quant-translate", "--to=ptx", input=lower(mlir, [chip], format))
+
+
+def compile(
+    mlir: str, out: str | os.PathLike, chips: Sequence[str], format: str | None = None
+) -> Bundle:
+    """Compiles a module to the bundle `out` and opens it. Needs ptxas and
+    fatbinary of a CUDA toolkit."""
+    run("quant-translate", "--to=bundle", "-o", out, input=lower(mlir, chips, format))
+    return Bundle(out)

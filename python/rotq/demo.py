@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -42,10 +41,11 @@ def _print_table(reports: list[Report]) -> None:
         )
 
 
-def quantize_model(out: Path) -> list[Report]:
+def compare_formats(out: Path) -> None:
     """Packs every linear layer in each of `FORMATS`; the archives stay."""
     model = _model()
     print(f"reading {model.name}")
+    start = time.perf_counter()
     source = checkpoint.open(model)
     for note in source.notes:
         print(f"note: {note}")
@@ -53,18 +53,20 @@ def quantize_model(out: Path) -> list[Report]:
     for name in FORMATS:
         path = out / f"smollm2-135m-{name}.safetensors"
         reports.append(quantize(source, path, formats.lookup(name), measure=True))
-    return reports
-
-
-def run(out: str | os.PathLike) -> None:
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    reports = quantize_model(out)
     _print_table(reports)
     print(
         f"\n{len(reports[0].errors)} linear layers, {reports[0].weights} weights, against the "
         f"model as published (Q4_1); embeddings and norms are kept as 16- and 32-bit floats.\n"
         f"archives in {out}/, {time.perf_counter() - start:.1f} s in all"
     )
-    sys.stdout.flush()
+
+
+#: What the demo does, in order. Each part gets the folder for its files.
+PARTS = (compare_formats,)
+
+
+def run(out: str | os.PathLike) -> None:
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        part(out)

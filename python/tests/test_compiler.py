@@ -33,3 +33,29 @@ def test_missing_tool(monkeypatch, tmp_path):
     (tmp_path / "quant-opt").chmod(0o755)
     with pytest.raises(RotqError, match="exit code 3"):
         compiler.optimize("")
+
+
+@pytest.fixture
+def recorded(monkeypatch, tmp_path):
+    """Tools that write their arguments, and pass their input on."""
+    log = tmp_path / "log"
+    for name in ("quant-opt", "quant-translate"):
+        path = tmp_path / name
+        path.write_text(f'#!/bin/sh\necho {name} "$@" >> {log}\ncat\n')
+        path.chmod(0o755)
+    monkeypatch.setenv("ROTQ_TOOLS", str(tmp_path))
+    return log
+
+
+def test_tools_follow_each_other(recorded, bundle_path):
+    assert compiler.ptx("module", "sm_80") == "module"
+    bundle = compiler.compile("module", bundle_path, ["sm_90a", "sm_80"], format="rq3")
+    assert list(bundle) == ["scale"]
+    assert recorded.read_text().splitlines() == [
+        "quant-opt --rotq-to-nvptx=chip=sm_80",
+        "quant-translate --to=ptx",
+        "quant-opt --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_90a,sm_80",
+        f"quant-translate --to=bundle -o {bundle_path}",
+    ]
+    with pytest.raises(RotqError, match="expected a chip"):
+        compiler.lower("module", [])

@@ -1,67 +1,10 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-import json
-
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from rotq import RotqError, runtime
-
-#: y[i] = factor * x[i] for i < m
-SCALE_PTX = """
-.version 8.0
-.target sm_80
-.address_size 64
-.visible .entry scale(.param .u64 x, .param .u64 y, .param .u32 m, .param .u32 factor)
-{
-  .reg .pred %p; .reg .b32 %r<8>; .reg .b64 %d<5>;
-  ld.param.u64 %d0, [x]; ld.param.u64 %d1, [y];
-  ld.param.u32 %r0, [m]; ld.param.u32 %r5, [factor];
-  mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x; mov.u32 %r3, %tid.x;
-  mad.lo.u32 %r4, %r1, %r2, %r3;
-  setp.ge.u32 %p, %r4, %r0; @%p bra done;
-  mul.wide.u32 %d2, %r4, 4; add.u64 %d3, %d0, %d2; add.u64 %d4, %d1, %d2;
-  ld.global.u32 %r6, [%d3]; mul.lo.u32 %r6, %r6, %r5; st.global.u32 [%d4], %r6;
-done: ret;
-}
-"""
-
-
-def pointer(name, access):
-    return {"name": name, "kind": "pointer", "access": access, "type": "i32", "shape": ["m"]}
-
-
-MANIFEST = {
-    "version": 1,
-    "targets": ["sm_80"],
-    "kernels": [
-        {
-            "name": "scale",
-            "role": "scale",
-            "params": [
-                pointer("x", "read"),
-                pointer("y", "write"),
-                {"name": "m", "kind": "i32"},
-                {"name": "factor", "kind": "i32"},
-            ],
-            "grid": [{"count": 1, "over": "m", "tile": 128}, {"count": 1}, {"count": 1}],
-            "block": [128, 1, 1],
-        }
-    ],
-}
-
-
-@pytest.fixture
-def bundle_path(tmp_path):
-    path = tmp_path / "scale.rotqb"
-    save_file(
-        {"fatbin": np.frombuffer(SCALE_PTX.encode(), np.uint8)},
-        path,
-        {"rotq.bundle": "1", "manifest": json.dumps(MANIFEST)},
-    )
-    return path
 
 
 @pytest.fixture
