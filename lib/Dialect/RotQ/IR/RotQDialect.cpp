@@ -40,3 +40,16 @@ void RotQDialect::initialize() {
       >();
   addInterfaces<RotQAsmInterface>();
 }
+
+LogicalResult RotQDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned argIndex,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() != "rotq.parameter")
+    return success();
+  auto name = dyn_cast<StringAttr>(attribute.getValue());
+  if (!name || name.empty())
+    return op->emitOpError()
+           << "expected 'rotq.parameter' of argument " << argIndex
+           << " to be a name but got " << attribute.getValue();
+  return success();
+}

@@ -7,8 +7,10 @@
 
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -24,31 +26,34 @@ using ::rotq::storedLength;
 // Shared checks
 //===----------------------------------------------------------------------===//
 
-/// Checks rank and sizes of `value`; kDynamic in `shape` matches anything, and
-/// a dynamic size of `value` matches anything.
+/// Checks rank and sizes of `value`; kDynamic in `shape` matches anything. The
+/// number of rows may be dynamic, their length may not.
 static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
                                  ArrayRef<int64_t> shape, Type element = {}) {
   auto type = cast<ShapedType>(value.getType());
   bool matches = type.getRank() == int64_t(shape.size()) &&
                  (!element || type.getElementType() == element);
   for (int64_t i = 0, e = shape.size(); matches && i < e; ++i)
-    matches = ShapedType::isDynamic(shape[i]) || type.isDynamicDim(i) ||
-              type.getDimSize(i) == shape[i];
+    matches = ShapedType::isDynamic(shape[i]) ||
+              type.getDimSize(i) == shape[i] ||
+              (i == 0 && type.isDynamicDim(i));
   if (matches)
     return success();
-  InFlightDiagnostic diag = op->emitOpError();
-  diag << "expected " << what << " of shape ";
-  for (int64_t size : shape) {
-    if (ShapedType::isDynamic(size))
-      diag << "?x";
-    else
-      diag << size << "x";
-  }
+  std::string expected;
+  llvm::raw_string_ostream os(expected);
+  llvm::interleave(
+      shape, os,
+      [&](int64_t size) {
+        if (ShapedType::isDynamic(size))
+          os << "?";
+        else
+          os << size;
+      },
+      "x");
   if (element)
-    diag << element;
-  else
-    diag << "any";
-  return diag << " but got " << type;
+    os << "x" << element;
+  return op->emitOpError() << "expected " << what << " of shape " << expected
+                           << " but got " << type;
 }
 
 /// The rules of every destination-style op: all tensors or all memrefs, and
@@ -142,6 +147,13 @@ LogicalResult ConstantOp::verify() {
       type.getDimSize(0) != bytes)
     return emitOpError() << "expected a blob of type tensor<" << bytes
                          << "xi8> but got " << getValue().getType();
+  // Without a blob, the resource was elided from the text.
+  auto resource = dyn_cast<DenseResourceElementsAttr>(getValue());
+  AsmResourceBlob *blob =
+      resource ? resource.getRawHandle().getBlob() : nullptr;
+  if (blob && int64_t(blob->getData().size()) != bytes)
+    return emitOpError() << "expected a resource of " << bytes
+                         << " bytes but got " << blob->getData().size();
   return success();
 }
 
@@ -287,6 +299,29 @@ LogicalResult QuantizeActivationOp::verify() {
 // Products
 //===----------------------------------------------------------------------===//
 
+/// Ranges of M rise, and every kernel takes the activation there is.
+static LogicalResult verifyKernels(MatmulOp op) {
+  if (op.getKernels()->empty())
+    return op.emitOpError("expected at least one kernel");
+  std::optional<int64_t> last = 0;
+  for (auto kernel : op.getKernels()->getAsRange<KernelAttr>()) {
+    if (!last || kernel.getMMin() <= *last)
+      return op.emitOpError()
+             << "expected kernels by rising M but got " << kernel << " late";
+    last = kernel.getMMax();
+    if (*last == 0)
+      last.reset();
+    KernelKind kind = kernel.getKind();
+    if (op.isQuantized()
+            ? kind == KernelKind::MmaF16
+            : kind == KernelKind::Dp4a || kind == KernelKind::MmaS8)
+      return op.emitOpError() << "expected a kernel for "
+                              << (op.isQuantized() ? "an int8" : "a float")
+                              << " activation but got " << kernel;
+  }
+  return success();
+}
+
 LogicalResult MatmulOp::verify() {
   WeightType weight = getWeight().getType();
   if (getInputs().size() != 1 && getInputs().size() != 3)
@@ -298,6 +333,8 @@ LogicalResult MatmulOp::verify() {
   int64_t m = columnSize(getInputs()[0]);
   if (failed(
           verifyShape(*this, "a destination", getInits(), {m, weight.getN()})))
+    return failure();
+  if (getKernels() && failed(verifyKernels(*this)))
     return failure();
   Type element = cast<ShapedType>(getInputs()[0].getType()).getElementType();
   if (!isQuantized()) {

@@ -26,10 +26,14 @@ def RotQ_Dialect : Dialect {
     by the weight as `dequantize` would reconstruct it. Moving a rotation to
     the activation is the identity `x W^T = rotate(x) rotated_view(W)^T`, so no
     module can be in a state where a rotation is pending.
+
+    An argument of a function that is a parameter of the model carries
+    `rotq.parameter = "name"`, its name in checkpoints and archives.
   }];
   let dependentDialects = [];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
   let extraClassDeclaration = [{
     void registerAttributes();
     void registerTypes();

@@ -233,8 +233,8 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
     ```
   }];
   let arguments = (ins CodingAttrInterface:$coding,
-                       Variadic<VectorOfRankAndType<[1], [I32]>>:$planes);
-  let results = (outs VectorOfRankAndType<[1], [I4]>:$result);
+                       Variadic<FixedVectorOfRankAndType<[1], [I32]>>:$planes);
+  let results = (outs FixedVectorOfRankAndType<[1], [I4]>:$result);
   let assemblyFormat =
       "$coding $planes attr-dict `:` type($planes) `->` type($result)";
   let hasVerifier = 1;
@@ -243,8 +243,8 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
 def RotQ_DecodeOp : RotQ_Op<"decode", [Pure]> {
   let summary = "codes become the int8 points of a codebook";
   let arguments = (ins CodebookAttrInterface:$codebook,
-                       VectorOfRankAndType<[1], [I4]>:$codes);
-  let results = (outs VectorOfRankAndType<[1], [I8]>:$result);
+                       FixedVectorOfRankAndType<[1], [I4]>:$codes);
+  let results = (outs FixedVectorOfRankAndType<[1], [I8]>:$result);
   let assemblyFormat =
       "$codebook $codes attr-dict `:` type($codes) `->` type($result)";
   let hasVerifier = 1;
@@ -260,10 +260,10 @@ def RotQ_FwhtOp : RotQ_Op<"fwht", [Pure, AllTypesMatch<["input", "result"]>]> {
     the length of the segment this lane's elements belong to (a power of two
     up to `block`), ends the strides earlier for that lane: tails of rows.
   }];
-  let arguments = (ins VectorOfRankAndType<[1], [F32, F16]>:$input,
+  let arguments = (ins FixedVectorOfRankAndType<[1], [F32, F16]>:$input,
                        Optional<I32>:$length,
                        I64Attr:$block, DefaultValuedAttr<I64Attr, "1">:$lanes);
-  let results = (outs VectorOfRankAndType<[1], [F32, F16]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [F32, F16]>:$result);
   let assemblyFormat = [{
     $input `block` `(` $block `)` (`length` `(` $length^ `)`)? attr-dict
     `:` type($result)
@@ -278,10 +278,10 @@ def RotQ_DotOp : RotQ_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>,
     With an `i32` accumulator: acc + sum_i lhs[i] rhs[i]. With a vector of n / 4:
     element j takes the products 4j to 4j + 3. Wraps like `arith.addi`.
   }];
-  let arguments = (ins VectorOfRankAndType<[1], [I8]>:$lhs,
-                       VectorOfRankAndType<[1], [I8]>:$rhs,
-                       AnyTypeOf<[I32, VectorOfRankAndType<[1], [I32]>]>:$acc);
-  let results = (outs AnyTypeOf<[I32, VectorOfRankAndType<[1], [I32]>]>:$result);
+  let arguments = (ins FixedVectorOfRankAndType<[1], [I8]>:$lhs,
+                       FixedVectorOfRankAndType<[1], [I8]>:$rhs,
+                       AnyTypeOf<[I32, FixedVectorOfRankAndType<[1], [I32]>]>:$acc);
+  let results = (outs AnyTypeOf<[I32, FixedVectorOfRankAndType<[1], [I32]>]>:$result);
   let assemblyFormat =
       "$lhs `,` $rhs `,` $acc attr-dict `:` type($lhs) `,` type($result)";
   let hasVerifier = 1;

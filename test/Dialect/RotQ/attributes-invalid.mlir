@@ -1,0 +1,184 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @below {{expected the hadamard block to be a power of two from 32 to 4096 but got 0}}
+func.func private @f() attributes {a = #rotq.hadamard<0>}
+
+// -----
+
+// expected-error @below {{expected the hadamard block to be a power of two from 32 to 4096 but got 16}}
+func.func private @f() attributes {a = #rotq.hadamard<16>}
+
+// -----
+
+// expected-error @below {{expected the hadamard block to be a power of two from 32 to 4096 but got 100}}
+func.func private @f() attributes {a = #rotq.hadamard<100>}
+
+// -----
+
+// expected-error @below {{expected the hadamard block to be a power of two from 32 to 4096 but got 8192}}
+func.func private @f() attributes {a = #rotq.hadamard<8192>}
+
+// -----
+
+// expected-error @below {{expected the scale group to be a power of two from 32 to 4096 but got 31}}
+func.func private @f() attributes {a = #rotq.scale<31>}
+
+// -----
+
+// expected-error @below {{expected the scale group to be a power of two from 32 to 4096 but got 8192}}
+func.func private @f() attributes {a = #rotq.scale<8192>}
+
+// -----
+
+// expected-error @below {{expected 'offset'}}
+func.func private @f() attributes {a = #rotq.scale<32, zero>}
+
+// -----
+
+// expected-error @below {{expected codes of 1 to 4 bits but got 5}}
+func.func private @f() attributes {a = #rotq.table<5, [-1, 1]>}
+
+// -----
+
+// expected-error @below {{expected codes of 1 to 4 bits but got 0}}
+func.func private @f() attributes {a = #rotq.table<0, [-1, 1]>}
+
+// -----
+
+// expected-error @below {{expected 2 to 2 levels for codes of 1 bits but got 3}}
+func.func private @f() attributes {a = #rotq.table<1, [-1, 0, 1]>}
+
+// -----
+
+// expected-error @below {{expected 2 to 4 levels for codes of 2 bits but got 1}}
+func.func private @f() attributes {a = #rotq.table<2, [0]>}
+
+// -----
+
+// expected-error @below {{expected 2 to 4 levels for codes of 2 bits but got 0}}
+func.func private @f() attributes {a = #rotq.table<2, []>}
+
+// -----
+
+// expected-error @below {{expected strictly rising levels but got 1 after 1}}
+func.func private @f() attributes {a = #rotq.table<2, [-1, 1, 1]>}
+
+// -----
+
+// expected-error @below {{expected a level from -128 to 127 but got 128}}
+func.func private @f() attributes {a = #rotq.table<2, [-1, 128]>}
+
+// -----
+
+// expected-error @below {{expected codes of 1 to 4 bits but got 8}}
+func.func private @f() attributes {a = #rotq.fixed<8>}
+
+// -----
+
+// expected-error @below {{expected a format among rq3, rq2, rq4, itq3_s, int4_g128 but got "rq9"}}
+func.func private @f() attributes {a = #rotq.format<"rq9">}
+
+// -----
+
+// expected-error @below {{expected a format to have a name}}
+func.func private @f() attributes {a = #rotq.format<"", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = #rotq.fixed<1>>}
+
+// -----
+
+// expected-error @below {{expected codebook and coding to agree but got codes of 1 and of 2 bits}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = #rotq.fixed<2>>}
+
+// -----
+
+// expected-error @below {{expected a rotation but got #rotq.fixed<1>}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.fixed<1>, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = #rotq.fixed<1>>}
+
+// -----
+
+// expected-error @below {{expected a codebook but got #rotq.fixed<1>}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.fixed<1>, coding = #rotq.fixed<1>>}
+
+// -----
+
+// expected-error @below {{expected a coding but got 1 : i64}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = 1>}
+
+// -----
+
+// expected-error @below {{expected 'scale'}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, codebook = #rotq.fixed<1>>}
+
+// -----
+
+// expected-error @below {{unknown kernel kind 'wgmma'}}
+func.func private @f() attributes {a = #rotq.kernel<wgmma, m = [1, 0], rows = 1, cols = 1, warps = 1>}
+
+// -----
+
+// expected-error @below {{expected a range of M from 1 upward but got [0, 4]}}
+func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [0, 4], rows = 1, cols = 1, warps = 1>}
+
+// -----
+
+// expected-error @below {{expected a range of M from 1 upward but got [4, 3]}}
+func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [4, 3], rows = 1, cols = 1, warps = 1>}
+
+// -----
+
+// expected-error @below {{expected a tile of at least 1 x 1 but got 0 x 1}}
+func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 0, cols = 1, warps = 1>}
+
+// -----
+
+// expected-error @below {{expected 1 to 32 warps but got 33}}
+func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 33>}
+
+// -----
+
+// expected-error @below {{expected an mma tile in multiples of 16 x 8 but got 8 x 8}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 8, cols = 8, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected an mma tile in multiples of 16 x 8 but got 16 x 4}}
+func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 4, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected N and K from 1 to 2^31 - 1 but got 0 x 32}}
+func.func private @f(!rotq.weight<0x32, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected N and K from 1 to 2^31 - 1 but got 32 x 0}}
+func.func private @f(!rotq.weight<32x0, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected N and K from 1 to 2^31 - 1 but got 2147483648 x 32}}
+func.func private @f(!rotq.weight<2147483648x32, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected N and K from 1 to 2^31 - 1 but got 32 x 2147483648}}
+func.func private @f(!rotq.weight<32x2147483648, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected a weight of shape N x K but got 1 dimensions}}
+func.func private @f(!rotq.weight<32, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected a weight of shape N x K but got 3 dimensions}}
+func.func private @f(!rotq.weight<4x4x4, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected static shape}}
+func.func private @f(!rotq.weight<?x32, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{invalid dimension}}
+func.func private @f(!rotq.weight<99999999999999999999x32, #rotq.format<"rq3">>)

@@ -1,0 +1,29 @@
+// RUN: quant-opt %s -split-input-file | FileCheck %s
+
+// A preset is its name, whether it was spelled out or not.
+// CHECK: attributes {a = #rq2, b = #rq2, c = #rq4, d = #itq3_s}
+func.func private @presets() attributes {
+  a = #rotq.format<"rq2">,
+  b = #rotq.format<"rq2", rotation = #rotq.hadamard<256>, scale = #rotq.scale<256>,
+                   codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>,
+  c = #rotq.format<"rq4">,
+  d = #rotq.format<"itq3_s">
+}
+
+// -----
+
+// The name of a preset with other parts is another format.
+// CHECK: #rq2 = #rotq.format<"rq2", rotation = #rotq.hadamard<128>, scale = #rotq.scale<256, offset>, codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
+func.func private @named() attributes {
+  a = #rotq.format<"rq2", rotation = #rotq.hadamard<128>, scale = #rotq.scale<256, offset>,
+                   codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
+}
+
+// -----
+
+// Names are strings: anything goes.
+// CHECK: #rotq.format<"a \22b\22", rotation = #rotq.identity
+func.func private @quoted() attributes {
+  a = #rotq.format<"a \"b\"", rotation = #rotq.identity, scale = #rotq.scale<32>,
+                   codebook = #rotq.table<1, [-128, 127]>, coding = #rotq.fixed<1>>
+}

@@ -1,0 +1,621 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+func.func @f() {
+  // expected-error @below {{expected a blob of type tensor<52xi8> but got 'tensor<51xi8>'}}
+  %0 = rotq.constant dense<0> : tensor<51xi8> : !rotq.weight<2x32, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @below {{expected a blob of type tensor<52xi8> but got 'tensor<13xi32>'}}
+  %0 = rotq.constant dense<0> : tensor<13xi32> : !rotq.weight<2x32, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @below {{expected a blob of type tensor<52xi8> but got 'tensor<4x13xi8>'}}
+  %0 = rotq.constant dense<0> : tensor<4x13xi8> : !rotq.weight<2x32, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error @below {{expected a resource of 52 bytes but got 3}}
+  %0 = rotq.constant dense_resource<short> : tensor<52xi8> : !rotq.weight<2x32, #rotq.format<"rq3">>
+  return
+}
+
+{-# dialect_resources: { builtin: { short: "0x10000000010203" } } #-}
+
+// -----
+
+func.func @f(%x: tensor<576x8xf32>) {
+  // expected-error @below {{expected a source of shape 8x576 but got 'tensor<576x8xf32>'}}
+  %0 = rotq.quantize %x : tensor<576x8xf32> -> !rotq.weight<8x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<8x?xf32>) {
+  // expected-error @below {{expected a source of shape 8x576 but got 'tensor<8x?xf32>'}}
+  %0 = rotq.quantize %x : tensor<8x?xf32> -> !rotq.weight<8x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<8x576xi8>) {
+  // expected-error @below {{operand #0 must be ranked tensor of 32-bit float or 16-bit float or bfloat16 type values}}
+  %0 = rotq.quantize %x : tensor<8x576xi8> -> !rotq.weight<8x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>) {
+  // expected-error @below {{expected result type '!rotq.weight<8x576, #rotq.format<"rq3_rotated", rotation = #rotq.identity}}
+  %0 = rotq.rotated_view %w : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<8x576, #rotq.format<"int4_g128">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x570, #rotq.format<"rq3">>) {
+  // expected-error @below {{expected result type}}
+  %0 = rotq.rotated_view %w : !rotq.weight<8x570, #rotq.format<"rq3">> -> !rotq.weight<8x570, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: index) {
+  // expected-error @below {{expected rows of}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<8x576, #rotq.format<"rq2">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: index) {
+  // expected-error @below {{expected rows of}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<8x512, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: index) {
+  // expected-error @below {{expected at most 8 rows but got 9}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<9x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>) {
+  %i = arith.constant 5 : index
+  // expected-error @below {{expected rows within [0, 8) but got 4 from 5}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<4x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>) {
+  %i = arith.constant -1 : index
+  // expected-error @below {{expected rows within [0, 8) but got 4 from -1}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<8x576, #rotq.format<"rq3">> -> !rotq.weight<4x576, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>) {
+  // expected-error @below {{expected result type 'memref<1776xi8>' but got 'memref<4xi8>'}}
+  %0 = rotq.storage %w : !rotq.weight<8x576, #rotq.format<"rq3">> -> memref<4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %o: tensor<576x8xf32>) {
+  // expected-error @below {{expected a destination of shape 8x576 but got 'tensor<576x8xf32>'}}
+  %0 = rotq.dequantize weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<576x8xf32>) -> tensor<576x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %o: tensor<8x?xf32>) {
+  // expected-error @below {{expected a destination of shape 8x576 but got 'tensor<8x?xf32>'}}
+  %0 = rotq.dequantize weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<8x?xf32>) -> tensor<8x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %o: tensor<8x576xf32>) {
+  // expected-error @below {{expected 1 results but got 0}}
+  rotq.dequantize weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<8x576xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %o: memref<8x576xf32>) {
+  // expected-error @below {{expected 0 results but got 1}}
+  %0 = rotq.dequantize weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : memref<8x576xf32>) -> tensor<8x576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %o: tensor<8x576xf32>) {
+  // expected-error @below {{expected type of operand #1}}
+  %0 = rotq.dequantize weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<8x576xf32>) -> tensor<8x576xf16>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: tensor<4x4xi32>, %o: tensor<4x576xf32>) {
+  // expected-error @below {{expected ids of shape ? but got 'tensor<4x4xi32>'}}
+  %0 = rotq.gather ins(%i : tensor<4x4xi32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<4x576xf32>) -> tensor<4x576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: tensor<4xi32>, %o: tensor<5x576xf32>) {
+  // expected-error @below {{expected a destination of shape 4x576 but got 'tensor<5x576xf32>'}}
+  %0 = rotq.gather ins(%i : tensor<4xi32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : tensor<5x576xf32>) -> tensor<5x576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<8x576, #rotq.format<"rq3">>, %i: tensor<4xi32>, %o: memref<4x576xf32>) {
+  // expected-error @below {{expected tensors or memrefs but got both}}
+  rotq.gather ins(%i : tensor<4xi32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%o : memref<4x576xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<576xf32>, %o: tensor<576xf32>) {
+  // expected-error @below {{expected an input of rank 2 but got 'tensor<576xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<576xf32>) outs(%o : tensor<576xf32>) -> tensor<576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x?xf32>, %o: tensor<4x?xf32>) {
+  // expected-error @below {{expected an input with a static, positive row length but got 'tensor<4x?xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<4x?xf32>) outs(%o : tensor<4x?xf32>) -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x0xf32>, %o: tensor<4x0xf32>) {
+  // expected-error @below {{expected an input with a static, positive row length but got 'tensor<4x0xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<4x0xf32>) outs(%o : tensor<4x0xf32>) -> tensor<4x0xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x570xf32>, %o: tensor<4x570xf32>) {
+  // expected-error @below {{expected a destination of shape 4x576 but got 'tensor<4x570xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<4x570xf32>) outs(%o : tensor<4x570xf32>) -> tensor<4x570xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x570xf32>, %o: tensor<4x570xf32>) {
+  // expected-error @below {{expected an input of shape 4x576 but got 'tensor<4x570xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> inverse ins(%x : tensor<4x570xf32>) outs(%o : tensor<4x570xf32>) -> tensor<4x570xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %o: tensor<4x?xf32>) {
+  // expected-error @below {{expected a destination with a static, positive row length but got 'tensor<4x?xf32>'}}
+  %0 = rotq.rotate #rotq.hadamard<256> inverse ins(%x : tensor<4x576xf32>) outs(%o : tensor<4x?xf32>) -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected the activation group to be a power of two from 32 to 4096 but got 100}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(100) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected the activation group to be a power of two from 32 to 4096 but got 16}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(16) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected the activation group to be a power of two from 32 to 4096 but got 8192}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(8192) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected the activation group to be a power of two from 32 to 4096 but got -256}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(-256) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x570xf32>, %c: tensor<4x570xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected codes of shape 4x576xi8 but got 'tensor<4x570xi8>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x570xf32>) outs(%c, %s, %t : tensor<4x570xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x570xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xf32>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected codes of shape 4x576xi8 but got 'tensor<4x576xf32>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xf32>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xf32>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x2xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected scales of shape 4x3xf32 but got 'tensor<4x2xf32>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x2xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x2xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xf32>) {
+  // expected-error @below {{expected sums of shape 4x3xi32 but got 'tensor<4x3xf32>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x?xf32>, %c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>) {
+  // expected-error @below {{expected an input with a static, positive row length but got 'tensor<4x?xf32>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x?xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) -> tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>) {
+  // expected-error @below {{expected 3 destinations (codes, scales, sums) but got 1}}
+  %0 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x576xf32>) outs(%c : tensor<4x576xi8>) -> tensor<4x576xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x512xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected an input of shape 4x576 but got 'tensor<4x512xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<4x512xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x?xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected an input of shape 4x576 but got 'tensor<4x?xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<4x?xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<5x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a destination of shape 5x8 but got 'tensor<4x8xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<5x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x9xf32>) {
+  // expected-error @below {{expected a destination of shape 4x8 but got 'tensor<4x9xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x9xf32>) -> tensor<4x9xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x?xf32>) {
+  // expected-error @below {{expected a destination of shape 4x8 but got 'tensor<4x?xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x?xf32>) -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<8xf32>) {
+  // expected-error @below {{expected a destination of shape 4x8 but got 'tensor<8xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected an input of shape ?x576 but got 'tensor<576xf32>'}}
+  %0 = rotq.matmul ins(%x : tensor<576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xi8>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a float input but got 'i8'}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xi8>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected no activation group on a float input}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected at least one kernel}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = []} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected kernels by rising M but got}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>, #rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected kernels by rising M but got}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>, #rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a kernel for a float activation but got #rotq.kernel<dp4a}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{kernels}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [1]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected the group of the quantized activation}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected the activation group to be a power of two from 32 to 4096 but got 48}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(48) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a rotated view of the weight beside a quantized activation}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x512xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected codes of shape 4x576xi8 but got 'tensor<4x512xi8>'}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x512xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xf32>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected codes of shape 4x576xi8 but got 'tensor<4x576xf32>'}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xf32>, tensor<4x3xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x5xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected scales of shape 4x3xf32 but got 'tensor<4x5xf32>'}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x5xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<3x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected sums of shape 4x3xi32 but got 'tensor<3x3xi32>'}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<3x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a kernel for an int8 activation but got #rotq.kernel<mma_f16}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"o", rotation = #rotq.identity, scale = #rotq.scale<64, offset>, codebook = #rotq.table<1, [0, 1]>, coding = #rotq.fixed<1>>>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected an activation group of at most 64, that of a scale with offset, but got 256}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"o", rotation = #rotq.identity, scale = #rotq.scale<64, offset>, codebook = #rotq.table<1, [0, 1]>, coding = #rotq.fixed<1>>>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected 1 input (x) or 3 (codes, scales, sums) but got 2}}
+  %0 = rotq.matmul ins(%x, %x : tensor<4x576xf32>, tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: memref<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected tensors or memrefs but got both}}
+  %0 = rotq.matmul ins(%x : memref<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: vector<5xi32>) {
+  // expected-error @below {{expected a multiple of 32 codes but got 40}}
+  %0 = rotq.unpack #rotq.fixed<4> %p : vector<5xi32> -> vector<40xi4>
+  return
+}
+
+// -----
+
+func.func @f(%p: vector<4xi32>) {
+  // expected-error @below {{expected 2 planes but got 1}}
+  %0 = rotq.unpack #rotq.fixed<3> %p : vector<4xi32> -> vector<64xi4>
+  return
+}
+
+// -----
+
+func.func @f(%p: vector<4xi32>) {
+  // expected-error @below {{expected 2 words in the plane of width 1 but got 4}}
+  %0 = rotq.unpack #rotq.fixed<3> %p, %p : vector<4xi32>, vector<4xi32> -> vector<64xi4>
+  return
+}
+
+// -----
+
+func.func @f(%c: vector<64xi4>) {
+  // expected-error @below {{expected 64 values but got 32}}
+  %0 = rotq.decode #rotq.table<1, [0, 1]> %c : vector<64xi4> -> vector<32xi8>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<8xf32>) {
+  // expected-error @below {{expected 1 to 32 lanes, a power of two, but got 3}}
+  %0 = rotq.fwht %v block(8) {lanes = 3} : vector<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<8xf32>) {
+  // expected-error @below {{expected 1 to 32 lanes, a power of two, but got 64}}
+  %0 = rotq.fwht %v block(8) {lanes = 64} : vector<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<6xf32>) {
+  // expected-error @below {{expected a vector of a power of two but got 6}}
+  %0 = rotq.fwht %v block(2) : vector<6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<8xf32>) {
+  // expected-error @below {{expected a block of a power of two up to 8 but got 16}}
+  %0 = rotq.fwht %v block(16) : vector<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<8xf32>) {
+  // expected-error @below {{expected a block of a power of two up to 8 but got 6}}
+  %0 = rotq.fwht %v block(6) : vector<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<6xi8>, %a: i32) {
+  // expected-error @below {{expected a multiple of 4 values but got 6}}
+  %0 = rotq.dot %v, %v, %a : vector<6xi8>, i32
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<8xi8>, %a: vector<4xi32>) {
+  // expected-error @below {{expected 2 accumulators but got 4}}
+  %0 = rotq.dot %v, %v, %a : vector<8xi8>, vector<4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%v: vector<[8]xi8>, %a: i32) {
+  // expected-error @below {{must be fixed-length vector}}
+  %0 = rotq.dot %v, %v, %a : vector<[8]xi8>, i32
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'rotq.parameter' of argument 1 to be a name but got 1 : i32}}
+func.func private @f(%x: i32, %w: tensor<8x576xf32> {rotq.parameter = 1 : i32})
+
+// -----
+
+// expected-error @below {{expected 'rotq.parameter' of argument 0 to be a name but got ""}}
+func.func private @f(%w: tensor<8x576xf32> {rotq.parameter = ""})
