@@ -25,7 +25,7 @@ struct QuantizeActivations
 
   void runOnOperation() override {
     if (group < 32 || group > 4096 || !llvm::isPowerOf2_64(group)) {
-      getOperation().emitError()
+      emitError(getOperation().getLoc())
           << "expected 'group' to be a power of two from 32 to 4096 but got "
           << group;
       return signalPassFailure();

@@ -65,9 +65,9 @@ void QuantizeWeights::reportMissed(const Consumers &consumers,
 FailureOr<WeightType>
 QuantizeWeights::getWeightType(const Contraction &contraction) {
   auto [n, k] = contraction.getShape();
-  auto type =
-      WeightType::getChecked([&] { return emitError(contraction.getLoc()); },
-                             &getContext(), n, k, formatAttr);
+  auto type = WeightType::getChecked(
+      [&] { return mlir::emitError(contraction.getLoc()); }, &getContext(), n,
+      k, formatAttr);
   if (!type)
     return failure();
   return type;
@@ -222,7 +222,8 @@ bool QuantizeWeights::isWanted(Value root, const Consumers &consumers) {
 
 void QuantizeWeights::runOnOperation() {
   ModuleOp module = getOperation();
-  auto emitError = [&] { return module.emitError(); };
+  // Not at the op: the module would be printed, weights and all.
+  auto emitError = [&] { return mlir::emitError(module.getLoc()); };
   std::string error;
   if (!include.empty() && !llvm::Regex(include).isValid(error)) {
     emitError() << "expected 'include' to be a regular expression but got '"

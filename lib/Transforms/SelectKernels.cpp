@@ -64,12 +64,14 @@ struct SelectKernels
   using SelectKernelsBase::SelectKernelsBase;
 
   void runOnOperation() override {
-    FailureOr<const TargetInfo *> info =
-        lookupTarget(target, [&] { return getOperation().emitError(); });
+    FailureOr<const TargetInfo *> info = lookupTarget(
+        target, [&] { return emitError(getOperation().getLoc()); });
     if (failed(info))
       return signalPassFailure();
     getOperation().walk([&](MatmulOp op) {
       int64_t m = cast<ShapedType>(op.getInits().getType()).getDimSize(0);
+      if (m == 0)
+        return;
       SmallVector<Attribute> kernels;
       for (const KernelEntry &entry : kernelsFor(**info, op.isQuantized())) {
         if (ShapedType::isDynamic(m) || covers(entry, m))
