@@ -105,14 +105,15 @@ class DeviceArray:
             _native.library().rotqDeviceFree(pointer)
 
 
-def _stream_of(arguments: tuple) -> int:
-    """The handle of torch's current stream where torch tensors take part."""
+def _torch_device(arguments: tuple) -> Any:
+    """The device of the torch tensors among the arguments; none: None."""
     torch = sys.modules.get("torch")
-    if torch is not None:
-        for argument in arguments:
-            if isinstance(argument, torch.Tensor):
-                return torch.cuda.current_stream(argument.device).cuda_stream
-    return 0
+    if torch is None:
+        return None
+    devices = {argument.device for argument in arguments if isinstance(argument, torch.Tensor)}
+    if len(devices) > 1:
+        raise RotqError(f"arguments on several devices: {', '.join(sorted(map(str, devices)))}")
+    return devices.pop() if devices else None
 
 
 class Kernel:
@@ -128,7 +129,7 @@ class Kernel:
     def __call__(self, *pointers: Any, stream: int | None = None, **scalars: int) -> None:
         """Launches: pointers in the order of the manifest, scalars by name.
         The call returns before the kernel ends."""
-        if sorted(scalars) != sorted(self._scalars):
+        if scalars.keys() != set(self._scalars):
             raise RotqError(
                 f"kernel '{self.name}' takes the scalars {self._scalars} but got {sorted(scalars)}"
             )
@@ -136,17 +137,28 @@ class Kernel:
             raise RotqError(
                 f"kernel '{self.name}' takes {len(self._pointers)} pointers but got {len(pointers)}"
             )
-        addresses = (ctypes.c_void_p * len(pointers))(
-            *(self._address(p, info) for p, info in zip(pointers, self._pointers))
-        )
-        values = (ctypes.c_int32 * len(self._scalars))(*(scalars[name] for name in self._scalars))
+        addresses = [self._address(p, info) for p, info in zip(pointers, self._pointers)]
+        values = [scalars[name] for name in self._scalars]
+        device = _torch_device(pointers)
+        if device is None:
+            self._launch(addresses, values, stream or 0)
+            return
+        torch = sys.modules["torch"]
+        with torch.cuda.device(device):
+            # A thread that has not called CUDA yet has no device current.
+            init(device.index)
+            if stream is None:
+                stream = torch.cuda.current_stream().cuda_stream
+            self._launch(addresses, values, stream)
+
+    def _launch(self, addresses: list[int], values: list[int], stream: int) -> None:
         _native.call(
             "rotqBundleLaunch",
             self._bundle._handle,
             self.name.encode(),
-            *(addresses, len(addresses)),
-            *(values, len(values)),
-            _stream_of(pointers) if stream is None else stream,
+            *((ctypes.c_void_p * len(addresses))(*addresses), len(addresses)),
+            *((ctypes.c_int32 * len(values))(*values), len(values)),
+            stream,
         )
 
     def _address(self, array: Any, info: dict) -> int:

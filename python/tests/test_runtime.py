@@ -1,6 +1,8 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,13 @@ def test_launch_on_torch(bundle_path, device):
         kernel(x, y, m=300, factor=5)
         stream.synchronize()
     assert torch.equal(y, 5 * x)
+
+    y.zero_()
+    worker = threading.Thread(target=lambda: kernel(x, y, m=300, factor=6))
+    worker.start()
+    worker.join()
+    torch.cuda.synchronize()
+    assert torch.equal(y, 6 * x)
 
     graph = torch.cuda.CUDAGraph()
     y.zero_()
