@@ -1,0 +1,52 @@
+//===- GPUPipeline.h - From tensors to NVPTX
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_PIPELINES_GPUPIPELINE_H
+#define ROTQ_PIPELINES_GPUPIPELINE_H
+
+#include "rotq/Transforms/Passes.h"
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::rotq {
+
+struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
+  ListOption<std::string> chips{
+      *this, "chip",
+      llvm::cl::desc("chips to generate code for; kernels are chosen for the "
+                     "first")};
+  Option<Placement> placement{
+      *this, "placement", llvm::cl::desc("where rotations are paid"),
+      llvm::cl::init(Placement::Auto),
+      llvm::cl::values(
+          clEnumValN(Placement::Auto, "auto", "the cheaper place"),
+          clEnumValN(Placement::Activation, "activation", "on the activation"),
+          clEnumValN(Placement::Load, "load",
+                     "on the weight, in the kernel's load stage"))};
+  Option<int64_t> group{*this, "group",
+                        llvm::cl::desc("activation values per scale"),
+                        llvm::cl::init(256)};
+};
+
+/// rotq ops on tensors -> ops on memrefs with kernels chosen.
+void buildPlanPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
+
+/// rotq ops on memrefs -> gpu.module of micro-ops, and launches.
+void buildKernelPipeline(OpPassManager &pm);
+
+/// Bodies of gpu.modules -> llvm and nvvm.
+void buildDevicePipeline(OpPassManager &pm);
+
+/// All of them, with the targets attached: `rotq-to-nvptx`. Needs at least one
+/// chip that lookupTarget knows.
+void buildNVPTXPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
+
+void registerNVPTXPipeline();
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_PIPELINES_GPUPIPELINE_H

@@ -1,0 +1,53 @@
+//===- Target.h - Compiled modules as bytes
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_TARGET_TARGET_H
+#define ROTQ_TARGET_TARGET_H
+
+#include "rotq/Runtime/Manifest.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::rotq {
+
+/// The machine code of one chip.
+struct DeviceCode {
+  std::string chip;
+  std::string ptx;
+  std::string cubin; ///< empty where it was not asked for
+};
+
+/// Serializes a gpu.module in the llvm dialect for every target attached to it,
+/// to PTX and, with `assemble`, on to a cubin by ptxas. Emits an error on a
+/// module without targets, a missing ptxas, and what ptxas refuses.
+FailureOr<SmallVector<DeviceCode>> serializeDevice(gpu::GPUModuleOp module,
+                                                   bool assemble);
+
+/// Replaces the targets of a gpu.module; emits an error on an unknown chip.
+LogicalResult attachTargets(gpu::GPUModuleOp module,
+                            ArrayRef<std::string> chips);
+
+/// One fatbin of the cubins, and of the PTX of the first chip whose code later
+/// chips can run. Needs the CUDA tool `fatbinary`.
+FailureOr<std::string> linkFatbin(Location loc, ArrayRef<DeviceCode> codes);
+
+/// The manifest that convert-rotq-to-gpu left, with its targets.
+FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
+
+/// A relocatable object for this machine from a module in the llvm dialect;
+/// `cpu` and `features` as LLVM names them, "" for the generic ones.
+FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
+                                      StringRef features);
+
+/// The path of a CUDA tool (ptxas, fatbinary): $CUDA_HOME/bin, $CUDA_PATH/bin,
+/// $PATH, /usr/local/cuda/bin; empty if there is none.
+std::string findCUDATool(StringRef name);
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_TARGET_TARGET_H

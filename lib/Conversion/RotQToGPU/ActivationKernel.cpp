@@ -1,0 +1,237 @@
+//===- ActivationKernel.cpp - Rotate-and-quantize kernel
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+/// Values a lane owns, and a warp.
+static constexpr int64_t kLane = 8;
+static constexpr int64_t kSlot = 32 * kLane;
+static constexpr int64_t kWarps = 4;
+
+namespace {
+class ActivationEmitter {
+public:
+  ActivationEmitter(KernelBuilder &b, const KernelFunction &kernel,
+                    const ActivationProblem &problem)
+      : b(b), kernel(kernel), problem(problem),
+        groups(activationBlocking(problem.k, problem.group)) {}
+
+  LogicalResult emit();
+
+private:
+  Value loadValues(Value row, Value position);
+  Value rotate(Value values, Value position);
+  Value lengthAt(const ::rotq::Blocking &blocking, Value position);
+  Value reduceOverGroup(Value value, Value length,
+                        function_ref<Value(Value, Value)> combine);
+  Value quantize(Value values, Value largest);
+  void emitSlot(Value row, Value position);
+
+  KernelBuilder &b;
+  const KernelFunction &kernel;
+  const ActivationProblem &problem;
+  ::rotq::Blocking groups;
+};
+} // namespace
+
+/// Eight values of a row as f32, zero behind its end.
+Value ActivationEmitter::loadValues(Value row, Value position) {
+  Value x = kernel.argument("x");
+  Type element = problem.inputType;
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8, k = problem.k;
+  auto floats = VectorType::get({kLane}, b.getF32Type());
+  Value rowStart = b.mul(row, k * bytes);
+  if (k % kLane == 0) {
+    auto type = VectorType::get({kLane}, element);
+    int64_t alignment = std::gcd(k * bytes, int64_t(16));
+    Value values =
+        b.ifElse(b.less(position, k), b.zero(type), [&] {
+           return SmallVector<Value>{b.load(
+               x, b.add(rowStart, b.mul(position, bytes)), type, alignment)};
+         }).front();
+    if (element.isF32())
+      return values;
+    return arith::ExtFOp::create(b, floats, values);
+  }
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < kLane; ++i) {
+    Value at = b.add(position, i);
+    Value value = b.load(x, b.add(rowStart, b.mul(b.min(at, k - 1), bytes)),
+                         element, bytes);
+    values.push_back(b.toF32(b.select(b.less(at, k), value, b.zero(element))));
+  }
+  return vector::FromElementsOp::create(b, floats, values);
+}
+
+Value ActivationEmitter::lengthAt(const ::rotq::Blocking &blocking,
+                                  Value position) {
+  Value segment = emitSegmentIndex(b, b.getLoc(), blocking, position);
+  Value length = emitSegmentLength(b, b.getLoc(), blocking, segment);
+  return arith::IndexCastOp::create(b, b.getI32Type(), length);
+}
+
+Value ActivationEmitter::rotate(Value values, Value position) {
+  int64_t block = problem.rotation.getRotation()->block();
+  if (block == 0)
+    return values;
+  ::rotq::Blocking blocking(problem.k, block);
+  auto factorOf = [&](int64_t length) {
+    return b.f32(float(1.0 / std::sqrt(double(length))));
+  };
+  Value length, factor = factorOf(block);
+  if (!blocking.tail().empty()) {
+    length = lengthAt(blocking, position);
+    for (const ::rotq::Segment &segment : blocking.tail())
+      factor = b.select(b.equal(length, b.i32(segment.length)),
+                        factorOf(segment.length), factor);
+  }
+  Value rotated = FwhtOp::create(b, values.getType(), values, length,
+                                 uint64_t(block), uint64_t(32));
+  Value factors = vector::BroadcastOp::create(b, values.getType(), factor);
+  return b.mulF(rotated, factors);
+}
+
+/// Combines the values of the lanes that share a group; every lane of the group
+/// gets the result.
+Value ActivationEmitter::reduceOverGroup(
+    Value value, Value length, function_ref<Value(Value, Value)> combine) {
+  for (int64_t mask = 1; mask * kLane < problem.group; mask *= 2) {
+    Value next = combine(value, b.shuffleXor(value, mask));
+    if (length)
+      next = b.select(b.less(b.i32(mask * kLane), length), next, value);
+    value = next;
+  }
+  return value;
+}
+
+/// rint(x * (127 / largest)) as i32, within [-127, 127]; not-a-number is 0.
+Value ActivationEmitter::quantize(Value values, Value largest) {
+  Value isPositive =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, largest, b.f32(0));
+  Value inverse = b.select(
+      isPositive, arith::DivFOp::create(b, b.f32(127), largest), b.f32(0));
+  Type type = values.getType();
+  auto splat = [&](Value value) -> Value {
+    return vector::BroadcastOp::create(b, type, value);
+  };
+  Value scaled = b.mulF(values, splat(inverse));
+  Value rounded = LLVM::RoundEvenOp::create(b, scaled);
+  rounded = arith::MinNumFOp::create(b, rounded, splat(b.f32(127)));
+  rounded = arith::MaxNumFOp::create(b, rounded, splat(b.f32(-127)));
+  Value isNumber =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, scaled, scaled);
+  rounded = b.select(isNumber, rounded, splat(b.f32(0)));
+  return arith::FPToSIOp::create(b, VectorType::get({kLane}, b.getI32Type()),
+                                 rounded);
+}
+
+void ActivationEmitter::emitSlot(Value row, Value position) {
+  Value values = rotate(loadValues(row, position), position);
+  // Full groups combine a fixed set of lanes.
+  Value length;
+  if (!groups.tail().empty())
+    length = lengthAt(groups, position);
+
+  Value magnitudes = LLVM::FAbsOp::create(b, values);
+  Value largest = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF,
+                                              magnitudes);
+  largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
+    return arith::MaxNumFOp::create(b, x, y);
+  });
+  Value codes = quantize(values, largest);
+  Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, codes);
+  sum = reduceOverGroup(sum, length,
+                        [&](Value x, Value y) { return b.add(x, y); });
+
+  int64_t stored = ::rotq::storedLength(problem.k);
+  b.ifThen(b.less(position, stored), [&] {
+    Value bytes = arith::TruncIOp::create(
+        b, VectorType::get({kLane}, b.getI8Type()), codes);
+    b.store(bytes, kernel.argument("codes"),
+            b.add(b.mul(row, stored), position), kLane);
+  });
+  Value starts = b.logicalAnd(b.startsSegment(groups, position),
+                              b.less(position, groups.paddedSize()));
+  b.ifThen(starts, [&] {
+    Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
+    Value address = b.add(b.mul(row, 4 * groups.size()), b.mul(group, 4));
+    Value scale = arith::DivFOp::create(b, largest, b.f32(127));
+    b.store(scale, kernel.argument("scales"), address, 4);
+    b.store(sum, kernel.argument("sums"), address, 4);
+  });
+}
+
+LogicalResult ActivationEmitter::emit() {
+  int64_t block = problem.rotation.getRotation()->block();
+  if (block > kSlot || problem.group > kSlot)
+    return emitError(b.getLoc())
+           << "expected a rotation and a group of at most " << kSlot
+           << " on this target but got " << block << " and " << problem.group;
+  Value thread = b.threadId();
+  Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
+  Value row = b.blockId(gpu::Dimension::x);
+  Value slot = b.add(b.mul(b.blockId(gpu::Dimension::y), kWarps), warp);
+  int64_t slots = llvm::divideCeil(::rotq::storedLength(problem.k), kSlot);
+  // Whole warps leave: the lanes of a slot stay together.
+  b.ifThen(b.less(slot, slots), [&] {
+    emitSlot(row, b.add(b.mul(slot, kSlot), b.mul(lane, kLane)));
+  });
+  return success();
+}
+
+LogicalResult mlir::rotq::buildActivation(KernelBuilder &b,
+                                          const KernelFunction &kernel,
+                                          const ActivationProblem &problem) {
+  return ActivationEmitter(b, kernel, problem).emit();
+}
+
+::rotq::KernelInfo
+mlir::rotq::describeActivation(const ActivationProblem &problem) {
+  using Param = ::rotq::KernelParam;
+  using Access = Param::Access;
+  int64_t stored = ::rotq::storedLength(problem.k);
+  int64_t segments = activationBlocking(problem.k, problem.group).size();
+  std::string type = problem.inputType.isF32() ? "f32" : "f16";
+  int64_t block = problem.rotation.getRotation()->block();
+  ::rotq::KernelInfo info;
+  info.name = "quantize_activation_k" + std::to_string(problem.k) + "_r" +
+              std::to_string(block) + "_g" + std::to_string(problem.group) +
+              "_" + type;
+  info.role = "quantize_activation";
+  auto pointer = [&](std::string name, Access access, std::string element,
+                     int64_t width) {
+    info.params.push_back({std::move(name),
+                           Param::Kind::Pointer,
+                           access,
+                           std::move(element),
+                           {"m", width}});
+  };
+  pointer("x", Access::Read, type, problem.k);
+  pointer("codes", Access::Write, "i8", stored);
+  pointer("scales", Access::Write, "f32", segments);
+  pointer("sums", Access::Write, "i32", segments);
+  info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
+  info.grid[0] = {1, "m", 1};
+  info.grid[1].count =
+      int64_t(llvm::divideCeil(llvm::divideCeil(stored, kSlot), kWarps));
+  info.block = {32 * kWarps, 1, 1};
+  info.k = problem.k;
+  info.mMin = 1;
+  return info;
+}

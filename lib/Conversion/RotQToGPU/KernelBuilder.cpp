@@ -1,0 +1,223 @@
+//===- KernelBuilder.cpp - Emission inside one GPU kernel
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+Value KernelBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+
+Value KernelBuilder::i32(int64_t value) {
+  return arith::ConstantOp::create(*this, getI32IntegerAttr(int32_t(value)));
+}
+
+Value KernelBuilder::f32(float value) {
+  return arith::ConstantOp::create(*this, getF32FloatAttr(value));
+}
+
+Value KernelBuilder::zero(Type type) {
+  return arith::ConstantOp::create(*this, getZeroAttr(type));
+}
+
+Value KernelBuilder::add(Value a, Value b) {
+  return arith::AddIOp::create(*this, a, b);
+}
+
+Value KernelBuilder::mul(Value a, int64_t b) {
+  return arith::MulIOp::create(*this, a, index(b));
+}
+
+Value KernelBuilder::div(Value a, int64_t b) {
+  return arith::DivUIOp::create(*this, a, index(b));
+}
+
+Value KernelBuilder::rem(Value a, int64_t b) {
+  return arith::RemUIOp::create(*this, a, index(b));
+}
+
+Value KernelBuilder::min(Value a, Value b) {
+  return arith::MinUIOp::create(*this, a, b);
+}
+
+Value KernelBuilder::less(Value a, Value b) {
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ult, a, b);
+}
+
+Value KernelBuilder::equal(Value a, Value b) {
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, a, b);
+}
+
+Value KernelBuilder::logicalAnd(Value a, Value b) {
+  return arith::AndIOp::create(*this, a, b);
+}
+
+Value KernelBuilder::select(Value condition, Value a, Value b) {
+  return arith::SelectOp::create(*this, condition, a, b);
+}
+
+Value KernelBuilder::sub(Value a, Value b) {
+  return arith::SubIOp::create(*this, a, b);
+}
+
+Value KernelBuilder::mulF(Value a, Value b) {
+  return arith::MulFOp::create(*this, a, b);
+}
+
+Value KernelBuilder::addF(Value a, Value b) {
+  return arith::AddFOp::create(*this, a, b);
+}
+
+Value KernelBuilder::fma(Value a, Value b, Value c) {
+  return LLVM::FMAOp::create(*this, a, b, c);
+}
+
+Value KernelBuilder::toF32(Value value) {
+  if (value.getType().isF32())
+    return value;
+  return arith::ExtFOp::create(*this, getF32Type(), value);
+}
+
+Value KernelBuilder::fromF32(Value value, Type type) {
+  if (type.isF32())
+    return value;
+  return arith::TruncFOp::create(*this, type, value);
+}
+
+static Value elementPointer(KernelBuilder &b, Value pointer, Value byteOffset) {
+  Value offset = arith::IndexCastOp::create(b, b.getI64Type(), byteOffset);
+  return LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
+                          int64_t alignment) {
+  return LLVM::LoadOp::create(*this, type,
+                              elementPointer(*this, pointer, byteOffset),
+                              unsigned(alignment), /*isVolatile=*/false,
+                              /*isNonTemporal=*/false, /*isInvariant=*/true);
+}
+
+void KernelBuilder::store(Value value, Value pointer, Value byteOffset,
+                          int64_t alignment) {
+  LLVM::StoreOp::create(*this, value,
+                        elementPointer(*this, pointer, byteOffset),
+                        unsigned(alignment));
+}
+
+Value KernelBuilder::threadId() {
+  return gpu::ThreadIdOp::create(*this, gpu::Dimension::x);
+}
+
+Value KernelBuilder::blockId(gpu::Dimension dimension) {
+  return gpu::BlockIdOp::create(*this, dimension);
+}
+
+Value KernelBuilder::shuffleXor(Value value, int64_t mask) {
+  return gpu::ShuffleOp::create(*this, value, i32(mask), i32(32),
+                                gpu::ShuffleMode::XOR)
+      .getShuffleResult();
+}
+
+Value KernelBuilder::warpSum(Value value) {
+  for (int64_t mask = 16; mask != 0; mask /= 2)
+    value = addF(value, shuffleXor(value, mask));
+  return value;
+}
+
+Value KernelBuilder::startsSegment(const ::rotq::Blocking &blocking,
+                                   Value position) {
+  Value segment = emitSegmentIndex(*this, getLoc(), blocking, position);
+  return equal(position, emitSegmentOffset(*this, getLoc(), blocking, segment));
+}
+
+Value KernelBuilder::word(Value words, int64_t i) {
+  return vector::ExtractOp::create(*this, words, i);
+}
+
+Value KernelBuilder::asWords(Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t bits = type.getDimSize(0) * type.getElementTypeBitWidth();
+  return vector::BitCastOp::create(
+      *this, VectorType::get({bits / 32}, getI32Type()), vector);
+}
+
+SmallVector<Value> KernelBuilder::forLoop(
+    Value begin, Value end, int64_t step, ValueRange init,
+    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(
+      *this, begin, end, index(step), init,
+      [&](OpBuilder &, Location, Value position, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPointToEnd(position.getParentBlock());
+        scf::YieldOp::create(*this, body(position, carried));
+      });
+  return loop.getResults();
+}
+
+SmallVector<Value>
+KernelBuilder::ifElse(Value condition, ValueRange otherwise,
+                      function_ref<SmallVector<Value>()> then) {
+  auto branch = scf::IfOp::create(*this, TypeRange(otherwise), condition,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(*this, then());
+  setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(*this, otherwise);
+  return branch.getResults();
+}
+
+void KernelBuilder::ifThen(Value condition, function_ref<void()> then) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  then();
+}
+
+//===----------------------------------------------------------------------===//
+// WeightReader
+//===----------------------------------------------------------------------===//
+
+Value WeightReader::points(Value row, Value k, int64_t count) {
+  FormatAttr format = type.getFormat();
+  SmallVector<Value> planes;
+  for (const auto &plane : layout.planes) {
+    int64_t rowBytes = plane.wordsPerRow * 4;
+    int64_t bytes = count * plane.width / 8;
+    int64_t alignment = std::gcd(std::gcd(rowBytes, bytes), int64_t(16));
+    // k * width / 8, where k is a multiple of count and so of 32.
+    Value inRow = b.mul(b.div(k, 32), 4 * plane.width);
+    Value address = b.add(b.add(b.mul(row, rowBytes), inRow), plane.offset);
+    auto words = VectorType::get({bytes / 4}, b.getI32Type());
+    planes.push_back(b.load(blob, address, words, alignment));
+  }
+  Value codes =
+      UnpackOp::create(b, VectorType::get({count}, b.getIntegerType(4)),
+                       format.getCoding(), planes);
+  return DecodeOp::create(b, VectorType::get({count}, b.getI8Type()),
+                          format.getCodebook(), codes);
+}
+
+Value WeightReader::number(Value row, Value segment, int64_t which) {
+  int64_t perSegment = type.getFormat().getFormat().scale.numbers();
+  Value inRow = b.add(b.mul(segment, 2 * perSegment), 2 * which);
+  Value address = b.add(b.add(b.mul(row, 2 * layout.numbersPerRow), inRow),
+                        layout.scalesOffset);
+  return b.toF32(b.load(blob, address, b.getF16Type(), 2));
+}

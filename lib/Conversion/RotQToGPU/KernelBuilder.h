@@ -1,0 +1,110 @@
+//===- KernelBuilder.h - Emission inside one GPU kernel
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELBUILDER_H
+#define ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELBUILDER_H
+
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace mlir::rotq {
+
+/// Addresses are a pointer to global memory and an offset in bytes; offsets
+/// and positions are of index type.
+class KernelBuilder : public ImplicitLocOpBuilder {
+public:
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  Value index(int64_t value);
+  Value i32(int64_t value);
+  Value f32(float value);
+  Value zero(Type type);
+
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b) { return add(a, index(b)); }
+  Value mul(Value a, int64_t b);
+  Value div(Value a, int64_t b);
+  Value rem(Value a, int64_t b);
+  Value min(Value a, Value b);
+  Value min(Value a, int64_t b) { return min(a, index(b)); }
+  Value less(Value a, Value b);
+  Value less(Value a, int64_t b) { return less(a, index(b)); }
+  Value equal(Value a, Value b);
+  Value logicalAnd(Value a, Value b);
+  Value select(Value condition, Value a, Value b);
+
+  Value sub(Value a, Value b);
+
+  Value mulF(Value a, Value b);
+  Value addF(Value a, Value b);
+  /// a * b + c in one rounding.
+  Value fma(Value a, Value b, Value c);
+  /// An f16 or f32 scalar as f32, and back.
+  Value toF32(Value value);
+  Value fromF32(Value value, Type type);
+
+  /// Loads through the read-only path: nothing in the grid writes there.
+  Value load(Value pointer, Value byteOffset, Type type, int64_t alignment);
+  void store(Value value, Value pointer, Value byteOffset, int64_t alignment);
+
+  Value threadId();
+  Value blockId(gpu::Dimension dimension);
+
+  /// `value` of the lane whose number differs by `mask`.
+  Value shuffleXor(Value value, int64_t mask);
+  /// Sum over the warp of an f32.
+  Value warpSum(Value value);
+
+  /// Whether a segment of `blocking` starts at `position`.
+  Value startsSegment(const ::rotq::Blocking &blocking, Value position);
+
+  /// Word `i` of a vector of i32.
+  Value word(Value words, int64_t i);
+  /// A vector reinterpreted as 32-bit words.
+  Value asWords(Value vector);
+
+  /// Loop over [0, count) in steps, with carried values; `body` returns the
+  /// next ones.
+  SmallVector<Value>
+  forLoop(Value begin, Value end, int64_t step, ValueRange init,
+          function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// `then` where the condition holds, else the values of `otherwise`.
+  SmallVector<Value> ifElse(Value condition, ValueRange otherwise,
+                            function_ref<SmallVector<Value>()> then);
+  void ifThen(Value condition, function_ref<void()> then);
+};
+
+/// Reads one packed weight from its blob.
+class WeightReader {
+public:
+  WeightReader(KernelBuilder &b, WeightType type, Value blob)
+      : b(b), type(type), layout(type.getLayout()), blob(blob) {}
+
+  const ::rotq::WeightLayout &getLayout() const { return layout; }
+
+  /// The int8 points of weights [k, k + count) of `row`: vector<count x i8>.
+  /// `k` is a multiple of `count`, and the weights lie within the stored row.
+  Value points(Value row, Value k, int64_t count);
+  /// The f32 step, and offset, of a segment of `row`.
+  Value step(Value row, Value segment) { return number(row, segment, 0); }
+  Value offset(Value row, Value segment) { return number(row, segment, 1); }
+  bool hasOffset() const { return type.getFormat().getScale().getHasOffset(); }
+
+private:
+  Value number(Value row, Value segment, int64_t which);
+
+  KernelBuilder &b;
+  WeightType type;
+  ::rotq::WeightLayout layout;
+  Value blob;
+};
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELBUILDER_H

@@ -1,0 +1,113 @@
+//===- KernelFunction.cpp - Kernels and their descriptions
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+KernelFunction::KernelFunction(gpu::GPUModuleOp module, Location loc,
+                               const ::rotq::KernelInfo &info)
+    : info(info) {
+  OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  // Global memory.
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext(), 1);
+  SmallVector<Type> types;
+  for (const ::rotq::KernelParam &param : info.params)
+    types.push_back(param.kind == ::rotq::KernelParam::Kind::Pointer
+                        ? pointer
+                        : b.getI32Type());
+  func =
+      gpu::GPUFuncOp::create(b, loc, info.name, b.getFunctionType(types, {}));
+  func->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  func.setKnownBlockSizeAttr(
+      b.getDenseI32ArrayAttr({int32_t(info.block[0]), int32_t(info.block[1]),
+                              int32_t(info.block[2])}));
+  for (auto [i, param] : llvm::enumerate(info.params))
+    if (param.kind == ::rotq::KernelParam::Kind::Pointer)
+      func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
+                      b.getUnitAttr());
+  b.setInsertionPointToEnd(&func.getBody().front());
+  gpu::ReturnOp::create(b, loc);
+}
+
+Value KernelFunction::argument(StringRef name) const {
+  for (auto [i, param] : llvm::enumerate(info.params))
+    if (StringRef(param.name) == name)
+      return gpu::GPUFuncOp(func).getArgument(i);
+  llvm_unreachable("a kernel asks for a parameter it does not declare");
+}
+
+Value KernelFunction::rows(KernelBuilder &b) const {
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), argument("m"));
+}
+
+/// A PTX identifier.
+static std::string sanitize(StringRef name) {
+  std::string result = name.str();
+  for (char &c : result)
+    if (!llvm::isAlnum(c))
+      c = '_';
+  return result;
+}
+
+::rotq::KernelInfo mlir::rotq::describeMatmul(const MatmulProblem &problem,
+                                              KernelAttr config) {
+  using Param = ::rotq::KernelParam;
+  using Access = Param::Access;
+  WeightType weight = problem.weight;
+  int64_t n = weight.getN(), k = weight.getK();
+  auto nameOf = [](Type type) -> std::string {
+    return type.isF32() ? "f32" : "f16";
+  };
+  ::rotq::KernelInfo info;
+  info.role = "matmul";
+  info.name = "matmul_" + sanitize(weight.getFormat().getName()) + "_n" +
+              std::to_string(n) + "_k" + std::to_string(k) + "_" +
+              stringifyKernelKind(config.getKind()).str() + "_m" +
+              std::to_string(config.getMMin()) + "_" +
+              std::to_string(config.getMMax()) + "_r" +
+              std::to_string(config.getRows()) + "c" +
+              std::to_string(config.getCols()) + "w" +
+              std::to_string(config.getWarps()) + "_" +
+              nameOf(problem.outputType);
+  auto pointer = [&](std::string name, Access access, std::string element,
+                     std::vector<Param::Extent> shape) {
+    info.params.push_back({std::move(name), Param::Kind::Pointer, access,
+                           std::move(element), std::move(shape)});
+  };
+  if (problem.group) {
+    int64_t segments = activationBlocking(k, problem.group).size();
+    info.name += "_g" + std::to_string(problem.group);
+    pointer("codes", Access::Read, "i8", {"m", ::rotq::storedLength(k)});
+    pointer("scales", Access::Read, "f32", {"m", segments});
+    pointer("sums", Access::Read, "i32", {"m", segments});
+  } else {
+    info.name += "_" + nameOf(problem.inputType);
+    pointer("x", Access::Read, nameOf(problem.inputType), {"m", k});
+  }
+  pointer("weight", Access::Read, "u8", {weight.getLayout().totalBytes});
+  pointer("y", Access::Write, nameOf(problem.outputType), {"m", n});
+  info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
+
+  info.grid[0].count =
+      int64_t(llvm::divideCeil(n, config.getRows() * config.getWarps()));
+  info.grid[1] = {1, "m", config.getCols()};
+  info.block = {32 * config.getWarps(), 1, 1};
+  info.format = weight.getFormat().getFormat().toJson();
+  info.n = n;
+  info.k = k;
+  info.layout = "canonical";
+  info.placement = problem.group ? "activation" : "load";
+  info.mMin = config.getMMin();
+  info.mMax = config.getMMax();
+  return info;
+}

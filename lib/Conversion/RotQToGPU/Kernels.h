@@ -1,0 +1,73 @@
+//===- Kernels.h - The kernels that convert-rotq-to-gpu builds
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELS_H
+#define ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELS_H
+
+#include "KernelBuilder.h"
+
+#include "rotq/Runtime/Manifest.h"
+
+namespace mlir::rotq {
+
+/// One matmul as kernels see it.
+struct MatmulProblem {
+  WeightType weight;
+  int64_t group;  ///< of the quantized activation; 0: a float activation
+  Type inputType; ///< of a float activation
+  Type outputType;
+};
+
+/// One activation to rotate and quantize.
+struct ActivationProblem {
+  RotationAttrInterface rotation;
+  int64_t k;
+  int64_t group;
+  Type inputType;
+};
+
+/// A kernel under construction: the function, its arguments and what a launcher
+/// has to know of it. Pointers come first, then `m`.
+class KernelFunction {
+public:
+  /// Adds an empty kernel to `module`; `info` has name, params, grid, block.
+  KernelFunction(gpu::GPUModuleOp module, Location loc,
+                 const ::rotq::KernelInfo &info);
+
+  Value argument(StringRef name) const;
+  /// The number of rows of the activation.
+  Value rows(KernelBuilder &b) const;
+  gpu::GPUFuncOp getFunc() const { return func; }
+
+private:
+  gpu::GPUFuncOp func;
+  const ::rotq::KernelInfo &info;
+};
+
+/// What a launcher has to know of the kernel of a configuration.
+::rotq::KernelInfo describeMatmul(const MatmulProblem &problem,
+                                  KernelAttr config);
+::rotq::KernelInfo describeActivation(const ActivationProblem &problem);
+
+/// y = x W^T with dp4a: a warp computes `rows` outputs of `cols` rows of x,
+/// one lane owning 64 consecutive weights.
+void buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
+                 const MatmulProblem &problem, KernelAttr config);
+
+/// y = x W^T with mma.sync, on int8 points and codes or, for a float
+/// activation, in f16 with the rotation of the weight undone in the load stage.
+/// Reports what it cannot compute at the builder's location.
+LogicalResult buildMma(KernelBuilder &b, const KernelFunction &kernel,
+                       const MatmulProblem &problem, KernelAttr config);
+
+/// Rotates and quantizes: a warp takes 256 values of one row.
+LogicalResult buildActivation(KernelBuilder &b, const KernelFunction &kernel,
+                              const ActivationProblem &problem);
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOGPU_KERNELS_H

@@ -1,0 +1,212 @@
+//===- RotQToGPU.cpp - Kernels and launches for rotq ops on memrefs
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "rotq/Conversion/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::rotq {
+#define GEN_PASS_DEF_CONVERTROTQTOGPU
+#include "rotq/Conversion/Passes.h.inc"
+} // namespace mlir::rotq
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+namespace {
+class ConvertRotQToGPU
+    : public mlir::rotq::impl::ConvertRotQToGPUBase<ConvertRotQToGPU> {
+public:
+  void runOnOperation() override;
+
+private:
+  LogicalResult convertMatmul(MatmulOp op);
+  LogicalResult convertActivation(QuantizeActivationOp op);
+
+  /// The kernel `info` describes, built by `build` unless it exists.
+  FailureOr<gpu::GPUFuncOp>
+  getKernel(Location loc, const ::rotq::KernelInfo &info,
+            function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
+                build);
+  gpu::GPUModuleOp getModule();
+  void launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
+              const ::rotq::KernelInfo &info, ValueRange buffers, Value rows);
+
+  gpu::GPUModuleOp kernels;
+  ::rotq::Manifest manifest;
+};
+} // namespace
+
+gpu::GPUModuleOp ConvertRotQToGPU::getModule() {
+  if (!kernels) {
+    OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
+    kernels =
+        gpu::GPUModuleOp::create(b, getOperation().getLoc(), "rotq_kernels");
+    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                            b.getUnitAttr());
+  }
+  return kernels;
+}
+
+FailureOr<gpu::GPUFuncOp> ConvertRotQToGPU::getKernel(
+    Location loc, const ::rotq::KernelInfo &info,
+    function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
+        build) {
+  if (Operation *existing = getModule().lookupSymbol(info.name))
+    return cast<gpu::GPUFuncOp>(existing);
+  KernelFunction kernel(getModule(), loc, info);
+  KernelBuilder b(loc, &getContext());
+  b.setInsertionPointToStart(&kernel.getFunc().getBody().front());
+  if (failed(build(b, kernel)))
+    return failure();
+  manifest.kernels.push_back(info);
+  return kernel.getFunc();
+}
+
+/// Launches on the device pointers of `buffers`.
+void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
+                              const ::rotq::KernelInfo &info,
+                              ValueRange buffers, Value rows) {
+  Type pointer = LLVM::LLVMPointerType::get(&getContext(), 1);
+  SmallVector<Value> operands;
+  for (Value buffer : buffers) {
+    Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
+    address = arith::IndexCastOp::create(b, b.getI64Type(), address);
+    operands.push_back(LLVM::IntToPtrOp::create(b, pointer, address));
+  }
+  operands.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rows));
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, value);
+  };
+  auto blocks = [&](const ::rotq::GridDim &dim) -> Value {
+    if (dim.over.empty())
+      return constant(dim.count);
+    Value tiles = arith::CeilDivUIOp::create(b, rows, constant(dim.tile));
+    return arith::MulIOp::create(b, tiles, constant(dim.count));
+  };
+  gpu::KernelDim3 grid = {blocks(info.grid[0]), blocks(info.grid[1]),
+                          blocks(info.grid[2])};
+  gpu::KernelDim3 block = {constant(info.block[0]), constant(info.block[1]),
+                           constant(info.block[2])};
+  gpu::LaunchFuncOp::create(b, kernel, grid, block,
+                            /*dynamicSharedMemorySize=*/Value(), operands);
+}
+
+/// A matmul with several kernels chooses by the number of rows at run time.
+LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
+  if (!op.hasPureBufferSemantics())
+    return op.emitOpError("expected memrefs: bufferize first");
+  if (!op.getKernels() || op.getKernels()->empty())
+    return op.emitOpError("expected kernels: run rotq-select-kernels first");
+  MatmulProblem problem;
+  problem.weight = op.getWeight().getType();
+  problem.group = op.isQuantized() ? int64_t(*op.getGroup()) : 0;
+  problem.inputType =
+      cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
+  auto y = cast<MemRefType>(op.getInits().getType());
+  problem.outputType = y.getElementType();
+
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  SmallVector<Value> buffers(op.getInputs());
+  buffers.push_back(
+      StorageOp::create(b, problem.weight.getStorageType(), op.getWeight()));
+  buffers.push_back(op.getInits());
+  Value rows = memref::DimOp::create(b, op.getInits(), 0);
+
+  SmallVector<KernelAttr> configs(op.getKernels()->getAsRange<KernelAttr>());
+  for (KernelAttr config : configs) {
+    ::rotq::KernelInfo info = describeMatmul(problem, config);
+    auto build = [&](KernelBuilder &kb,
+                     const KernelFunction &kernel) -> LogicalResult {
+      switch (config.getKind()) {
+      case KernelKind::Dp4a:
+        if (!problem.group)
+          return op.emitOpError("expected a quantized activation for dp4a");
+        buildMatvec(kb, kernel, problem, config);
+        return success();
+      case KernelKind::MmaS8:
+      case KernelKind::MmaF16:
+        if ((config.getKind() == KernelKind::MmaS8) != op.isQuantized())
+          return op.emitOpError() << "expected mma_s8 on a quantized and "
+                                     "mma_f16 on a float activation";
+        return buildMma(kb, kernel, problem, config);
+      case KernelKind::HostVector:
+        return op.emitOpError("expected a GPU kernel but got host_vector");
+      }
+      llvm_unreachable("unknown kernel kind");
+    };
+    auto kernel = getKernel(op.getLoc(), info, build);
+    if (failed(kernel))
+      return failure();
+    if (config == configs.back()) {
+      launch(b, *kernel, info, buffers, rows);
+      continue;
+    }
+    Value bound = arith::ConstantIndexOp::create(b, config.getMMax());
+    Value fits =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rows, bound);
+    auto branch = scf::IfOp::create(b, fits, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    launch(b, *kernel, info, buffers, rows);
+    b.setInsertionPointToStart(branch.elseBlock());
+  }
+  op.erase();
+  return success();
+}
+
+LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
+  if (!op.hasPureBufferSemantics())
+    return op.emitOpError("expected memrefs: bufferize first");
+  auto x = cast<MemRefType>(op.getInput().getType());
+  ActivationProblem problem{op.getRotation(), x.getDimSize(1),
+                            int64_t(op.getGroup()), x.getElementType()};
+  ::rotq::KernelInfo info = describeActivation(problem);
+  auto kernel = getKernel(op.getLoc(), info,
+                          [&](KernelBuilder &b, const KernelFunction &kernel) {
+                            return buildActivation(b, kernel, problem);
+                          });
+  if (failed(kernel))
+    return failure();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  SmallVector<Value> buffers = {op.getInput()};
+  llvm::append_range(buffers, op.getInits());
+  launch(b, *kernel, info, buffers, memref::DimOp::create(b, op.getInput(), 0));
+  op.erase();
+  return success();
+}
+
+void ConvertRotQToGPU::runOnOperation() {
+  SmallVector<Operation *> ops;
+  getOperation().walk([&](Operation *op) {
+    if (isa<MatmulOp, QuantizeActivationOp, RotateOp, DequantizeOp, GatherOp>(
+            op))
+      ops.push_back(op);
+  });
+  for (Operation *op : ops) {
+    LogicalResult result = success();
+    if (auto matmul = dyn_cast<MatmulOp>(op))
+      result = convertMatmul(matmul);
+    else if (auto activation = dyn_cast<QuantizeActivationOp>(op))
+      result = convertActivation(activation);
+    else
+      result = op->emitOpError("has no GPU kernel");
+    if (failed(result))
+      return signalPassFailure();
+  }
+  if (kernels)
+    kernels->setAttr(
+        "rotq.manifest",
+        StringAttr::get(&getContext(), ::rotq::printManifest(manifest)));
+}

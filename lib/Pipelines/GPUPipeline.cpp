@@ -1,0 +1,103 @@
+//===- GPUPipeline.cpp - From tensors to NVPTX
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Pipelines/GPUPipeline.h"
+
+#include "rotq/Conversion/Passes.h"
+#include "rotq/Transforms/Targets.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
+                                   const NVPTXPipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(
+      createPlaceRotations(PlaceRotationsOptions{options.placement}));
+  pm.addNestedPass<func::FuncOp>(
+      createQuantizeActivations(QuantizeActivationsOptions{options.group}));
+  SelectKernelsOptions select;
+  if (!options.chips.empty())
+    select.target = options.chips.front();
+  pm.addNestedPass<func::FuncOp>(createSelectKernels(select));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::rotq::buildKernelPipeline(OpPassManager &pm) {
+  pm.addPass(createConvertRotQToGPU());
+  pm.addPass(createConvertRotQWeightsToMemRef());
+}
+
+void mlir::rotq::buildDevicePipeline(OpPassManager &pm) {
+  OpPassManager &device = pm.nest<gpu::GPUModuleOp>();
+  device.addPass(createCSEPass());
+  device.addPass(createConvertRotQMicroToNVVM());
+  device.addPass(createCanonicalizerPass());
+  device.addPass(createCSEPass());
+  device.addPass(createSCFToControlFlowPass());
+  device.addPass(createConvertGpuOpsToNVVMOps());
+  device.addPass(createCanonicalizerPass());
+  device.addPass(createCSEPass());
+  device.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void mlir::rotq::buildNVPTXPipeline(OpPassManager &pm,
+                                    const NVPTXPipelineOptions &options) {
+  buildPlanPipeline(pm, options);
+  buildKernelPipeline(pm);
+  buildDevicePipeline(pm);
+  for (const std::string &chip : options.chips) {
+    auto known = llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
+      return target.name == chip;
+    });
+    GpuNVVMAttachTargetOptions attach;
+    attach.chip = chip;
+    attach.features = known->ptxFeature.str();
+    attach.optLevel = 3;
+    pm.addPass(createGpuNVVMAttachTarget(attach));
+  }
+}
+
+void mlir::rotq::registerNVPTXPipeline() {
+  // Not PassPipelineRegistration: a chip that LLVM does not know would abort
+  // it much later, so an unknown one is refused here.
+  registerPassPipeline(
+      "rotq-to-nvptx",
+      "Lower rotq ops on tensors to NVPTX kernels and their launches",
+      [](OpPassManager &pm, StringRef text,
+         function_ref<LogicalResult(const Twine &)> errorHandler) {
+        NVPTXPipelineOptions options;
+        if (failed(options.parseFromString(text)))
+          return errorHandler("cannot parse the options of rotq-to-nvptx");
+        if (options.chips.empty())
+          return errorHandler("rotq-to-nvptx: expected a chip, such as "
+                              "chip=sm_90a");
+        for (const std::string &chip : options.chips)
+          if (std::string message = describeUnknownGPU(chip); !message.empty())
+            return errorHandler("rotq-to-nvptx: " + message);
+        buildNVPTXPipeline(pm, options);
+        return success();
+      },
+      [](function_ref<void(const detail::PassOptions &)> handler) {
+        handler(NVPTXPipelineOptions());
+      });
+}

@@ -1,0 +1,144 @@
+//===- HostPipeline.cpp - From tensors to the host's code
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Pipelines/HostPipeline.h"
+
+#include "rotq/Conversion/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+namespace {
+/// Upstream lowers the copy of a strided memref to a call into a library that
+/// our binaries do not link: make it a loop.
+struct LowerStridedCopies
+    : public PassWrapper<LowerStridedCopies, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerStridedCopies)
+
+  StringRef getArgument() const override { return "lower-strided-copies"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<linalg::LinalgDialect>();
+  }
+
+  void runOnOperation() override {
+    getOperation().walk([](memref::CopyOp op) {
+      auto isContiguous = [](Value value) {
+        auto type = dyn_cast<MemRefType>(value.getType());
+        return type && type.getLayout().isIdentity();
+      };
+      if (isContiguous(op.getSource()) && isContiguous(op.getTarget()))
+        return;
+      OpBuilder builder(op);
+      linalg::makeMemRefCopyOp(builder, op.getLoc(), op.getSource(),
+                               op.getTarget());
+      op.erase();
+    });
+  }
+};
+
+/// Writes down what callers of a function need to know.
+struct RecordSignatures
+    : public PassWrapper<RecordSignatures, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RecordSignatures)
+
+  StringRef getArgument() const override { return "record-signatures"; }
+
+  void runOnOperation() override {
+    func::FuncOp func = getOperation();
+    func->setAttr(kSignatureAttrName, TypeAttr::get(func.getFunctionType()));
+  }
+};
+} // namespace
+
+static void addCleanup(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
+                                       const HostPipelineOptions &options) {
+  pm.addNestedPass<func::FuncOp>(
+      createPlaceRotations(PlaceRotationsOptions{options.placement}));
+  if (options.activations == Activations::Int8)
+    pm.addNestedPass<func::FuncOp>(
+        createQuantizeActivations(QuantizeActivationsOptions{options.group}));
+  pm.addNestedPass<func::FuncOp>(createSelectKernels());
+  addCleanup(pm);
+}
+
+void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
+                                         const HostPipelineOptions &options) {
+  if (options.reference) {
+    pm.addNestedPass<func::FuncOp>(createConvertRotQToLinalg());
+    addCleanup(pm);
+  }
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  bufferization::buildBufferDeallocationPipeline(pm);
+  pm.addPass(createConvertBufferizationToMemRefPass());
+  // Kernels free what they allocate, so they come after deallocation.
+  if (!options.reference)
+    pm.addNestedPass<func::FuncOp>(createConvertRotQToVector());
+  pm.addPass(createConvertRotQWeightsToMemRef());
+  pm.addNestedPass<func::FuncOp>(createConvertRotQMicroToLLVM(
+      ConvertRotQMicroToLLVMOptions{options.features}));
+  addCleanup(pm);
+}
+
+void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm) {
+  OpPassManager &funcs = pm.nest<func::FuncOp>();
+  funcs.addPass(std::make_unique<RecordSignatures>());
+  funcs.addPass(LLVM::createLLVMRequestCWrappersPass());
+  funcs.addPass(std::make_unique<LowerStridedCopies>());
+  funcs.addPass(createConvertLinalgToLoopsPass());
+  funcs.addPass(createConvertVectorToSCFPass());
+  pm.addPass(memref::createExpandOpsPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  addCleanup(pm);
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  addCleanup(pm);
+  pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void mlir::rotq::buildHostPipeline(OpPassManager &pm,
+                                   const HostPipelineOptions &options) {
+  buildHostPlanPipeline(pm, options);
+  buildHostKernelPipeline(pm, options);
+  buildHostLLVMPipeline(pm);
+}
+
+void mlir::rotq::registerHostPipeline() {
+  PassPipelineRegistration<HostPipelineOptions>(
+      "rotq-to-host",
+      "Lower rotq ops on tensors to the llvm dialect, for the host",
+      buildHostPipeline);
+}

@@ -1,0 +1,225 @@
+//===- Device.cpp - GPU modules to PTX, cubin and fatbin
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Target/Target.h"
+
+#include "rotq/Transforms/Targets.h"
+
+#include "mlir/Dialect/GPU/IR/CompilationInterfaces.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+//===----------------------------------------------------------------------===//
+// Tools of the CUDA toolkit
+//===----------------------------------------------------------------------===//
+
+std::string mlir::rotq::findCUDATool(StringRef name) {
+  SmallVector<std::string> folders;
+  for (StringRef variable : {"CUDA_HOME", "CUDA_PATH"})
+    if (auto root = llvm::sys::Process::GetEnv(variable))
+      folders.push_back(*root + "/bin");
+  for (const std::string &folder : folders)
+    if (auto path = llvm::sys::findProgramByName(name, {folder}))
+      return *path;
+  if (auto path = llvm::sys::findProgramByName(name))
+    return *path;
+  if (auto path = llvm::sys::findProgramByName(name, {"/usr/local/cuda/bin"}))
+    return *path;
+  return "";
+}
+
+namespace {
+/// A temporary file that goes when this does.
+class Temporary {
+public:
+  explicit Temporary(StringRef suffix) {
+    error = llvm::sys::fs::createTemporaryFile("rotq", suffix, path);
+    if (!error)
+      remover.setFile(path);
+  }
+  std::error_code error;
+  SmallString<64> path;
+
+private:
+  llvm::FileRemover remover;
+};
+} // namespace
+
+static LogicalResult write(Location loc, StringRef path, StringRef bytes) {
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error);
+  if (!error) {
+    os << bytes;
+    os.close();
+    error = os.error();
+  }
+  if (error)
+    return emitError(loc) << "cannot write '" << path
+                          << "': " << error.message();
+  return success();
+}
+
+static FailureOr<std::string> read(Location loc, StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return emitError(loc) << "cannot read '" << path
+                          << "': " << buffer.getError().message();
+  return (*buffer)->getBuffer().str();
+}
+
+/// Runs a tool; what it says goes into the error.
+static LogicalResult run(Location loc, StringRef tool,
+                         ArrayRef<std::string> arguments) {
+  std::string path = findCUDATool(tool);
+  if (path.empty())
+    return emitError(loc) << "cannot find '" << tool
+                          << "': install the CUDA toolkit or set CUDA_HOME";
+  Temporary output("log");
+  if (output.error)
+    return emitError(loc) << "cannot create a temporary file: "
+                          << output.error.message();
+  SmallVector<StringRef> argv = {path};
+  argv.append(arguments.begin(), arguments.end());
+  std::string message;
+  int code = llvm::sys::ExecuteAndWait(
+      path, argv, std::nullopt,
+      {std::nullopt, StringRef(output.path), StringRef(output.path)},
+      /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
+  if (code == 0)
+    return success();
+  auto text = llvm::MemoryBuffer::getFile(output.path);
+  return emitError(loc) << tool << " failed: " << message
+                        << (text ? (*text)->getBuffer() : StringRef());
+}
+
+//===----------------------------------------------------------------------===//
+// Serialization
+//===----------------------------------------------------------------------===//
+
+LogicalResult mlir::rotq::attachTargets(gpu::GPUModuleOp module,
+                                        ArrayRef<std::string> chips) {
+  SmallVector<Attribute> targets;
+  for (const std::string &chip : chips) {
+    if (std::string message = describeUnknownGPU(chip); !message.empty())
+      return module.emitError() << message;
+    const TargetInfo *info =
+        *lookupTarget(chip, [&] { return module.emitError(); });
+    targets.push_back(NVVM::NVVMTargetAttr::get(
+        module.getContext(), /*optLevel=*/3, "nvptx64-nvidia-cuda", chip,
+        info->ptxFeature));
+  }
+  module.setTargetsAttr(ArrayAttr::get(module.getContext(), targets));
+  return success();
+}
+
+static FailureOr<std::string> assemble(Location loc, const DeviceCode &code) {
+  Temporary source("ptx"), result("cubin");
+  if (source.error || result.error)
+    return emitError(loc, "cannot create temporary files");
+  if (failed(write(loc, source.path, code.ptx)) ||
+      failed(run(loc, "ptxas",
+                 {"-arch=" + code.chip, "-O3", std::string(source.path), "-o",
+                  std::string(result.path)})))
+    return failure();
+  return read(loc, result.path);
+}
+
+FailureOr<SmallVector<DeviceCode>>
+mlir::rotq::serializeDevice(gpu::GPUModuleOp module, bool withCubin) {
+  ArrayAttr targets = module.getTargetsAttr();
+  if (!targets || targets.empty())
+    return module.emitError(
+        "expected targets on the gpu.module: run rotq-to-nvptx first");
+  SmallVector<DeviceCode> codes;
+  for (Attribute attr : targets) {
+    auto target = dyn_cast<NVVM::NVVMTargetAttr>(attr);
+    if (!target)
+      return module.emitError() << "expected NVVM targets but got " << attr;
+    DeviceCode code;
+    code.chip = target.getChip().str();
+    if (std::string message = describeUnknownGPU(code.chip); !message.empty())
+      return module.emitError() << message;
+    gpu::TargetOptions options({}, {}, {}, {},
+                               gpu::CompilationTarget::Assembly);
+    auto serializer = dyn_cast<gpu::TargetAttrInterface>(attr);
+    if (!serializer)
+      return module.emitError("expected the NVVM target interface to be "
+                              "registered");
+    auto ptx = serializer.serializeToObject(module, options);
+    if (!ptx)
+      return module.emitError() << "cannot serialize for " << code.chip;
+    code.ptx.assign(ptx->begin(), ptx->end());
+    // The serializer ends the text with a null byte.
+    while (!code.ptx.empty() && code.ptx.back() == '\0')
+      code.ptx.pop_back();
+    if (withCubin) {
+      auto cubin = assemble(module.getLoc(), code);
+      if (failed(cubin))
+        return failure();
+      code.cubin = std::move(*cubin);
+    }
+    codes.push_back(std::move(code));
+  }
+  return codes;
+}
+
+FailureOr<std::string> mlir::rotq::linkFatbin(Location loc,
+                                              ArrayRef<DeviceCode> codes) {
+  SmallVector<std::unique_ptr<Temporary>> files;
+  std::vector<std::string> arguments = {"-64"};
+  auto addImage = [&](StringRef kind, StringRef chip,
+                      StringRef bytes) -> LogicalResult {
+    auto &file = *files.emplace_back(
+        std::make_unique<Temporary>(kind == "elf" ? "cubin" : "ptx"));
+    if (file.error)
+      return emitError(loc, "cannot create temporary files");
+    arguments.push_back("--image3=kind=" + kind.str() +
+                        ",sm=" + chip.drop_front(3).str() +
+                        ",file=" + std::string(file.path));
+    return write(loc, file.path, bytes);
+  };
+  const DeviceCode *portable = nullptr;
+  for (const DeviceCode &code : codes) {
+    if (failed(addImage("elf", code.chip, code.cubin)))
+      return failure();
+    // Code for sm_90a and its like runs on that chip only.
+    if (!portable && StringRef(code.chip).back() != 'a')
+      portable = &code;
+  }
+  if (portable && failed(addImage("ptx", portable->chip, portable->ptx)))
+    return failure();
+  Temporary result("fatbin");
+  if (result.error)
+    return emitError(loc, "cannot create temporary files");
+  arguments.insert(arguments.begin(), "--create=" + std::string(result.path));
+  if (failed(run(loc, "fatbinary", arguments)))
+    return failure();
+  return read(loc, result.path);
+}
+
+FailureOr<::rotq::Manifest> mlir::rotq::readManifest(gpu::GPUModuleOp module) {
+  auto text = module->getAttrOfType<StringAttr>("rotq.manifest");
+  if (!text)
+    return module.emitError(
+        "expected a manifest on the gpu.module: run rotq-to-nvptx first");
+  auto manifest = ::rotq::parseManifest(text.getValue().str());
+  if (!manifest)
+    return module.emitError() << "malformed manifest: " << manifest.error();
+  if (ArrayAttr targets = module.getTargetsAttr())
+    for (auto target : targets.getAsRange<NVVM::NVVMTargetAttr>())
+      manifest->targets.push_back(target.getChip().str());
+  return *manifest;
+}
