@@ -170,14 +170,11 @@ struct PlaceRotations
       leaveOnWeights(consumers);
     else
       placeOnActivations(consumers);
-    if (failed(cancelRotations(func)))
-      return signalPassFailure();
-
-    WalkResult result = func.walk([](MatmulOp op) {
-      return failed(verifyRotations(op)) ? WalkResult::interrupt()
-                                         : WalkResult::advance();
-    });
-    if (result.wasInterrupted())
+    // While every pair is explicit: afterwards an activation may be rotated
+    // because nothing undid it.
+    WalkResult result =
+        func.walk([](MatmulOp op) { return WalkResult(verifyRotations(op)); });
+    if (result.wasInterrupted() || failed(cancelRotations(func)))
       signalPassFailure();
   }
 
