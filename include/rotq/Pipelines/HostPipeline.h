@@ -1,0 +1,75 @@
+//===- HostPipeline.h - From tensors to the host's code
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_PIPELINES_HOSTPIPELINE_H
+#define ROTQ_PIPELINES_HOSTPIPELINE_H
+
+#include "rotq/Transforms/Passes.h"
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::rotq {
+
+/// What matmuls read.
+enum class Activations { Int8, Float };
+
+/// Function attribute that `rotq-to-host` leaves behind: the type of the
+/// function on memrefs, which its lowered form no longer tells.
+inline constexpr StringRef kSignatureAttrName = "rotq.signature";
+
+struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
+  Option<bool> reference{
+      *this, "reference",
+      llvm::cl::desc("lower to linalg, portable and slow, instead of kernels"),
+      llvm::cl::init(false)};
+  Option<Placement> placement{
+      *this, "placement", llvm::cl::desc("where rotations are paid"),
+      llvm::cl::init(Placement::Auto),
+      llvm::cl::values(
+          clEnumValN(Placement::Auto, "auto", "the cheaper place"),
+          clEnumValN(Placement::Activation, "activation", "on the activation"),
+          clEnumValN(Placement::Load, "load",
+                     "on the weight, in the kernel's load stage"))};
+  Option<Activations> activations{
+      *this, "activations", llvm::cl::desc("what matmuls read"),
+      llvm::cl::init(Activations::Int8),
+      llvm::cl::values(
+          clEnumValN(Activations::Int8, "int8", "int8 (changes numerics)"),
+          clEnumValN(Activations::Float, "float", "what the module has"))};
+  Option<int64_t> group{*this, "group",
+                        llvm::cl::desc("activation values per scale"),
+                        llvm::cl::init(256)};
+  Option<std::string> features{
+      *this, "features",
+      llvm::cl::desc("LLVM target features of the host, such as +avx512vnni"),
+      llvm::cl::init("")};
+};
+
+/// rotq ops on tensors -> rotations placed, activations quantized, kernels
+/// chosen.
+void buildHostPlanPipeline(OpPassManager &pm,
+                           const HostPipelineOptions &options);
+
+/// rotq ops on tensors -> loops and vectors on memrefs.
+void buildHostKernelPipeline(OpPassManager &pm,
+                             const HostPipelineOptions &options);
+
+/// Loops and vectors on memrefs -> the llvm dialect.
+void buildHostLLVMPipeline(OpPassManager &pm);
+
+/// All of them: `rotq-to-host`. A function of the result is called through its
+/// C interface, `_mlir_ciface_<name>`: a pointer to the descriptors of the
+/// results, then one pointer to a descriptor for every argument. Results are
+/// malloc'ed and belong to the caller. Arguments that the module uses as
+/// destinations are written to.
+void buildHostPipeline(OpPassManager &pm, const HostPipelineOptions &options);
+
+void registerHostPipeline();
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_PIPELINES_HOSTPIPELINE_H
