@@ -22,6 +22,9 @@ function(rotq_add_library name)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
+  if(ROTQ_HEADERS_TARGET)
+    target_precompile_headers(${name} REUSE_FROM ${ROTQ_HEADERS_TARGET})
+  endif()
 endfunction()
 
 # rotq_add_unittest(Name sources... [LINK libs...]): one GoogleTest binary,

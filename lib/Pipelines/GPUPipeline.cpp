@@ -97,7 +97,7 @@ void mlir::rotq::registerNVPTXPipeline() {
         buildNVPTXPipeline(pm, options);
         return success();
       },
-      [](function_ref<void(const detail::PassOptions &)> handler) {
+      [](function_ref<void(const mlir::detail::PassOptions &)> handler) {
         handler(NVPTXPipelineOptions());
       });
 }

@@ -33,6 +33,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Transform/IR/TransformDialect.h"
+#include "mlir/Dialect/Transform/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllExtensions.h"
@@ -45,7 +46,7 @@
 
 using namespace mlir;
 
-void rotq::registerAllDialects(DialectRegistry &registry) {
+void mlir::rotq::registerAllDialects(DialectRegistry &registry) {
   registry.insert<rotq::RotQDialect, affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
@@ -71,7 +72,7 @@ void rotq::registerAllDialects(DialectRegistry &registry) {
   registerNVVMDialectTranslation(registry);
 }
 
-void rotq::registerAllPasses() {
+void mlir::rotq::registerAllPasses() {
   registerRotQTransformsPasses();
   registerRotQConversionPasses();
   registerHostPipeline();
@@ -79,4 +80,5 @@ void rotq::registerAllPasses() {
 
   registerCanonicalizerPass();
   registerCSEPass();
+  transform::registerInterpreterPass();
 }

@@ -14,11 +14,13 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
+using namespace mlir::rotq;
 namespace cl = llvm::cl;
 
 namespace {
@@ -65,10 +67,9 @@ static LogicalResult writeOutput(Location loc, StringRef bytes) {
 }
 
 static LogicalResult translateDevice(gpu::GPUModuleOp module) {
-  if (!chips.empty() && failed(rotq::attachTargets(module, chips)))
+  if (!chips.empty() && failed(attachTargets(module, chips)))
     return failure();
-  auto codes =
-      rotq::serializeDevice(module, /*assemble=*/outputKind != Output::PTX);
+  auto codes = serializeDevice(module, /*assemble=*/outputKind != Output::PTX);
   if (failed(codes))
     return failure();
   Location loc = module.getLoc();
@@ -76,7 +77,7 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
   case Output::PTX: {
     // The texts of several chips follow each other; each names its target.
     std::string text;
-    for (const rotq::DeviceCode &code : *codes)
+    for (const DeviceCode &code : *codes)
       text += code.ptx;
     return writeOutput(loc, text);
   }
@@ -87,12 +88,12 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
     return writeOutput(loc, codes->front().cubin);
   case Output::Fatbin:
   case Output::Bundle: {
-    auto fatbin = rotq::linkFatbin(loc, *codes);
+    auto fatbin = linkFatbin(loc, *codes);
     if (failed(fatbin))
       return failure();
     if (outputKind == Output::Fatbin)
       return writeOutput(loc, *fatbin);
-    auto manifest = rotq::readManifest(module);
+    auto manifest = readManifest(module);
     if (failed(manifest))
       return failure();
     if (outputPath == "-")
@@ -111,7 +112,7 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
 
 static LogicalResult translate(ModuleOp module) {
   if (outputKind == Output::Object) {
-    auto object = rotq::emitHostObject(module, cpu, features);
+    auto object = emitHostObject(module, cpu, features);
     return failed(object) ? failure() : writeOutput(module.getLoc(), *object);
   }
   auto kernels = module.getOps<gpu::GPUModuleOp>();
@@ -127,7 +128,7 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv, "translates modules that RotQ's pipelines have lowered\n");
   DialectRegistry registry;
-  rotq::registerAllDialects(registry);
+  registerAllDialects(registry);
   MLIRContext context(registry);
 
   std::string message;

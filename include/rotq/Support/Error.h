@@ -21,8 +21,7 @@
 
 namespace rotq {
 
-template <typename T>
-using Expected = tl::expected<T, std::string>;
+template <typename T> using Expected = tl::expected<T, std::string>;
 
 /// Success, or a message.
 using Status = tl::expected<void, std::string>;

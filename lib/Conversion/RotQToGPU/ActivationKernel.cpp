@@ -10,7 +10,6 @@
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
@@ -131,14 +130,18 @@ Value ActivationEmitter::quantize(Value values, Value largest) {
     return vector::BroadcastOp::create(b, type, value);
   };
   Value scaled = b.mulF(values, splat(inverse));
-  Value rounded = LLVM::RoundEvenOp::create(b, scaled);
-  rounded = arith::MinNumFOp::create(b, rounded, splat(b.f32(127)));
-  rounded = arith::MaxNumFOp::create(b, rounded, splat(b.f32(-127)));
+  Value clamped = arith::MinNumFOp::create(b, scaled, splat(b.f32(127)));
+  clamped = arith::MaxNumFOp::create(b, clamped, splat(b.f32(-127)));
   Value isNumber =
       arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, scaled, scaled);
-  rounded = b.select(isNumber, rounded, splat(b.f32(0)));
-  return arith::FPToSIOp::create(b, VectorType::get({kLane}, b.getI32Type()),
-                                 rounded);
+  clamped = b.select(isNumber, clamped, splat(b.f32(0)));
+  // Around 1.5 * 2^23 floats are the integers, so the sum rounds to nearest
+  // even and its bits count from those of 1.5 * 2^23.
+  Value shifted = b.addF(clamped, splat(b.f32(0x1.8p23f)));
+  auto words = VectorType::get({kLane}, b.getI32Type());
+  Value bits = arith::BitcastOp::create(b, words, shifted);
+  Value origin = vector::BroadcastOp::create(b, words, b.i32(0x4b400000));
+  return b.sub(bits, origin);
 }
 
 void ActivationEmitter::emitSlot(Value row, Value position) {
@@ -148,7 +151,8 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
   if (!groups.tail().empty())
     length = lengthAt(groups, position);
 
-  Value magnitudes = LLVM::FAbsOp::create(b, values);
+  Value magnitudes =
+      arith::MaxNumFOp::create(b, values, arith::NegFOp::create(b, values));
   Value largest = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF,
                                               magnitudes);
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
