@@ -27,7 +27,7 @@ struct QuantizeActivations
     if (group < 32 || group > 4096 || !llvm::isPowerOf2_64(group)) {
       emitError(getOperation().getLoc())
           << "expected 'group' to be a power of two from 32 to 4096 but got "
-          << group;
+          << int64_t(group);
       return signalPassFailure();
     }
     quantized.clear();

@@ -34,15 +34,14 @@ static std::string describeUnknown(StringRef name) {
       kTargets, [](const TargetInfo &target) { return target.name; });
   std::string message = ("unknown target '" + name + "' (known: ").str() +
                         llvm::join(names, ", ");
-  auto distance = [&](const TargetInfo &target) {
-    return name.edit_distance(target.name);
-  };
-  const TargetInfo *nearest = llvm::min_element(
-      kTargets, [&](const TargetInfo &lhs, const TargetInfo &rhs) {
-        return distance(lhs) < distance(rhs);
+  // Targets of one chip differ in a suffix: sm_120, sm_120a, sm_120f.
+  auto chip = [](StringRef target) { return target.rtrim("af"); };
+  const TargetInfo *near =
+      llvm::find_if(kTargets, [&](const TargetInfo &known) {
+        return chip(known.name) == chip(name);
       });
-  if (distance(*nearest) == 1)
-    message += ("; did you mean '" + nearest->name + "'?").str();
+  if (near != std::end(kTargets))
+    message += ("; did you mean '" + near->name + "'?").str();
   return message + ")";
 }
 
