@@ -52,7 +52,7 @@ namespace {
 /// The operands of a product with an activation in int8.
 struct QuantizedProduct {
   MatmulOp op;
-  WeightReader weight;
+  ReferenceWeight weight;
   Value points; ///< N x S, int8
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
@@ -148,8 +148,8 @@ private:
 
   static Value emitQuantized(ImplicitLocOpBuilder &builder, MatmulOp op,
                              ArrayRef<OpFoldResult> sizes) {
-    std::optional<WeightReader> weight =
-        WeightReader::get(builder, op.getWeight());
+    std::optional<ReferenceWeight> weight =
+        ReferenceWeight::get(builder, op.getWeight());
     if (!weight)
       return {};
     WeightType type = op.getWeight().getType();

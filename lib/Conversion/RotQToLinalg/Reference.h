@@ -56,11 +56,11 @@ Value emitRotation(ImplicitLocOpBuilder &builder,
                    const ::rotq::Rotation &rotation, Value x);
 
 /// The codes and scales of a weight, read from its bytes.
-class WeightReader {
+class ReferenceWeight {
 public:
   /// Null `reader` for a codebook that the reference does not know.
-  static std::optional<WeightReader> get(ImplicitLocOpBuilder &builder,
-                                         TypedValue<WeightType> weight);
+  static std::optional<ReferenceWeight> get(ImplicitLocOpBuilder &builder,
+                                            TypedValue<WeightType> weight);
 
   /// The int8 point of weight (n, k).
   Value emitPoint(ImplicitLocOpBuilder &builder, Value n, Value k) const;
@@ -76,7 +76,7 @@ public:
            function_ref<Value(ImplicitLocOpBuilder &, Value)> rowFn) const;
 
 private:
-  WeightReader(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
+  ReferenceWeight(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
 
   ::rotq::Format format;
   ::rotq::WeightLayout layout; ///< K is that of the handle

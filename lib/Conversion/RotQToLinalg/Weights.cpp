@@ -39,8 +39,8 @@ static Value emitPart(ImplicitLocOpBuilder &builder, Value view, Value firstRow,
       ArrayRef<OpFoldResult>{one, one});
 }
 
-WeightReader::WeightReader(ImplicitLocOpBuilder &builder,
-                           TypedValue<WeightType> weight)
+ReferenceWeight::ReferenceWeight(ImplicitLocOpBuilder &builder,
+                                 TypedValue<WeightType> weight)
     : format(weight.getType().getFormat().getFormat()),
       layout(weight.getType().getLayout()) {
   WeightBuffers buffers(builder, builder.getLoc(), weight);
@@ -58,15 +58,16 @@ WeightReader::WeightReader(ImplicitLocOpBuilder &builder,
   points = emitTable(builder, table);
 }
 
-std::optional<WeightReader> WeightReader::get(ImplicitLocOpBuilder &builder,
-                                              TypedValue<WeightType> weight) {
+std::optional<ReferenceWeight>
+ReferenceWeight::get(ImplicitLocOpBuilder &builder,
+                     TypedValue<WeightType> weight) {
   if (weight.getType().getFormat().getCodebook().getCodebook()->dim() != 1)
     return std::nullopt;
-  return WeightReader(builder, weight);
+  return ReferenceWeight(builder, weight);
 }
 
-Value WeightReader::emitPoint(ImplicitLocOpBuilder &builder, Value n,
-                              Value k) const {
+Value ReferenceWeight::emitPoint(ImplicitLocOpBuilder &builder, Value n,
+                                 Value k) const {
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, value);
   };
@@ -92,8 +93,8 @@ Value WeightReader::emitPoint(ImplicitLocOpBuilder &builder, Value n,
   return emitElement(builder, points, entry);
 }
 
-Value WeightReader::emitNumber(ImplicitLocOpBuilder &builder, Value n, Value k,
-                               int64_t number) const {
+Value ReferenceWeight::emitNumber(ImplicitLocOpBuilder &builder, Value n,
+                                  Value k, int64_t number) const {
   Value segment =
       emitSegmentIndex(builder, builder.getLoc(), layout.scaleBlocking, k);
   Value column = arith::AddIOp::create(
@@ -106,7 +107,7 @@ Value WeightReader::emitNumber(ImplicitLocOpBuilder &builder, Value n, Value k,
                                emitElement(builder, scales, {n, column}));
 }
 
-Value WeightReader::emitRows(
+Value ReferenceWeight::emitRows(
     ImplicitLocOpBuilder &builder, OpFoldResult count,
     function_ref<Value(ImplicitLocOpBuilder &, Value)> rowFn) const {
   Type f32 = builder.getF32Type();
@@ -135,7 +136,7 @@ Value WeightReader::emitRows(
 
 Value mlir::rotq::emitWeight(ImplicitLocOpBuilder &builder,
                              TypedValue<WeightType> weight) {
-  std::optional<WeightReader> reader = WeightReader::get(builder, weight);
+  std::optional<ReferenceWeight> reader = ReferenceWeight::get(builder, weight);
   if (!reader)
     return {};
   return reader->emitRows(
@@ -172,8 +173,8 @@ struct LowerGather : public OpRewritePattern<GatherOp> {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expected tensors");
     ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
-    std::optional<WeightReader> reader =
-        WeightReader::get(builder, op.getWeight());
+    std::optional<ReferenceWeight> reader =
+        ReferenceWeight::get(builder, op.getWeight());
     if (!reader)
       return rewriter.notifyMatchFailure(op, "the reference lacks a part");
     Value ids = op.getIds();

@@ -1,0 +1,66 @@
+// RUN: quant-opt %s --convert-rotq-to-vector --canonicalize --cse | FileCheck %s
+
+#rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
+  codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
+
+// Two blocks of 256, then 32: four rows of the activation share what is
+// decoded, the others come one by one.
+// CHECK-LABEL: func.func @quantized(
+// CHECK-SAME:    %[[CODES:[a-z0-9]*]]: memref<?x576xi8>, %[[SCALES:[a-z0-9]*]]: memref<?x3xf32>
+// CHECK:         %[[BLOB:.*]] = rotq.storage
+// CHECK:         %[[LOW:.*]] = memref.view %[[BLOB]][%c0][] : memref<3552xi8> to memref<16x36xi32>
+// CHECK:         %[[HIGH:.*]] = memref.view %[[BLOB]][%c2304][] : memref<3552xi8> to memref<16x18xi32>
+// CHECK:         %[[STEPS:.*]] = memref.view %[[BLOB]][%{{.*}}][] : memref<{{.*}}> to memref<16x3xf16>
+// CHECK:         scf.for %[[N:.*]] = %c0 to %c16
+// CHECK:           %[[REST:.*]] = arith.remui
+// CHECK:           scf.for %[[M:.*]] = %c0 to %{{.*}} step %c4
+// CHECK:             scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (f32, f32, f32, f32)
+// CHECK:               scf.for %{{.*}} = %c0 to %c256 step %c64 iter_args({{.*}}) -> (vector<16xi32>, vector<16xi32>, vector<16xi32>, vector<16xi32>)
+// CHECK:                 vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<4xi32>
+// CHECK:                 vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<2xi32>
+// CHECK:                 rotq.unpack #rotq.fixed<3>
+// CHECK:                 %[[POINTS:.*]] = rotq.decode
+// CHECK-COUNT-4:         rotq.dot %[[POINTS]]
+// CHECK:               vector.reduction <add>
+// CHECK:             rotq.unpack #rotq.fixed<3> {{.*}} -> vector<32xi4>
+// CHECK:             rotq.decode
+// CHECK-COUNT-4:     rotq.dot
+// CHECK:           scf.for %{{.*}} step %c1
+func.func @quantized(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: memref<?x3xi32>,
+                     %w: !rotq.weight<16x544, #rotated>, %out: memref<?x16xf32>) {
+  rotq.matmul ins(%codes, %scales, %sums : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>)
+    group(256) weight(%w : !rotq.weight<16x544, #rotated>) outs(%out : memref<?x16xf32>)
+  return
+}
+
+// The rotation is undone on the decoded row; rows are multiplied in f32.
+// CHECK-LABEL: func.func @float(
+// CHECK:         %[[ROW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<96xf32>
+// CHECK:         scf.for %[[N:.*]] = %c0 to %c16
+// CHECK:           arith.sitofp
+// CHECK:           rotq.fwht %{{.*}} block(64) : vector<64xf32>
+// CHECK:           rotq.fwht %{{.*}} block(32) : vector<32xf32>
+// CHECK:           vector.load %{{.*}} : memref<2x70xf16>, vector<16xf16>
+// CHECK:           arith.addf %{{.*}} fastmath<contract>
+// CHECK:           arith.truncf
+// CHECK:         memref.dealloc %[[ROW]]
+func.func @float(%x: memref<2x70xf16>, %w: !rotq.weight<16x70, #rotq.format<"rq2">>,
+                 %out: memref<2x16xf16>) {
+  rotq.matmul ins(%x : memref<2x70xf16>) weight(%w : !rotq.weight<16x70, #rotq.format<"rq2">>)
+    outs(%out : memref<2x16xf16>)
+  return
+}
+
+// Rows of a handle are rows of the weight that owns the bytes.
+// CHECK-LABEL: func.func @rows(
+// CHECK-SAME:    %{{.*}}, %[[W:[a-z0-9]*]]: !rotq.weight<16x64{{.*}}, %[[OFFSET:[a-z0-9]*]]: index
+// CHECK:         rotq.storage %[[W]]
+// CHECK:         scf.for %[[N:.*]] = %c0 to %c4
+// CHECK:           arith.addi %[[OFFSET]], %[[N]]
+func.func @rows(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2">>, %i: index,
+                %out: memref<1x4xf32>) {
+  %r = rotq.extract_rows %w[%i] : !rotq.weight<16x64, #rotq.format<"rq2">> -> !rotq.weight<4x64, #rotq.format<"rq2">>
+  rotq.matmul ins(%x : memref<1x64xf32>) weight(%r : !rotq.weight<4x64, #rotq.format<"rq2">>)
+    outs(%out : memref<1x4xf32>)
+  return
+}

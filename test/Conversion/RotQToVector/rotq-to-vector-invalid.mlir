@@ -1,0 +1,16 @@
+// RUN: quant-opt %s --convert-rotq-to-vector -split-input-file -verify-diagnostics
+
+// Kernels are built on memrefs.
+func.func @tensors(%x: tensor<2x64xf32>, %out: tensor<2x64xf32>) -> tensor<2x64xf32> {
+  // expected-error @below {{failed to legalize operation 'rotq.rotate'}}
+  %r = rotq.rotate #rotq.hadamard<64> ins(%x : tensor<2x64xf32>) outs(%out : tensor<2x64xf32>) -> tensor<2x64xf32>
+  return %r : tensor<2x64xf32>
+}
+
+// -----
+
+func.func @strided(%x: memref<2x64xf32, strided<[128, 2]>>, %out: memref<2x64xf32>) {
+  // expected-error @below {{failed to legalize operation 'rotq.rotate'}}
+  rotq.rotate #rotq.hadamard<64> ins(%x : memref<2x64xf32, strided<[128, 2]>>) outs(%out : memref<2x64xf32>)
+  return
+}
