@@ -27,8 +27,10 @@ struct KernelEntry {
 
 // Tune here. Ranges of M rise, touch each other and cover every M.
 
+// Four rows of the activation share one decoding of the weight.
 constexpr KernelEntry kHostKernels[] = {
-    {KernelKind::HostVector, 1, 0, 1, 1, 1},
+    {KernelKind::HostVector, 1, 3, 1, 1, 1},
+    {KernelKind::HostVector, 4, 0, 1, 4, 1},
 };
 
 // A matvec per row of the activation while the weights are what is read; the
@@ -38,8 +40,8 @@ constexpr KernelEntry kQuantizedGPUKernels[] = {
     {KernelKind::Dp4a, 2, 2, 1, 2, 4},
     {KernelKind::Dp4a, 3, 4, 1, 4, 4},
     {KernelKind::Dp4a, 5, 8, 1, 8, 4},
-    {KernelKind::MmaS8, 9, 64, 16, 64, 4},
-    {KernelKind::MmaS8, 65, 0, 32, 64, 4},
+    {KernelKind::MmaS8, 9, 64, 16, 32, 4},
+    {KernelKind::MmaS8, 65, 0, 32, 32, 4},
 };
 
 constexpr KernelEntry kFloatGPUKernels[] = {

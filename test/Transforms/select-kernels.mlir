@@ -15,7 +15,7 @@
 // CHECK-LABEL: func @dynamic
 // CHECK: kernels = [#rotq.kernel<dp4a, m = [1, 1], {{.*}}#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0],
 // HOST-LABEL: func @dynamic
-// HOST: kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 1>]
+// HOST: kernels = [#rotq.kernel<host_vector, m = [1, {{.*}}#rotq.kernel<host_vector, m = [{{[0-9]+}}, 0],
 func.func @dynamic(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !int4, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%w : !int4)
     outs(%y : tensor<?x8xf32>) -> tensor<?x8xf32>

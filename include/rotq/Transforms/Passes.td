@@ -18,15 +18,21 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
     w[k, n]) whose weight is a constant, or a function argument that carries
     `rotq.parameter = "name"`, becomes a `rotq.matmul` by a packed weight. A
     constant is encoded here; a parameter changes the type of its argument, and
-    whoever calls the function passes the packed blob.
+    whoever calls the function passes the packed blob, N x K whichever way the
+    argument lay. Transposes and casts in between are seen through.
 
-    Weights whose values are not known stay as they are, with a remark.
+    A linalg product with the result of a `rotq.dequantize` becomes a
+    `rotq.matmul` as well, and every `rotq.quantize` of a constant is evaluated.
+    Other weights stay as they are, with a remark.
+
+    `include` is matched against `rotq.parameter`, and against the named
+    location, or else the resource, of a constant.
   }];
   let options = [
     Option<"format", "format", "std::string", "\"rq3\"",
            "preset name of the weight format">,
     Option<"include", "include", "std::string", "\"\"",
-           "regular expression on parameter names (empty: every weight)">,
+           "regular expression on names of weights (empty: every weight)">,
     Option<"threads", "threads", "unsigned", "0",
            "encoder threads (0: one for every core)">,
   ];
@@ -50,7 +56,8 @@ def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
     time it is read.
 
     Refuses a function in which a rotated view meets an activation that was not
-    rotated the same way: half a rotation silently ruins a model.
+    rotated the same way, or the other way about: half a rotation silently ruins
+    a model.
   }];
   let options = [
     Option<"placement", "placement", "::mlir::rotq::Placement",
@@ -94,7 +101,7 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "host, or a chip: sm_80, sm_89, sm_90a, sm_120a">,
+           "host, or a chip: sm_80, sm_86, sm_89, sm_90, sm_90a, sm_120a">,
   ];
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }

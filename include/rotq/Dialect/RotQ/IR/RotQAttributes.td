@@ -159,7 +159,8 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on an f16 activation; the weight is
       decoded, and its rotation undone, in the load stage.
-    * `host_vector`: vectors of the host, int8 activation.
+    * `host_vector`: vectors of the host; `cols` rows of the activation share
+      one decoding of a row of the weight.
   }];
   let parameters = (ins
     "::mlir::rotq::KernelKind":$kind,
