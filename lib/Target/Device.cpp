@@ -27,18 +27,16 @@ using namespace mlir::rotq;
 //===----------------------------------------------------------------------===//
 
 std::string mlir::rotq::findCUDATool(StringRef name) {
-  SmallVector<std::string> folders;
+  auto find = [&](ArrayRef<StringRef> folders) {
+    auto path = llvm::sys::findProgramByName(name, folders);
+    return path ? *path : std::string();
+  };
+  // A toolkit that the user names is the only one looked at.
   for (StringRef variable : {"CUDA_HOME", "CUDA_PATH"})
     if (auto root = llvm::sys::Process::GetEnv(variable))
-      folders.push_back(*root + "/bin");
-  for (const std::string &folder : folders)
-    if (auto path = llvm::sys::findProgramByName(name, {folder}))
-      return *path;
-  if (auto path = llvm::sys::findProgramByName(name))
-    return *path;
-  if (auto path = llvm::sys::findProgramByName(name, {"/usr/local/cuda/bin"}))
-    return *path;
-  return "";
+      return find({*root + "/bin"});
+  std::string path = find({});
+  return path.empty() ? find({"/usr/local/cuda/bin"}) : path;
 }
 
 namespace {

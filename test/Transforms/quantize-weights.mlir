@@ -74,6 +74,19 @@ func.func @generic_and_contract(%x: tensor<4x64xf32>) -> (tensor<4x32xf32>, tens
 
 // -----
 
+// An f32 parameter beside f16 activations: the packed weight is never f16.
+
+// CHECK-LABEL: func @truncated
+// CHECK-SAME: %[[X:.*]]: tensor<4x64xf16>, %[[W:.*]]: !rotq.weight<32x64, #rq3>
+// CHECK: rotq.matmul ins(%[[X]] : tensor<4x64xf16>) weight(%[[W]] : <32x64, #rq3>) outs(%{{.*}} : tensor<4x32xf16>) -> tensor<4x32xf16>
+func.func @truncated(%x: tensor<4x64xf16>, %w: tensor<64x32xf32> {rotq.parameter = "w"}) -> tensor<4x32xf16> {
+  %i = arith.constant dense<0.0> : tensor<4x32xf16>
+  %y = linalg.matmul ins(%x, %w : tensor<4x64xf16>, tensor<64x32xf32>) outs(%i : tensor<4x32xf16>) -> tensor<4x32xf16>
+  return %y : tensor<4x32xf16>
+}
+
+// -----
+
 // What the destination held is added.
 
 // CHECK-LABEL: func @accumulate

@@ -44,8 +44,9 @@ FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
-/// The path of a CUDA tool (ptxas, fatbinary): $CUDA_HOME/bin, $CUDA_PATH/bin,
-/// $PATH, /usr/local/cuda/bin; empty if there is none.
+/// The path of a CUDA tool (ptxas, fatbinary): in $CUDA_HOME/bin or
+/// $CUDA_PATH/bin where that is set, else in $PATH or /usr/local/cuda/bin;
+/// empty if there is none.
 std::string findCUDATool(StringRef name);
 
 } // namespace mlir::rotq

@@ -36,8 +36,9 @@ private:
   LogicalResult convertActivation(QuantizeActivationOp op);
 
   /// The kernel `info` describes, built by `build` unless it exists.
+  /// Formats of one name can differ: `info` gets a name of its own then.
   FailureOr<gpu::GPUFuncOp>
-  getKernel(Location loc, const ::rotq::KernelInfo &info,
+  getKernel(Location loc, ::rotq::KernelInfo &info,
             function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
                 build);
   gpu::GPUModuleOp getModule();
@@ -61,11 +62,15 @@ gpu::GPUModuleOp ConvertRotQToGPU::getModule() {
 }
 
 FailureOr<gpu::GPUFuncOp> ConvertRotQToGPU::getKernel(
-    Location loc, const ::rotq::KernelInfo &info,
+    Location loc, ::rotq::KernelInfo &info,
     function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
         build) {
-  if (Operation *existing = getModule().lookupSymbol(info.name))
-    return cast<gpu::GPUFuncOp>(existing);
+  const std::string name = info.name;
+  for (int64_t i = 1; const auto *existing = manifest.find(info.name); ++i) {
+    if (*existing == info)
+      return cast<gpu::GPUFuncOp>(getModule().lookupSymbol(info.name));
+    info.name = name + "_" + std::to_string(i);
+  }
   KernelFunction kernel(getModule(), loc, info);
   KernelBuilder b(loc, &getContext());
   b.setInsertionPointToStart(&kernel.getFunc().getBody().front());
@@ -132,15 +137,10 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
                      const KernelFunction &kernel) -> LogicalResult {
       switch (config.getKind()) {
       case KernelKind::Dp4a:
-        if (!problem.group)
-          return op.emitOpError("expected a quantized activation for dp4a");
         buildMatvec(kb, kernel, problem, config);
         return success();
       case KernelKind::MmaS8:
       case KernelKind::MmaF16:
-        if ((config.getKind() == KernelKind::MmaS8) != op.isQuantized())
-          return op.emitOpError() << "expected mma_s8 on a quantized and "
-                                     "mma_f16 on a float activation";
         return buildMma(kb, kernel, problem, config);
       case KernelKind::HostVector:
         return op.emitOpError("expected a GPU kernel but got host_vector");

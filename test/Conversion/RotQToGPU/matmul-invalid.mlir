@@ -1,0 +1,57 @@
+// RUN: quant-opt %s --convert-rotq-to-gpu -split-input-file -verify-diagnostics
+
+#rq3 = #rotq.format<"rq3">
+func.func @tensors(%x: tensor<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  // expected-error @below {{expected memrefs: bufferize first}}
+  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @no_kernels(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x64xf32>) {
+  // expected-error @below {{expected kernels: run rotq-select-kernels first}}
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x64xf32>)
+  return
+}
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @host_kernel(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x64xf32>) {
+  // expected-error @below {{expected a GPU kernel but got host_vector}}
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x64xf32>)
+    {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 1>]}
+  return
+}
+
+// -----
+
+// The rotation spans scales of its own: the f16 kernel multiplies by one scale
+// behind the rotation.
+#fine = #rotq.format<"fine", rotation = #rotq.hadamard<256>, scale = #rotq.scale<128>,
+                     codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
+func.func @fine_scales(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #fine>, %y: memref<4x64xf32>) {
+  // expected-error @below {{expected a rotation of at most 256 and scales that cover it to undo it in the load stage but got a rotation of 256 and scales of 128}}
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #fine>) outs(%y : memref<4x64xf32>)
+    {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
+  return
+}
+
+// -----
+
+func.func @wide_rotation(%x: memref<4x512xf16>, %c: memref<4x512xi8>, %s: memref<4x2xf32>, %t: memref<4x2xi32>) {
+  // expected-error @below {{expected a rotation and a group of at most 256 on this target but got 512 and 256}}
+  rotq.quantize_activation #rotq.hadamard<512> group(256) ins(%x : memref<4x512xf16>) outs(%c, %s, %t : memref<4x512xi8>, memref<4x2xf32>, memref<4x2xi32>)
+  return
+}
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @gather(%ids: memref<4xi32>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x256xf32>) {
+  // expected-error @below {{has no GPU kernel}}
+  rotq.gather ins(%ids : memref<4xi32>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x256xf32>)
+  return
+}

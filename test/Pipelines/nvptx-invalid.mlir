@@ -1,0 +1,10 @@
+// RUN: not quant-opt %s --rotq-to-nvptx 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not quant-opt %s --rotq-to-nvptx=chip=sm_120 2>&1 | FileCheck %s --check-prefix=SM120
+// RUN: not quant-opt %s --rotq-to-nvptx=chip=sm_90a,host 2>&1 | FileCheck %s --check-prefix=HOST
+// RUN: not quant-opt %s --rotq-to-nvptx=chips=sm_90a 2>&1 | FileCheck %s --check-prefix=OPTION
+
+// NONE: rotq-to-nvptx: expected a chip, such as chip=sm_90a
+// SM120: rotq-to-nvptx: unknown target 'sm_120' (known: host, {{.*}}sm_120a; did you mean 'sm_120a'?)
+// HOST: rotq-to-nvptx: 'host' is not a GPU
+// OPTION: no such option chips
+module {}
