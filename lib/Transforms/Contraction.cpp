@@ -30,11 +30,11 @@ Value mlir::rotq::getMatrixSource(Operation *op, bool &isTranspose) {
   return transpose.getInput();
 }
 
-/// A product and a sum, with nothing else but widening of the inputs.
+/// A product and a sum, with nothing else but conversions between floats.
 static bool hasPlainBody(linalg::LinalgOp op) {
   return llvm::all_of(op.getBlock()->getOperations(), [](Operation &inner) {
-    return isa<arith::MulFOp, arith::AddFOp, arith::ExtFOp, linalg::YieldOp>(
-        inner);
+    return isa<arith::MulFOp, arith::AddFOp, arith::ExtFOp, arith::TruncFOp,
+               linalg::YieldOp>(inner);
   });
 }
 
