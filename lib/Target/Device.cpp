@@ -109,6 +109,7 @@ static LogicalResult run(Location loc, StringRef tool,
 
 LogicalResult mlir::rotq::attachTargets(gpu::GPUModuleOp module,
                                         ArrayRef<std::string> chips) {
+  module.getContext()->loadDialect<NVVM::NVVMDialect>();
   SmallVector<Attribute> targets;
   for (const std::string &chip : chips) {
     if (std::string message = describeUnknownGPU(chip); !message.empty())

@@ -9,31 +9,31 @@
 //       CHECK: .version 8.0
 //       CHECK: .target sm_90a
 //       CHECK: .visible .entry quantize_activation_k4096_r256_g256_f16(
-//   CHECK-NOT: {{dp4a|mma.sync}}
+//   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
 //       CHECK: ld.global.nc.v4
 // CHECK-COUNT-40: shfl.sync.bfly
-//   CHECK-NOT: {{dp4a|mma.sync}}
+//   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
 //       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_dp4a_m1_1_
-//   CHECK-NOT: mma.sync
+//   CHECK-NOT: mma.sync.aligned
 //       CHECK: ld.global.nc.v4
 //       CHECK: prmt.b32
 //       CHECK: dp4a.s32.s32
-//   CHECK-NOT: mma.sync
+//   CHECK-NOT: mma.sync.aligned
 //       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m9_64_
-//   CHECK-NOT: dp4a
+//   CHECK-NOT: dp4a.s32
 //       CHECK: ld.global.nc.v4
 //       CHECK: prmt.b32
 //       CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
-//   CHECK-NOT: dp4a
+//   CHECK-NOT: dp4a.s32
 
 // Undoing the rotation at load: the butterflies that cross lanes are shuffles,
 // the products f16.
-//   LOAD-NOT: {{dp4a|m16n8k32}}
+//   LOAD-NOT: {{dp4a\.s32|m16n8k32}}
 //       LOAD: .visible .entry matmul_rq3_n4096_k4096_mma_f16_m1_16_
 //       LOAD: ld.global.nc.v4
 //       LOAD: shfl.sync.bfly
 //       LOAD: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
-//   LOAD-NOT: {{dp4a|m16n8k32}}
+//   LOAD-NOT: {{dp4a\.s32|m16n8k32}}
 
 // SM120: .version 8.7
 // SM120: .target sm_120a

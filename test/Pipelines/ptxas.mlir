@@ -15,7 +15,7 @@
 // CHECK-SAME: sm_80{{.*}}sm_120a
 // CHECK-SAME: matmul_itq3_s_n77_k4304_mma_f16
 
-func.func @tails(%x: tensor<?x4304xf16>, %w: tensor<77x4304xf32> {rotq.parameter = "w"}) -> tensor<?x77xf16> {
+func.func @tails(%x: tensor<?x4304xf16>, %w: tensor<77x4304xf16> {rotq.parameter = "w"}) -> tensor<?x77xf16> {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f16
   %m = tensor.dim %x, %c0 : tensor<?x4304xf16>
@@ -23,6 +23,6 @@ func.func @tails(%x: tensor<?x4304xf16>, %w: tensor<77x4304xf32> {rotq.parameter
   %init = linalg.fill ins(%zero : f16) outs(%empty : tensor<?x77xf16>) -> tensor<?x77xf16>
   %y = linalg.matmul
       indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
-      ins(%x, %w : tensor<?x4304xf16>, tensor<77x4304xf32>) outs(%init : tensor<?x77xf16>) -> tensor<?x77xf16>
+      ins(%x, %w : tensor<?x4304xf16>, tensor<77x4304xf16>) outs(%init : tensor<?x77xf16>) -> tensor<?x77xf16>
   return %y : tensor<?x77xf16>
 }

@@ -40,6 +40,8 @@ struct Fixture {
 
   std::string moduleText() const;
   Array blobArray() const;
+  /// Where @rows starts.
+  int64_t firstRow() const { return shape.n / 3; }
 
   const Format &format;
   Shape shape;
@@ -100,8 +102,19 @@ func.func @gather(%ids: tensor<?xi32>, %w: !w) -> tensor<?x{1}xf32> {{
     outs(%e : tensor<?x{1}xf32>) -> tensor<?x{1}xf32>
   return %y : tensor<?x{1}xf32>
 }
+func.func @rows(%w: !w) -> tensor<{3}x{1}xf32> {{
+  %first = arith.constant {4} : index
+  %e = tensor.empty() : tensor<{3}x{1}xf32>
+  %r = rotq.extract_rows %w[%first]
+    : !w -> !rotq.weight<{3}x{1}, #rotq.format<"{2}">>
+  %y = rotq.dequantize
+    weight(%r : !rotq.weight<{3}x{1}, #rotq.format<"{2}">>)
+    outs(%e : tensor<{3}x{1}xf32>) -> tensor<{3}x{1}xf32>
+  return %y : tensor<{3}x{1}xf32>
+}
 )",
-                       shape.n, shape.k, format.name)
+                       shape.n, shape.k, format.name, shape.n - firstRow(),
+                       firstRow())
       .str();
 }
 
@@ -219,6 +232,11 @@ static void checkDecoding(Fixture &fixture, CompiledModule &module) {
   auto results = module.run("dequantize", arguments);
   ASSERT_EQ(results.size(), 1u);
   expectSameBits(fixture.weights, results[0]);
+  results = module.run("rows", arguments);
+  ASSERT_EQ(results.size(), 1u);
+  expectSameBits(std::span(fixture.weights)
+                     .subspan(size_t(fixture.firstRow() * fixture.shape.k)),
+                 results[0]);
 
   Array ids(Element::I32, {5});
   std::uniform_int_distribution<int32_t> row(0, int32_t(fixture.shape.n - 1));
@@ -301,7 +319,9 @@ protected:
     return std::uniform_int_distribution<int64_t>(2, 33)(random);
   }
 
-  std::mt19937_64 random{GetParam() + 1};
+  /// Other shapes and values: --gtest_random_seed.
+  std::mt19937_64 random{GetParam() + 1 +
+                         1000 * uint64_t(GTEST_FLAG_GET(random_seed))};
 };
 } // namespace
 

@@ -77,7 +77,8 @@ def ConvertRotQMicroToLLVM : Pass<"convert-rotq-micro-to-llvm", "::mlir::func::F
   let summary = "lower micro-ops for the host";
   let description = [{
     `decode` becomes one byte shuffle per 16 to 64 codes where the target has
-    one, else a gather from the table; `dot` widens and adds.
+    one, else a chain of selects; `dot` is `vpdpbusd` where there is one, else it
+    widens and adds. `fwht` of one lane becomes shuffles and adds.
   }];
   let options = [
     Option<"features", "features", "std::string", "\"\"",

@@ -22,6 +22,8 @@ using ::rotq::Segment;
 /// Rows of the activation that share one decoding, where no kernel says.
 static constexpr int64_t kDefaultTile = 4;
 
+/// The tile of the last kernel, that of many rows. Rows that fill no tile go
+/// one by one, so it does for few rows too.
 static int64_t tileOf(MatmulOp op) {
   std::optional<ArrayAttr> kernels = op.getKernels();
   if (!kernels || kernels->empty())

@@ -54,6 +54,29 @@ struct DestinationOpInterface : public DstBufferizableOpInterfaceExternalModel<
     return success();
   }
 };
+
+/// rotq.quantize is evaluated before, or not at all.
+struct QuantizeOpInterface
+    : public BufferizableOpInterface::ExternalModel<QuantizeOpInterface,
+                                                    QuantizeOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+  LogicalResult bufferize(Operation *op, RewriterBase &,
+                          const BufferizationOptions &,
+                          BufferizationState &) const {
+    return op->emitOpError("has no lowering: its source is not a constant");
+  }
+};
 } // namespace
 
 template <typename... OpTys> static void attach(MLIRContext *context) {
@@ -66,5 +89,6 @@ void mlir::rotq::registerBufferizableOpInterfaceExternalModels(
   registry.addExtension(+[](MLIRContext *context, RotQDialect *) {
     attach<DequantizeOp, GatherOp, MatmulOp, QuantizeActivationOp, RotateOp>(
         context);
+    QuantizeOp::attachInterface<QuantizeOpInterface>(*context);
   });
 }
