@@ -23,6 +23,13 @@ llvm_config.add_tool_substitutions(config.rotq_tools, [config.rotq_tools_dir])
 # `REQUIRES: quant-run`.
 config.available_features.update(config.rotq_tools)
 
+# The plugin goes into the stock tool.
+mlir_opt = os.path.join(config.llvm_tools_dir, "mlir-opt")
+if os.path.exists(mlir_opt):
+    config.available_features.add("mlir-opt")
+    config.substitutions.append(("%mlir_opt", mlir_opt))
+config.substitutions.append(("%rotq_plugin", config.rotq_plugin))
+
 # PTX can be assembled, not only printed, where NVIDIA's assembler is found.
 cuda_dirs = [
     os.path.join(directory, "bin")
