@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -78,6 +79,7 @@ void mlir::rotq::registerAllPasses() {
   registerHostPipeline();
   registerNVPTXPipeline();
 
+  bufferization::registerOneShotBufferizePass();
   registerCanonicalizerPass();
   registerCSEPass();
   transform::registerInterpreterPass();
