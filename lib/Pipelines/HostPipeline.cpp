@@ -53,7 +53,8 @@ struct LowerStridedCopies
   }
 };
 
-/// Writes down what callers of a function need to know.
+/// Writes down what callers of a function need to know, and drops what LLVM
+/// does not: names of parameters.
 struct RecordSignatures
     : public PassWrapper<RecordSignatures, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RecordSignatures)
@@ -63,6 +64,10 @@ struct RecordSignatures
   void runOnOperation() override {
     func::FuncOp func = getOperation();
     func->setAttr(kSignatureAttrName, TypeAttr::get(func.getFunctionType()));
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      for (NamedAttribute attr : function_interface_impl::getArgAttrs(func, i))
+        if (isa_and_nonnull<RotQDialect>(attr.getNameDialect()))
+          func.removeArgAttr(i, attr.getName());
   }
 };
 } // namespace

@@ -1,0 +1,49 @@
+// RUN: quant-opt %s --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" | FileCheck %s
+
+!w = !rotq.weight<16x64, #rotq.format<"rq3">>
+
+// A destination is overwritten: what it held is not copied. Weights pass
+// through.
+// CHECK-LABEL: func.func @matmul(
+// CHECK-SAME:    %[[X:.*]]: memref<?x64xf32>, %[[W:.*]]: !rotq.weight<16x64, #rq3>, %[[OUT:.*]]: memref<?x16xf32>) -> memref<?x16xf32>
+// CHECK-NOT:     memref.copy
+// CHECK:         rotq.matmul ins(%[[X]] : memref<?x64xf32>) weight(%[[W]] : {{.*}}) outs(%[[OUT]] : memref<?x16xf32>)
+// CHECK-NEXT:    return %[[OUT]]
+func.func @matmul(%x: tensor<?x64xf32>, %w: !w, %out: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  %0 = rotq.matmul ins(%x : tensor<?x64xf32>) weight(%w : !w) outs(%out : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %0 : tensor<?x16xf32>
+}
+
+// An op that reads its input all along cannot write over it.
+// CHECK-LABEL: func.func @rotate_in_place(
+// CHECK-SAME:    %[[X:.*]]: memref<4x64xf32>
+// CHECK:         %[[COPY:.*]] = memref.alloc()
+// CHECK:         rotq.rotate #rotq.hadamard<64> ins(%[[X]] : {{.*}}) outs(%[[COPY]] :
+func.func @rotate_in_place(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %0 = rotq.rotate #rotq.hadamard<64> ins(%x : tensor<4x64xf32>) outs(%x : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
+
+// CHECK-LABEL: func.func @three_results(
+// CHECK:         rotq.quantize_activation #rotq.identity group(32)
+// CHECK-SAME:      outs(%{{.*}}, %{{.*}}, %{{.*}} : memref<2x64xi8>, memref<2x2xf32>, memref<2x2xi32>)
+func.func @three_results(%x: tensor<2x64xf32>) -> (tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>) {
+  %a = tensor.empty() : tensor<2x64xi8>
+  %b = tensor.empty() : tensor<2x2xf32>
+  %c = tensor.empty() : tensor<2x2xi32>
+  %0:3 = rotq.quantize_activation #rotq.identity group(32) ins(%x : tensor<2x64xf32>)
+    outs(%a, %b, %c : tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>)
+    -> tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>
+  return %0#0, %0#1, %0#2 : tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>
+}
+
+// CHECK-LABEL: func.func @gather_and_dequantize(
+// CHECK:         rotq.gather ins(%{{.*}} : memref<2xi64>)
+// CHECK:         rotq.dequantize weight(
+func.func @gather_and_dequantize(%ids: tensor<2xi64>, %w: !w) -> (tensor<2x64xf16>, tensor<16x64xf32>) {
+  %a = tensor.empty() : tensor<2x64xf16>
+  %b = tensor.empty() : tensor<16x64xf32>
+  %0 = rotq.gather ins(%ids : tensor<2xi64>) weight(%w : !w) outs(%a : tensor<2x64xf16>) -> tensor<2x64xf16>
+  %1 = rotq.dequantize weight(%w : !w) outs(%b : tensor<16x64xf32>) -> tensor<16x64xf32>
+  return %0, %1 : tensor<2x64xf16>, tensor<16x64xf32>
+}
