@@ -9,7 +9,9 @@ import os
 import time
 from pathlib import Path
 
-from . import checkpoint, formats
+import numpy as np
+
+from . import archive, checkpoint, compiler, formats, layer
 from .error import RotqError
 from .quantize import Report, quantize
 
@@ -61,8 +63,96 @@ def compare_formats(out: Path) -> None:
     )
 
 
+#: The linear layers of a decoder layer, and what each reads: the hidden state
+#: before attention, what attention gives, the hidden state before the
+#: feed-forward network, and what its gate lets through.
+LINEARS = {
+    "attn_q": "x",
+    "attn_k": "x",
+    "attn_v": "x",
+    "attn_output": "attention",
+    "ffn_gate": "h",
+    "ffn_up": "h",
+    "ffn_down": "gated",
+}
+ROWS = 16
+CHIPS = ("sm_80", "sm_90a", "sm_120a")
+
+
+def _decoder_layer(weights: archive.Archive) -> list[layer.Linear]:
+    linears = []
+    for name, source in LINEARS.items():
+        tensor = f"blk.0.{name}.weight"
+        n, k = weights[tensor].shape
+        linears.append(layer.Linear(tensor, source, n, k))
+    return linears
+
+
+def _relative(y: np.ndarray, exact: np.ndarray) -> float:
+    """Root of the relative squared error."""
+    return float(np.linalg.norm(y - exact) / np.linalg.norm(exact))
+
+
+def compile_layer(out: Path) -> None:
+    """Compiles the linears of the first decoder layer to this machine, and
+    runs them beside the reference lowering and float64."""
+    source = checkpoint.open(_model())
+    random = np.random.default_rng(0)
+    print(
+        f"\nthe seven linear layers of decoder layer 0, from linalg on tensors to kernels of this "
+        f"machine, {ROWS} rows of Gaussian input\n"
+        f"{'format':<10} {'kernels and reference':>22} {'int8 activation':>16} "
+        f"{'against f32 weights':>20}  worst layer"
+    )
+    for name in FORMATS:
+        weights = archive.open(out / f"smollm2-135m-{name}.safetensors")
+        linears = _decoder_layer(weights)
+        inputs = {
+            linear.input: random.standard_normal((ROWS, linear.k), np.float32) for linear in linears
+        }
+        packed = [weights[linear.name] for linear in linears]
+        results = layer.run(linears, inputs, packed)
+        references = layer.run(linears, inputs, packed, reference=True)
+        agreement = quantized = error = 0.0
+        worst = ""
+        for linear, weight, y, reference in zip(linears, packed, results, references):
+            x = inputs[linear.input].astype(np.float64)
+            agreement = max(agreement, _relative(y, reference))
+            quantized = max(quantized, _relative(y, x @ weight.decode().T.astype(np.float64)))
+            exact = x @ source.float32(linear.name).T.astype(np.float64)
+            if _relative(y, exact) > error:
+                error, worst = _relative(y, exact), linear.name
+        if not agreement < 1e-5:
+            raise RotqError(f"{name}: kernels and reference differ by {agreement:.2e}")
+        print(
+            f"{name:<10} {agreement:>22.1e} {quantized:>16.1e} {error:>20.4f}  {worst}", flush=True
+        )
+
+
+def write_ptx(out: Path) -> None:
+    """Writes the kernels of the same layers for GPUs, and assembles them where
+    NVIDIA's assembler is installed."""
+    weights = archive.open(out / "smollm2-135m-rq3.safetensors")
+    text = layer.module(_decoder_layer(weights), element="f16")
+    print()
+    for chip in CHIPS:
+        lowered = compiler.lower(text, [chip], "rq3")
+        ptx = out / f"layer0-rq3-{chip}.ptx"
+        compiler.run("quant-translate", "--to=ptx", "-o", ptx, input=lowered)
+        kernels = ptx.read_text().count(".visible .entry")
+        print(f"{ptx}: {kernels} kernels", end="", flush=True)
+        try:
+            cubin = ptx.with_suffix(".cubin")
+            compiler.run("quant-translate", "--to=cubin", "-o", cubin, input=lowered)
+            print(f", assembled: {cubin.stat().st_size / 1e3:.0f} kB")
+        except RotqError as error:
+            if "cannot find 'ptxas'" not in str(error):
+                raise
+            print(", not assembled: ptxas is not installed")
+
+
 #: What the demo does, in order. Each part gets the folder for its files.
-PARTS = (compare_formats,)
+PARTS = (compare_formats, compile_layer, write_ptx)
 
 
 def run(out: str | os.PathLike) -> None:

@@ -1,0 +1,80 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The reference arithmetic of benchmarks/gpu_check against the codec."""
+
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rotq import codec, formats
+
+
+def load_script():
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_check"
+    loader = importlib.machinery.SourceFileLoader("gpu_check", str(path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
+    # Dataclasses look their module up; no bytecode is left beside the script.
+    sys.modules["gpu_check"] = module
+    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    loader.exec_module(module)
+    sys.dont_write_bytecode = wrote
+    return module
+
+
+gpu_check = load_script()
+
+
+@pytest.fixture(params=[1, 100, 256, 4304])
+def case(request):
+    random = np.random.default_rng(request.param)
+    n, m, k = 5, 3, request.param
+    return random.normal(0, 0.02, (n, k)).astype(np.float32), random.normal(0, 1, (m, k))
+
+
+def make_weight(name, matrix):
+    format = formats.lookup(name)
+    n, k = matrix.shape
+    return gpu_check.Weight(format, codec.encode(format, matrix), n, k)
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_product_of_codes_is_that_of_the_rotated_weight(name, case):
+    matrix, x = case
+    weight = make_weight(name, matrix)
+    n, k = matrix.shape
+    padded = np.zeros((len(x), gpu_check.round_up(k, 32)), np.float32)
+    padded[:, :k] = x
+    quantized = codec.quantize_activation(codec.rotate(weight.format, padded), 256 if k % 3 else 64)
+    group = 256 if k % 3 else 64
+    y, bound = gpu_check.multiply_codes(weight, group, quantized)
+    lengths = [length for _, length in gpu_check.cut(k, group)]
+    scales = np.repeat(quantized.scales, lengths, axis=1).astype(np.float64)
+    restored = quantized.codes[:, : scales.shape[1]] * scales
+    want = restored @ codec.decode_rotated(weight.format, weight.blob, n, k).T.astype(np.float64)
+    assert (abs(y - want) <= bound + 1e-6 * abs(want)).all()
+    assert bound.max() < 1e-4 * abs(want).max()
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_product_in_f16_is_that_of_the_decoded_weight(name, case):
+    matrix, x = case
+    weight = make_weight(name, matrix)
+    x = x.astype(np.float16)
+    y, bound, true, wide = gpu_check.multiply_in_f16(weight, x)
+    decoded = codec.decode(weight.format, weight.blob, *matrix.shape)
+    np.testing.assert_allclose(true, x.astype(np.float64) @ decoded.T, rtol=1e-4, atol=1e-5)
+    assert (abs(y - true) <= wide).all()
+    assert (bound <= wide).all()
+
+
+def test_special_rows_and_plans_are_stable():
+    cases = gpu_check.plan(3, 1)
+    assert cases == gpu_check.plan(3, 1)
+    assert len({case.name for case in cases}) == len(cases)
+    for case in cases:
+        assert sum(length for _, length in gpu_check.cut(case.k, 256)) == gpu_check.round_up(
+            case.k, 32
+        )
