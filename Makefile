@@ -6,7 +6,7 @@ export CMAKE_C_COMPILER_LAUNCHER ?= ccache
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
 endif
 
-.PHONY: help setup build demo test lint
+.PHONY: help setup build demo docs test lint
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -23,6 +23,13 @@ demo: build ## quantize SmolLM2-135M in every format and compare
 
 test: build ## run every test; ends in "N passed, N failed, N skipped"
 	@scripts/test
+
+docs: setup ## renew docs/reference from the op and pass definitions
+	@cmake --preset release --log-level=WARNING
+	@ninja -C build mlir-doc
+	@cp build/docs/Dialects/RotQDialect.md docs/reference/dialect.md
+	@cp build/docs/Passes/RotQTransformsPasses.md docs/reference/transforms.md
+	@cp build/docs/Passes/RotQConversionPasses.md docs/reference/conversions.md
 
 lint: build ## check formatting, run clang-tidy on what changed (ALL=1: on all)
 	@scripts/lint $(if $(ALL),--all)

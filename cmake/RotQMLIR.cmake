@@ -2,6 +2,8 @@
 
 find_package(MLIR 22.1 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+# Where add_mlir_doc puts its pages: docs/ of the build folder.
+set(MLIR_BINARY_DIR ${PROJECT_BINARY_DIR})
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)

@@ -30,6 +30,12 @@ if os.path.exists(mlir_opt):
     config.substitutions.append(("%mlir_opt", mlir_opt))
 config.substitutions.append(("%rotq_plugin", config.rotq_plugin))
 
+# The reference in docs/ against what the build generates.
+config.substitutions.append(("%built_docs", config.rotq_built_docs))
+config.substitutions.append(
+    ("%docs", os.path.join(config.test_source_root, "..", "docs"))
+)
+
 # PTX can be assembled, not only printed, where NVIDIA's assembler is found.
 cuda_dirs = [
     os.path.join(directory, "bin")

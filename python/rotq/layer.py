@@ -47,8 +47,8 @@ def module(linears: Sequence[Linear], function: str = "layer", element: str = "f
             f"%m{i} = tensor.dim %{linear.input}, %c0 : {x}",
             f"%e{i} = tensor.empty(%m{i}) : {y}",
             f"%z{i} = linalg.fill ins(%zero : f32) outs(%e{i} : {y}) -> {y}",
-            f"%y{i} = linalg.matmul indexing_maps = [#x, #w, #y] "
-            f"ins(%{linear.input}, %w{i} : {x}, {w}) outs(%z{i} : {y}) -> {y}",
+            f"%y{i} = linalg.matmul indexing_maps = [#x, #w, #y]",
+            f"  ins(%{linear.input}, %w{i} : {x}, {w}) outs(%z{i} : {y}) -> {y}",
         ]
     values = ", ".join(f"%y{i}" for i in range(len(linears)))
     lines = [
