@@ -33,3 +33,8 @@ docs: setup ## renew docs/reference from the op and pass definitions
 
 lint: build ## check formatting, run clang-tidy on what changed (ALL=1: on all)
 	@scripts/lint $(if $(ALL),--all)
+
+.PHONY: gpu-check
+gpu-check: build ## compile kernels of many shapes and check them on a GPU
+	@.venv/bin/python benchmarks/gpu_check build --out build/gpu-check
+	@.venv/bin/python benchmarks/gpu_check run build/gpu-check
