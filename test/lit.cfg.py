@@ -15,7 +15,7 @@ config.test_exec_root = config.rotq_test_dir
 
 llvm_config.with_system_environment(["HOME", "TMPDIR", "CUDA_HOME"])
 llvm_config.add_tool_substitutions(
-    ["FileCheck", "count", "not", "split-file"], [config.llvm_tools_dir]
+    ["FileCheck", "count", "llvm-nm", "not", "split-file"], [config.llvm_tools_dir]
 )
 llvm_config.add_tool_substitutions(config.rotq_tools, [config.rotq_tools_dir])
 

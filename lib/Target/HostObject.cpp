@@ -11,15 +11,39 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
+
+/// LLVM aborts on a CPU it does not know, and ignores such features.
+static LogicalResult verifyHost(ModuleOp module, const llvm::Target &target,
+                                const llvm::Triple &triple, StringRef cpu,
+                                StringRef features) {
+  std::unique_ptr<llvm::MCSubtargetInfo> known(
+      target.createMCSubtargetInfo(triple, "", ""));
+  if (!cpu.empty() && !known->isCPUStringValid(cpu))
+    return module.emitError() << "unknown host cpu '" << cpu << "'";
+  for (StringRef feature : llvm::split(features, ',')) {
+    if (feature.empty())
+      continue;
+    bool isKnown = llvm::any_of(known->getAllProcessorFeatures(),
+                                [&](const llvm::SubtargetFeatureKV &entry) {
+                                  return feature.drop_front() == entry.Key;
+                                });
+    if ((feature.front() != '+' && feature.front() != '-') || !isKnown)
+      return module.emitError() << "unknown host feature '" << feature
+                                << "', expected +name or -name";
+  }
+  return success();
+}
 
 FailureOr<std::string>
 mlir::rotq::emitHostObject(ModuleOp module, StringRef cpu, StringRef features) {
@@ -31,6 +55,8 @@ mlir::rotq::emitHostObject(ModuleOp module, StringRef cpu, StringRef features) {
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return module.emitError() << message;
+  if (failed(verifyHost(module, *target, triple, cpu, features)))
+    return failure();
   std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
       triple, cpu, features, {}, llvm::Reloc::PIC_));
   if (!machine)
