@@ -1,6 +1,7 @@
 # -*- Python -*-
 
 import os
+import sys
 
 import lit.formats
 import lit.util
@@ -29,6 +30,8 @@ if os.path.exists(mlir_opt):
     config.available_features.add("mlir-opt")
     config.substitutions.append(("%mlir_opt", mlir_opt))
 config.substitutions.append(("%rotq_plugin", config.rotq_plugin))
+
+config.substitutions.append(("%python", sys.executable))
 
 # The reference in docs/ against what the build generates.
 config.substitutions.append(("%built_docs", config.rotq_built_docs))

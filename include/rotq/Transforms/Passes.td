@@ -27,6 +27,28 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
 
     `include` is matched against `rotq.parameter`, and against the named
     location, or else the resource, of a constant.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: tensor<64x576xf32> {rotq.parameter = "q_proj"},
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %zero = arith.constant 0.0 : f32
+      %init = linalg.fill ins(%zero : f32) outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      %0 = linalg.matmul
+          indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+          ins(%x, %w : tensor<8x576xf32>, tensor<64x576xf32>) outs(%init : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">> {rotq.parameter = "q_proj"},
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = tensor.empty() : tensor<8x64xf32>
+      %1 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%0 : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %1 : tensor<8x64xf32>
+    }
+    ```
   }];
   let options = [
     Option<"format", "format", "std::string", "\"rq3\"",
@@ -58,6 +80,28 @@ def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
     Refuses a function in which a rotated view meets an activation that was not
     rotated the same way, or the other way about: half a rotation silently ruins
     a model.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    #view = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = tensor.empty() : tensor<8x576xf32>
+      %1 = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<8x576xf32>) outs(%0 : tensor<8x576xf32>) -> tensor<8x576xf32>
+      %2 = rotq.rotated_view %w : <64x576, #rotq.format<"rq3">> -> <64x576, #view>
+      %3 = rotq.matmul ins(%1 : tensor<8x576xf32>) weight(%2 : <64x576, #view>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %3 : tensor<8x64xf32>
+    }
+    ```
   }];
   let options = [
     Option<"placement", "placement", "::mlir::rotq::Placement",
@@ -81,6 +125,30 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
     The float input of a `rotq.matmul` by an unrotated weight is replaced by a
     `rotq.quantize_activation`, into which the `rotq.rotate` that made it is
     folded. Equal inputs are quantized once.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"int4_g128">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"int4_g128">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"int4_g128">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = tensor.empty() : tensor<8x576xi8>
+      %1 = tensor.empty() : tensor<8x3xf32>
+      %2 = tensor.empty() : tensor<8x3xi32>
+      %3:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<8x576xf32>)
+          outs(%0, %1, %2 : tensor<8x576xi8>, tensor<8x3xf32>, tensor<8x3xi32>)
+          -> tensor<8x576xi8>, tensor<8x3xf32>, tensor<8x3xi32>
+      %4 = rotq.matmul ins(%3#0, %3#1, %3#2 : tensor<8x576xi8>, tensor<8x3xf32>, tensor<8x3xi32>) group(256)
+          weight(%w : <64x576, #rotq.format<"int4_g128">>) outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %4 : tensor<8x64xf32>
+    }
+    ```
   }];
   let options = [
     Option<"group", "group", "int64_t", "256",
@@ -98,6 +166,25 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let description = [{
     Writes `kernels`, a list of `#rotq.kernel` by rising M, from the target, the
     shape and the format. The only place that knows what is fast.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) {kernels = [#rotq.kernel<host_vector, m = [4, 0], rows = 1, cols = 4, warps = 1>]}
+          -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
