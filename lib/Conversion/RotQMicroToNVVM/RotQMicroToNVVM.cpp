@@ -85,9 +85,8 @@ Value PermuteMaterializer::emitLookup(Value codes,
     // Bits 0 to 2 pick within each half of the table; bit 3 picks the half:
     // position j of the result is byte j of the low half or of the high one.
     Value within = andMask(word, 0x77777777);
-    Value half = arith::OrIOp::create(builder, loc,
-                                      andMask(shiftWord(word, 1), 0x44444444),
-                                      i32(0x32103210));
+    Value half = arith::OrIOp::create(
+        builder, loc, andMask(shiftWord(word, 1), 0x44444444), i32(0x32103210));
     for (uint32_t shift : {0, 16}) {
       Value pick = shift ? shiftWord(within, shift) : within;
       Value choose = shift ? shiftWord(half, shift) : half;
@@ -271,7 +270,8 @@ struct LowerFwht : public OpRewritePattern<FwhtOp> {
 };
 
 struct ConvertRotQMicroToNVVM
-    : public mlir::rotq::impl::ConvertRotQMicroToNVVMBase<ConvertRotQMicroToNVVM> {
+    : public mlir::rotq::impl::ConvertRotQMicroToNVVMBase<
+          ConvertRotQMicroToNVVM> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerUnpack, LowerDecode, LowerDot, LowerFwht>(&getContext());
