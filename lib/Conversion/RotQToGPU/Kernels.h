@@ -54,7 +54,7 @@ private:
 ::rotq::KernelInfo describeActivation(const ActivationProblem &problem);
 
 /// y = x W^T with dp4a: a warp computes `rows` outputs of `cols` rows of x,
-/// one lane owning 64 consecutive weights.
+/// one lane owning up to 64 consecutive weights.
 void buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
                  const MatmulProblem &problem, KernelAttr config);
 

@@ -11,12 +11,14 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace mlir::rotq;
 
-/// Weights a lane owns in one step, and a warp.
+/// Weights a lane owns in one step, at most: one group and one scale cover
+/// them.
 static constexpr int64_t kLane = 64;
-static constexpr int64_t kChunk = 32 * kLane;
 
 void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
                              const MatmulProblem &problem, KernelAttr config) {
@@ -25,6 +27,9 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
   int64_t n = problem.weight.getN(), k = problem.weight.getK();
   int64_t stored = ::rotq::storedLength(k);
   ::rotq::Blocking groups = activationBlocking(k, problem.group);
+  int64_t run =
+      std::min({kLane, problem.group, int64_t(layout.scaleBlocking.block())});
+  int64_t chunk = 32 * run;
   Value codes = kernel.argument("codes"), scales = kernel.argument("scales");
   Value sums = kernel.argument("sums"), y = kernel.argument("y");
   Value m = kernel.rows(b);
@@ -44,7 +49,7 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
   for (int64_t c = 0; c < config.getCols(); ++c)
     cols.push_back(b.min(b.add(firstCol, c), lastCol));
 
-  /// Adds the products of the lane's 64 weights at `position` to the sums.
+  /// Adds the products of the lane's run of weights at `position` to the sums.
   auto addProducts = [&](Value position, ValueRange carried) {
     SmallVector<Value> next(carried);
     Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
@@ -52,10 +57,10 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
         emitSegmentIndex(b, b.getLoc(), layout.scaleBlocking, position);
     SmallVector<Value> points;
     for (Value row : rows)
-      points.push_back(weight.points(row, position, kLane));
+      points.push_back(weight.points(row, position, run));
     for (auto [c, col] : llvm::enumerate(cols)) {
       Value x = b.load(codes, b.add(b.mul(col, stored), position),
-                       VectorType::get({kLane}, b.getI8Type()), 16);
+                       VectorType::get({run}, b.getI8Type()), 16);
       Value numbers = b.add(b.mul(col, 4 * groups.size()), b.mul(group, 4));
       Value scale = b.load(scales, numbers, b.getF32Type(), 4);
       for (auto [r, row] : llvm::enumerate(rows)) {
@@ -80,10 +85,10 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
 
   SmallVector<Value> zeros(rows.size() * cols.size(), b.f32(0));
   SmallVector<Value> sumsOfLane =
-      b.forLoop(b.index(0), b.index(stored), kChunk, zeros,
-                [&](Value chunk, ValueRange carried) -> SmallVector<Value> {
-                  Value position = b.add(chunk, b.mul(lane, kLane));
-                  if (stored % kChunk == 0)
+      b.forLoop(b.index(0), b.index(stored), chunk, zeros,
+                [&](Value start, ValueRange carried) -> SmallVector<Value> {
+                  Value position = b.add(start, b.mul(lane, run));
+                  if (stored % chunk == 0)
                     return addProducts(position, carried);
                   return b.ifElse(b.less(position, stored), carried, [&] {
                     return addProducts(position, carried);

@@ -17,19 +17,19 @@
 
 func.func @default(%c: memref<1x512xi8>, %s: memref<1x2xf32>, %t: memref<1x2xi32>,
                    %w: !rotq.weight<8x512, #int4>, %y: memref<1x8xf32>) {
-  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x2xf32>, memref<1x2xi32>) weight(%w : !rotq.weight<8x512, #int4>)
-    outs(%y : memref<1x8xf32>) group = 256 {kernels = [#dp4a]}
+  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x2xf32>, memref<1x2xi32>) group(256)
+    weight(%w : !rotq.weight<8x512, #int4>) outs(%y : memref<1x8xf32>) {kernels = [#dp4a]}
   return
 }
 func.func @groups(%c: memref<1x512xi8>, %s: memref<1x16xf32>, %t: memref<1x16xi32>,
                   %w: !rotq.weight<8x512, #int4>, %y: memref<1x8xf32>) {
-  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x16xf32>, memref<1x16xi32>) weight(%w : !rotq.weight<8x512, #int4>)
-    outs(%y : memref<1x8xf32>) group = 32 {kernels = [#dp4a]}
+  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x16xf32>, memref<1x16xi32>) group(32)
+    weight(%w : !rotq.weight<8x512, #int4>) outs(%y : memref<1x8xf32>) {kernels = [#dp4a]}
   return
 }
 func.func @scales(%c: memref<1x512xi8>, %s: memref<1x2xf32>, %t: memref<1x2xi32>,
                   %w: !rotq.weight<8x512, #fine>, %y: memref<1x8xf32>) {
-  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x2xf32>, memref<1x2xi32>) weight(%w : !rotq.weight<8x512, #fine>)
-    outs(%y : memref<1x8xf32>) group = 256 {kernels = [#dp4a]}
+  rotq.matmul ins(%c, %s, %t : memref<1x512xi8>, memref<1x2xf32>, memref<1x2xi32>) group(256)
+    weight(%w : !rotq.weight<8x512, #fine>) outs(%y : memref<1x8xf32>) {kernels = [#dp4a]}
   return
 }
