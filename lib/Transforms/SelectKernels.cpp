@@ -22,7 +22,7 @@ namespace {
 struct KernelEntry {
   KernelKind kind;
   int64_t mMin, mMax;
-  int64_t rows, cols, warps;
+  int64_t rows, cols, warps, split = 1;
 };
 
 // Tune here. Ranges of M rise, touch each other and cover every M.
@@ -33,14 +33,14 @@ constexpr KernelEntry kHostKernels[] = {
     {KernelKind::HostVector, 4, 0, 1, 4, 1},
 };
 
-// A matvec per row of the activation while the weights are what is read; the
-// tensor cores' int8 from where decoding once for many rows pays.
+// A matvec for one row; from two on the tensor cores' int8, where a weight is
+// decoded once for all rows. Small products divide K between the warps of a
+// block, so that every multiprocessor has some.
 constexpr KernelEntry kQuantizedGPUKernels[] = {
-    {KernelKind::Dp4a, 1, 1, 1, 1, 4},
-    {KernelKind::Dp4a, 2, 2, 1, 2, 4},
-    {KernelKind::Dp4a, 3, 4, 1, 4, 4},
-    {KernelKind::Dp4a, 5, 8, 1, 8, 4},
-    {KernelKind::MmaS8, 9, 64, 16, 32, 4},
+    {KernelKind::Dp4a, 1, 1, 2, 1, 4},
+    {KernelKind::MmaS8, 2, 8, 16, 8, 8, 8},
+    {KernelKind::MmaS8, 9, 16, 16, 16, 8, 8},
+    {KernelKind::MmaS8, 17, 64, 16, 32, 8, 4},
     {KernelKind::MmaS8, 65, 0, 32, 32, 4},
 };
 
@@ -77,9 +77,9 @@ struct SelectKernels
       SmallVector<Attribute> kernels;
       for (const KernelEntry &entry : kernelsFor(**info, op.isQuantized())) {
         if (ShapedType::isDynamic(m) || covers(entry, m))
-          kernels.push_back(KernelAttr::get(&getContext(), entry.kind,
-                                            entry.mMin, entry.mMax, entry.rows,
-                                            entry.cols, entry.warps));
+          kernels.push_back(KernelAttr::get(
+              &getContext(), entry.kind, entry.mMin, entry.mMax, entry.rows,
+              entry.cols, entry.warps, entry.split));
       }
       op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
     });

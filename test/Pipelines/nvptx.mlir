@@ -3,8 +3,9 @@
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_120a | quant-translate --to=ptx | FileCheck %s --check-prefix=SM120
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_80,sm_89 | quant-translate --to=ptx | FileCheck %s --check-prefix=TWO
 
-// A weight comes in loads of 16 bytes (2-bit plane), is decoded by PRMT and
-// multiplied by dp4a, or by mma on int8; nothing of one kind strays into another.
+// A lane of dp4a loads 8 bytes of the 2-bit plane and 16 bytes of codes at a time,
+// one of mma 16 bytes of both. Weights are decoded by PRMT and multiplied by dp4a,
+// or by mma on int8; nothing of one kind strays into another.
 
 //       CHECK: .version 8.0
 //       CHECK: .target sm_90a
@@ -15,11 +16,12 @@
 //   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
 //       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_dp4a_m1_1_
 //   CHECK-NOT: mma.sync.aligned
-//       CHECK: ld.global.nc.v4
+//       CHECK: ld.global.nc.v2
 //       CHECK: prmt.b32
+//       CHECK: ld.global.nc.v4
 //       CHECK: dp4a.s32.s32
 //   CHECK-NOT: mma.sync.aligned
-//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m9_64_
+//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m2_8_
 //   CHECK-NOT: dp4a.s32
 //       CHECK: ld.global.nc.v4
 //       CHECK: prmt.b32

@@ -155,6 +155,8 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
       arith::MaxNumFOp::create(b, values, arith::NegFOp::create(b, values));
   Value largest = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF,
                                               magnitudes);
+  // Not-a-number is no maximum; nothing but it is a segment of zeros.
+  largest = arith::MaxNumFOp::create(b, largest, b.f32(0));
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
     return arith::MaxNumFOp::create(b, x, y);
   });

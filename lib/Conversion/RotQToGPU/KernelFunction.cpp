@@ -46,6 +46,14 @@ Value KernelFunction::argument(StringRef name) const {
   llvm_unreachable("a kernel asks for a parameter it does not declare");
 }
 
+Value KernelFunction::addShared(int64_t count, Type element) {
+  auto space = gpu::AddressSpaceAttr::get(func.getContext(),
+                                          gpu::AddressSpace::Workgroup);
+  auto type =
+      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space);
+  return func.addWorkgroupAttribution(type, func.getLoc());
+}
+
 Value KernelFunction::rows(KernelBuilder &b) const {
   return arith::IndexCastUIOp::create(b, b.getIndexType(), argument("m"));
 }
@@ -77,8 +85,10 @@ static std::string sanitize(StringRef name) {
               std::to_string(config.getMMax()) + "_r" +
               std::to_string(config.getRows()) + "c" +
               std::to_string(config.getCols()) + "w" +
-              std::to_string(config.getWarps()) + "_" +
-              nameOf(problem.outputType);
+              std::to_string(config.getWarps());
+  if (config.getSplit() != 1)
+    info.name += "s" + std::to_string(config.getSplit());
+  info.name += "_" + nameOf(problem.outputType);
   auto pointer = [&](std::string name, Access access, std::string element,
                      std::vector<Param::Extent> shape) {
     info.params.push_back({std::move(name), Param::Kind::Pointer, access,
@@ -98,8 +108,8 @@ static std::string sanitize(StringRef name) {
   pointer("y", Access::Write, nameOf(problem.outputType), {"m", n});
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
 
-  info.grid[0].count =
-      int64_t(llvm::divideCeil(n, config.getRows() * config.getWarps()));
+  info.grid[0].count = int64_t(llvm::divideCeil(
+      n, config.getRows() * config.getWarps() / config.getSplit()));
   info.grid[1] = {1, "m", config.getCols()};
   info.block = {32 * config.getWarps(), 1, 1};
   info.format = weight.getFormat().getFormat().toJson();

@@ -39,6 +39,8 @@ public:
                  const ::rotq::KernelInfo &info);
 
   Value argument(StringRef name) const;
+  /// `count` elements of memory that the threads of a block share.
+  Value addShared(int64_t count, Type element);
   /// The number of rows of the activation.
   Value rows(KernelBuilder &b) const;
   gpu::GPUFuncOp getFunc() const { return func; }
@@ -61,7 +63,7 @@ void buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
 /// y = x W^T with mma.sync, on int8 points and codes or, for a float
 /// activation, in f16 with the rotation of the weight undone in the load stage.
 /// Reports what it cannot compute at the builder's location.
-LogicalResult buildMma(KernelBuilder &b, const KernelFunction &kernel,
+LogicalResult buildMma(KernelBuilder &b, KernelFunction &kernel,
                        const MatmulProblem &problem, KernelAttr config);
 
 /// Rotates and quantizes: a warp takes 256 values of one row.

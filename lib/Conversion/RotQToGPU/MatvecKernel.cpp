@@ -11,14 +11,14 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
-#include <algorithm>
-
 using namespace mlir;
 using namespace mlir::rotq;
 
-/// Weights a lane owns in one step, at most: one group and one scale cover
-/// them.
-static constexpr int64_t kLane = 64;
+/// Weights a lane owns in one step. Fewer would load less than four bytes of a
+/// plane; more would spread the codes that a warp loads over more cache lines.
+static constexpr int64_t kLane = 32;
+static constexpr int64_t kChunk = 32 * kLane;
+static constexpr int64_t kUnroll = 4;
 
 void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
                              const MatmulProblem &problem, KernelAttr config) {
@@ -27,9 +27,6 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
   int64_t n = problem.weight.getN(), k = problem.weight.getK();
   int64_t stored = ::rotq::storedLength(k);
   ::rotq::Blocking groups = activationBlocking(k, problem.group);
-  int64_t run =
-      std::min({kLane, problem.group, int64_t(layout.scaleBlocking.block())});
-  int64_t chunk = 32 * run;
   Value codes = kernel.argument("codes"), scales = kernel.argument("scales");
   Value sums = kernel.argument("sums"), y = kernel.argument("y");
   Value m = kernel.rows(b);
@@ -57,10 +54,10 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
         emitSegmentIndex(b, b.getLoc(), layout.scaleBlocking, position);
     SmallVector<Value> points;
     for (Value row : rows)
-      points.push_back(weight.points(row, position, run));
+      points.push_back(weight.points(row, position, kLane));
     for (auto [c, col] : llvm::enumerate(cols)) {
       Value x = b.load(codes, b.add(b.mul(col, stored), position),
-                       VectorType::get({run}, b.getI8Type()), 16);
+                       VectorType::get({kLane}, b.getI8Type()), 16);
       Value numbers = b.add(b.mul(col, 4 * groups.size()), b.mul(group, 4));
       Value scale = b.load(scales, numbers, b.getF32Type(), 4);
       for (auto [r, row] : llvm::enumerate(rows)) {
@@ -83,17 +80,29 @@ void mlir::rotq::buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
     return next;
   };
 
-  SmallVector<Value> zeros(rows.size() * cols.size(), b.f32(0));
-  SmallVector<Value> sumsOfLane =
-      b.forLoop(b.index(0), b.index(stored), chunk, zeros,
-                [&](Value start, ValueRange carried) -> SmallVector<Value> {
-                  Value position = b.add(start, b.mul(lane, run));
-                  if (stored % chunk == 0)
-                    return addProducts(position, carried);
-                  return b.ifElse(b.less(position, stored), carried, [&] {
-                    return addProducts(position, carried);
+  // Whole chunks, several at a time, so that their loads are under way
+  // together; then what is left of the row, where some lanes have nothing.
+  int64_t whole = stored / kChunk * kChunk;
+  int64_t unrolled = whole / (kUnroll * kChunk) * (kUnroll * kChunk);
+  Value laneStart = b.mul(lane, kLane);
+  SmallVector<Value> sumsOfLane(rows.size() * cols.size(), b.f32(0));
+  if (unrolled > 0)
+    sumsOfLane =
+        b.forLoop(b.index(0), b.index(unrolled), kUnroll * kChunk, sumsOfLane,
+                  [&](Value start, ValueRange carried) {
+                    SmallVector<Value> next(carried);
+                    for (int64_t i = 0; i < kUnroll; ++i)
+                      next = addProducts(
+                          b.add(b.add(start, i * kChunk), laneStart), next);
+                    return next;
                   });
-                });
+  for (int64_t start = unrolled; start < whole; start += kChunk)
+    sumsOfLane = addProducts(b.add(laneStart, start), sumsOfLane);
+  if (whole < stored) {
+    Value position = b.add(laneStart, whole);
+    sumsOfLane = b.ifElse(b.less(position, stored), sumsOfLane,
+                          [&] { return addProducts(position, sumsOfLane); });
+  }
 
   Value isFirstLane = b.equal(lane, b.index(0));
   for (int64_t r = 0; r < config.getRows(); ++r)

@@ -22,6 +22,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
@@ -33,7 +34,7 @@ using namespace mlir::rotq;
 namespace {
 class MmaEmitter {
 public:
-  MmaEmitter(KernelBuilder &b, const KernelFunction &kernel,
+  MmaEmitter(KernelBuilder &b, KernelFunction &kernel,
              const MatmulProblem &problem, KernelAttr config)
       : b(b), kernel(kernel), problem(problem), config(config),
         weight(b, problem.weight, kernel.argument("weight")),
@@ -63,10 +64,14 @@ private:
                               ArrayRef<Value> c);
   Value correction(Value col, Value segmentStart, Value scale, Value group,
                    int64_t length);
+  SmallVector<Value> addPart(int64_t index, ValueRange sums,
+                             function_ref<SmallVector<Value>()> add);
   void storeResult(ArrayRef<Value> sums);
+  void storeSplitResult(ArrayRef<Value> sums);
+  void store(Value sum, Value row, Value col);
 
   KernelBuilder &b;
-  const KernelFunction &kernel;
+  KernelFunction &kernel;
   const MatmulProblem &problem;
   KernelAttr config;
   WeightReader weight;
@@ -75,7 +80,7 @@ private:
   int64_t block = 0;       ///< of K, all four lanes of a row together
   int64_t run = 0;         ///< weights of a lane in a block
 
-  Value m, g, t, firstRow, firstCol;
+  Value m, lane, warp, part, g, t, firstRow, firstCol;
   SmallVector<Value> rows; ///< clamped; [rowTile][half]
   SmallVector<Value> cols; ///< clamped, column g of every col tile
 };
@@ -110,12 +115,15 @@ LogicalResult MmaEmitter::chooseBlock() {
 void MmaEmitter::emitPositions() {
   m = kernel.rows(b);
   Value thread = b.threadId();
-  Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
+  int64_t tiles = config.getWarps() / config.getSplit();
+  lane = b.rem(thread, 32);
+  warp = b.div(thread, 32);
+  part = b.rem(warp, config.getSplit());
   g = b.div(lane, 4);
   t = b.rem(lane, 4);
-  firstRow =
-      b.mul(b.add(b.mul(b.blockId(gpu::Dimension::x), config.getWarps()), warp),
-            config.getRows());
+  Value tile = b.add(b.mul(b.blockId(gpu::Dimension::x), tiles),
+                     b.div(warp, config.getSplit()));
+  firstRow = b.mul(tile, config.getRows());
   firstCol = b.mul(b.blockId(gpu::Dimension::y), config.getCols());
   // Rows and columns beyond the matrix are computed from the last one and not
   // stored.
@@ -318,21 +326,60 @@ SmallVector<Value> MmaEmitter::addBlock(Value start,
   return sums;
 }
 
-void MmaEmitter::storeResult(ArrayRef<Value> sums) {
+void MmaEmitter::store(Value sum, Value row, Value col) {
   int64_t n = problem.weight.getN();
   int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
+  b.ifThen(b.logicalAnd(b.less(row, n), b.less(col, m)), [&] {
+    b.store(b.fromF32(sum, problem.outputType), kernel.argument("y"),
+            b.mul(b.add(b.mul(col, n), row), bytes), bytes);
+  });
+}
+
+void MmaEmitter::storeResult(ArrayRef<Value> sums) {
   for (int64_t i = 0; i < rowTiles(); ++i)
     for (int64_t j = 0; j < colTiles(); ++j)
-      for (int64_t e = 0; e < 4; ++e) {
-        Value row = b.add(b.add(firstRow, 16 * i + 8 * (e / 2)), g);
-        Value col = b.add(b.add(firstCol, 8 * j + e % 2), b.mul(t, 2));
-        Value stores = b.logicalAnd(b.less(row, n), b.less(col, m));
-        Value sum = sums[(i * colTiles() + j) * 4 + e];
-        b.ifThen(stores, [&] {
-          b.store(b.fromF32(sum, problem.outputType), kernel.argument("y"),
-                  b.mul(b.add(b.mul(col, n), row), bytes), bytes);
-        });
-      }
+      for (int64_t e = 0; e < 4; ++e)
+        store(sums[(i * colTiles() + j) * 4 + e],
+              b.add(b.add(firstRow, 16 * i + 8 * (e / 2)), g),
+              b.add(b.add(firstCol, 8 * j + e % 2), b.mul(t, 2)));
+}
+
+/// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
+/// a tile, the warps of the tile then add up every split-th each.
+void MmaEmitter::storeSplitResult(ArrayRef<Value> sums) {
+  int64_t count = sums.size(), split = config.getSplit();
+  Value shared =
+      kernel.addShared(config.getWarps() * count * 32, b.getF32Type());
+  Value own = b.add(b.mul(warp, count * 32), lane);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    memref::StoreOp::create(b, sum, shared, b.add(own, 32 * i));
+  gpu::BarrierOp::create(b);
+
+  Value firstOfTile = b.mul(b.sub(warp, part), count * 32);
+  b.forLoop(part, b.index(count), split, {}, [&](Value i, ValueRange) {
+    Value at = b.add(b.add(firstOfTile, b.mul(i, 32)), lane);
+    Value sum = memref::LoadOp::create(b, shared, at);
+    for (int64_t s = 1; s < split; ++s)
+      sum = b.addF(
+          sum, memref::LoadOp::create(b, shared, b.add(at, s * count * 32)));
+    // Sum i is element e of the 16 x 8 tile (rowTile, colTile).
+    Value e = b.rem(i, 4), tile = b.div(i, 4);
+    Value row =
+        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, 2), 8));
+    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, 2));
+    store(sum, b.add(b.add(firstRow, row), g),
+          b.add(b.add(firstCol, col), b.mul(t, 2)));
+    return SmallVector<Value>();
+  });
+}
+
+/// What block `index` of K, outside the loop, adds: it is one warp's.
+SmallVector<Value> MmaEmitter::addPart(int64_t index, ValueRange sums,
+                                       function_ref<SmallVector<Value>()> add) {
+  int64_t split = config.getSplit();
+  if (split == 1)
+    return add();
+  return b.ifElse(b.equal(part, b.index(index % split)), sums, add);
 }
 
 LogicalResult MmaEmitter::emit() {
@@ -353,21 +400,27 @@ LogicalResult MmaEmitter::emit() {
   // float activation; it is then the last.
   int64_t wholeEnd = isQuantized() ? fullEnd : k() / block * block;
   if (wholeEnd > 0)
-    sums =
-        b.forLoop(b.index(0), b.index(wholeEnd), block, sums,
-                  [&](Value start, ValueRange carried) {
-                    return addBlock(start, inBlock, /*isFull=*/true, carried);
-                  });
+    sums = b.forLoop(
+        b.mul(part, block), b.index(wholeEnd), block * config.getSplit(), sums,
+        [&](Value start, ValueRange carried) {
+          return addBlock(start, inBlock, /*isFull=*/true, carried);
+        });
   if (wholeEnd < fullEnd)
-    sums = addBlock(b.index(wholeEnd), inBlock, /*isFull=*/false, sums);
+    sums = addPart(wholeEnd / block, sums, [&] {
+      return addBlock(b.index(wholeEnd), inBlock, /*isFull=*/false, sums);
+    });
   if (!inTail.empty())
-    sums = addBlock(b.index(fullEnd), inTail, /*isFull=*/false, sums);
-  storeResult(sums);
+    sums = addPart(fullEnd / block, sums, [&] {
+      return addBlock(b.index(fullEnd), inTail, /*isFull=*/false, sums);
+    });
+  if (config.getSplit() == 1)
+    storeResult(sums);
+  else
+    storeSplitResult(sums);
   return success();
 }
 
-LogicalResult mlir::rotq::buildMma(KernelBuilder &b,
-                                   const KernelFunction &kernel,
+LogicalResult mlir::rotq::buildMma(KernelBuilder &b, KernelFunction &kernel,
                                    const MatmulProblem &problem,
                                    KernelAttr config) {
   return MmaEmitter(b, kernel, problem, config).emit();

@@ -37,10 +37,9 @@ private:
 
   /// The kernel `info` describes, built by `build` unless it exists.
   /// Formats of one name can differ: `info` gets a name of its own then.
-  FailureOr<gpu::GPUFuncOp>
-  getKernel(Location loc, ::rotq::KernelInfo &info,
-            function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
-                build);
+  FailureOr<gpu::GPUFuncOp> getKernel(
+      Location loc, ::rotq::KernelInfo &info,
+      function_ref<LogicalResult(KernelBuilder &, KernelFunction &)> build);
   gpu::GPUModuleOp getModule();
   void launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
               const ::rotq::KernelInfo &info, ValueRange buffers, Value rows);
@@ -63,8 +62,7 @@ gpu::GPUModuleOp ConvertRotQToGPU::getModule() {
 
 FailureOr<gpu::GPUFuncOp> ConvertRotQToGPU::getKernel(
     Location loc, ::rotq::KernelInfo &info,
-    function_ref<LogicalResult(KernelBuilder &, const KernelFunction &)>
-        build) {
+    function_ref<LogicalResult(KernelBuilder &, KernelFunction &)> build) {
   const std::string name = info.name;
   for (int64_t i = 1; const auto *existing = manifest.find(info.name); ++i) {
     if (*existing == info)
@@ -134,7 +132,7 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
   for (KernelAttr config : configs) {
     ::rotq::KernelInfo info = describeMatmul(problem, config);
     auto build = [&](KernelBuilder &kb,
-                     const KernelFunction &kernel) -> LogicalResult {
+                     KernelFunction &kernel) -> LogicalResult {
       switch (config.getKind()) {
       case KernelKind::Dp4a:
         buildMatvec(kb, kernel, problem, config);
@@ -174,7 +172,7 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
                             int64_t(op.getGroup()), x.getElementType()};
   ::rotq::KernelInfo info = describeActivation(problem);
   auto kernel = getKernel(op.getLoc(), info,
-                          [&](KernelBuilder &b, const KernelFunction &kernel) {
+                          [&](KernelBuilder &b, KernelFunction &kernel) {
                             return buildActivation(b, kernel, problem);
                           });
   if (failed(kernel))

@@ -1,6 +1,6 @@
 // RUN: quant-opt %s --convert-rotq-to-gpu | FileCheck %s
 
-// A lane owns 64 weights, or fewer where groups or scales are finer: one scale
+// A lane owns 32 weights in a step, the finest groups and scales there are: one
 // of each covers them.
 
 #int4 = #rotq.format<"int4_g128">
@@ -9,7 +9,7 @@
 #dp4a = #rotq.kernel<dp4a, m = [1, 1], rows = 1, cols = 1, warps = 4>
 
 // CHECK-LABEL: gpu.func @matmul_int4_g128_{{.*}}_g256(
-// CHECK: rotq.dot {{.*}} vector<64xi8>
+// CHECK: rotq.dot {{.*}} vector<32xi8>
 // CHECK-LABEL: gpu.func @matmul_int4_g128_{{.*}}_g32(
 // CHECK: rotq.dot {{.*}} vector<32xi8>
 // CHECK-LABEL: gpu.func @matmul_fine_{{.*}}_g256(

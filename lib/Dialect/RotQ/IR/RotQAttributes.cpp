@@ -294,7 +294,7 @@ LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Attribute KernelAttr::parse(AsmParser &parser, Type) {
   StringRef keyword;
-  int64_t mMin = 0, mMax = 0, rows = 0, cols = 0, warps = 0;
+  int64_t mMin = 0, mMax = 0, rows = 0, cols = 0, warps = 0, split = 1;
   SMLoc loc = parser.getCurrentLocation();
   auto parseField = [&](StringRef key, int64_t &value) -> ParseResult {
     return failure(parser.parseComma() || parser.parseKeyword(key) ||
@@ -311,22 +311,28 @@ Attribute KernelAttr::parse(AsmParser &parser, Type) {
       parser.parseLSquare() || parser.parseInteger(mMin) ||
       parser.parseComma() || parser.parseInteger(mMax) ||
       parser.parseRSquare() || parseField("rows", rows) ||
-      parseField("cols", cols) || parseField("warps", warps) ||
-      parser.parseGreater())
+      parseField("cols", cols) || parseField("warps", warps))
+    return {};
+  if (failed(parser.parseOptionalGreater()) &&
+      (parseField("split", split) || parser.parseGreater()))
     return {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                    *kind, mMin, mMax, rows, cols, warps);
+                    *kind, mMin, mMax, rows, cols, warps, split);
 }
 
 void KernelAttr::print(AsmPrinter &printer) const {
   printer << "<" << stringifyKernelKind(getKind()) << ", m = [" << getMMin()
           << ", " << getMMax() << "], rows = " << getRows()
-          << ", cols = " << getCols() << ", warps = " << getWarps() << ">";
+          << ", cols = " << getCols() << ", warps = " << getWarps();
+  if (getSplit() != 1)
+    printer << ", split = " << getSplit();
+  printer << ">";
 }
 
 LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  KernelKind kind, int64_t mMin, int64_t mMax,
-                                 int64_t rows, int64_t cols, int64_t warps) {
+                                 int64_t rows, int64_t cols, int64_t warps,
+                                 int64_t split) {
   if (mMin < 1 || (mMax != 0 && mMax < mMin))
     return emitError() << "expected a range of M from 1 upward but got ["
                        << mMin << ", " << mMax << "]";
@@ -339,5 +345,12 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (isMma && (rows % 16 != 0 || cols % 8 != 0))
     return emitError() << "expected an mma tile in multiples of 16 x 8 but got "
                        << rows << " x " << cols;
+  if (split < 1 || warps % split != 0)
+    return emitError() << "expected a split that divides the " << warps
+                       << " warps but got " << split;
+  if (split != 1 && !isMma)
+    return emitError() << "expected no split of K in a kernel other than mma "
+                          "but got "
+                       << split;
   return success();
 }

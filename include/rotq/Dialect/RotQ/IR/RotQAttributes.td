@@ -151,10 +151,11 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
   let summary = "which kernel computes a matmul for a range of M, and its tile";
   let description = [{
     `#rotq.kernel<dp4a, m = [1, 8], rows = 2, cols = 8, warps = 4>` covers M
-    from 1 to 8 (0: no upper end). A warp computes `rows` outputs (along N) of
-    `cols` rows of the activation (along M); a block has `warps` warps.
+    from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
+    rows of the activation (along M); a block has `warps` warps, each with a
+    tile of its own unless `split` of them share one and divide K.
 
-    * `dp4a`: matrix-vector kernel, int8 activation, one lane owns 64
+    * `dp4a`: matrix-vector kernel, int8 activation, one lane owns a run of
       consecutive weights.
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on an f16 activation; the weight is
@@ -165,7 +166,8 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
   let parameters = (ins
     "::mlir::rotq::KernelKind":$kind,
     "int64_t":$mMin, "int64_t":$mMax,
-    "int64_t":$rows, "int64_t":$cols, "int64_t":$warps
+    "int64_t":$rows, "int64_t":$cols, "int64_t":$warps,
+    DefaultValuedParameter<"int64_t", "1">:$split
   );
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;

@@ -1,0 +1,9 @@
+// RUN: quant-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @below {{expected a split that divides the 4 warps but got 3}}
+#kernel = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 3>
+
+// -----
+
+// expected-error @below {{expected no split of K in a kernel other than mma but got 2}}
+#kernel = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 4, split = 2>
