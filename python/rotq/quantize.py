@@ -61,6 +61,17 @@ def relative_error(weights: np.ndarray, decoded: np.ndarray) -> float:
     return error / norm if norm else error
 
 
+def _check_weight(source: Checkpoint, name: str) -> None:
+    """Refuses a weight whose numbers are not its values: integers and float8
+    have scales beside them."""
+    where = f"{source.path}: tensor '{name}'"
+    dtype, shape = source.dtype(name), source.shape(name)
+    if dtype not in ("F64", "F32", "F16", "BF16"):
+        raise RotqError(f"{where}: expected floats of 16 bits or more to quantize but got {dtype}")
+    if 0 in shape:
+        raise RotqError(f"{where}: expected weights to quantize but got shape {shape}")
+
+
 def quantize(
     source: Checkpoint,
     out: str | os.PathLike,
@@ -78,6 +89,8 @@ def quantize(
     selected = source.linear_layers(include, exclude)
     if not selected:
         raise RotqError(f"{source.path}: no tensor to quantize")
+    for name in selected:
+        _check_weight(source, name)
     shapes = {name: source.shape(name) for name in selected}
     weights = {name: (shape, format) for name, shape in shapes.items()}
     others = [

@@ -180,6 +180,23 @@ def test_model_to_archive_and_back(shards, gguf_path):
                     np.testing.assert_array_equal(plain.raw(name), source.raw(name))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "array", "words"),
+    [
+        ("I32", np.ones((4, 32), np.int32), "but got I32"),
+        ("F8_E4M3", np.ones((4, 32), ml_dtypes.float8_e4m3fn), "but got F8_E4M3"),
+        ("F32", np.ones((0, 32), np.float32), r"but got shape \(0, 32\)"),
+    ],
+)
+def test_refuses_what_are_no_weights(tmp_path, dtype, array, words):
+    name = LAYER + "mlp.up_proj.weight"
+    path = tmp_path / "model.safetensors"
+    write_safetensors(path, {name: tensor(array, dtype)})
+    with pytest.raises(RotqError, match=rf"{name}': expected .* {words}"):
+        quantize(checkpoint.open(path), tmp_path / "out.safetensors", formats.lookup("rq3"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_not_finite_names_the_tensor(tmp_path):
     weight = np.ones((2, 64), np.float32)
     weight[1, 5] = np.nan
