@@ -57,6 +57,12 @@ static FailureOr<std::vector<float>> readMatrix(QuantizeOp op, Attribute attr,
   if (!isSplat && int64_t(bytes.size()) != count * width)
     return op.emitOpError() << "expected a constant of " << count * width
                             << " bytes but got " << bytes.size();
+  // Equal weights take no memory in the module; spelt out they may take more
+  // than there is.
+  constexpr int64_t kMaxSplat = int64_t(1) << 30;
+  if (isSplat && count > kMaxSplat)
+    return op.emitOpError() << "expected at most " << kMaxSplat
+                            << " equal weights but got " << type;
 
   int64_t n = op.getType().getN(), k = op.getType().getK();
   std::vector<float> weights(count);

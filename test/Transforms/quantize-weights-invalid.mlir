@@ -68,3 +68,12 @@ func.func @caller(%x: tensor<4x32xf32>, %w: tensor<32x2xf32>, %y: tensor<4x2xf32
   %0 = call @callee(%x, %w, %y) : (tensor<4x32xf32>, tensor<32x2xf32>, tensor<4x2xf32>) -> tensor<4x2xf32>
   return %0 : tensor<4x2xf32>
 }
+
+// -----
+
+func.func @splat(%x: tensor<4x2147483647xf32>, %y: tensor<4x2147483647xf32>) -> tensor<4x2147483647xf32> {
+  // expected-error @below {{expected at most 1073741824 equal weights but got 'tensor<2147483647x2147483647xf32>'}}
+  %w = arith.constant dense<1.0> : tensor<2147483647x2147483647xf32>
+  %0 = linalg.matmul ins(%x, %w : tensor<4x2147483647xf32>, tensor<2147483647x2147483647xf32>) outs(%y : tensor<4x2147483647xf32>) -> tensor<4x2147483647xf32>
+  return %0 : tensor<4x2147483647xf32>
+}
