@@ -10,6 +10,7 @@
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -138,17 +139,30 @@ static SmallVector<int64_t> makeDescriptor(const Array &array) {
   return words;
 }
 
-/// Copies a result and frees the function's own buffer.
-static Array takeResult(MemRefType type, ArrayRef<int64_t> words) {
+static Array copyResult(MemRefType type, ArrayRef<int64_t> words) {
   Array array(*elementOf(type.getElementType()),
               words.slice(3, type.getRank()));
-  auto *allocated = reinterpret_cast<void *>(intptr_t(words[0]));
   auto *aligned = reinterpret_cast<const std::byte *>(intptr_t(words[1]));
   if (array.numBytes())
     std::memcpy(array.data.get(), aligned + words[2] * sizeOf(array.element),
                 size_t(array.numBytes()));
-  std::free(allocated);
   return array;
+}
+
+/// Frees what the results lie in: results may share a buffer, or lie in that of
+/// an argument or in a constant.
+static void freeResults(const llvm::SmallSetVector<int64_t, 4> &buffers,
+                        ArrayRef<Array> arguments) {
+  // What MLIR calls the allocation of a constant.
+  constexpr int64_t kConstant = 0xdeadbeef;
+  for (int64_t buffer : buffers) {
+    auto *allocated = reinterpret_cast<void *>(intptr_t(buffer));
+    bool isArgument = llvm::any_of(arguments, [&](const Array &argument) {
+      return argument.data.get() == allocated;
+    });
+    if (buffer != kConstant && !isArgument)
+      std::free(allocated);
+  }
 }
 
 llvm::Expected<std::vector<Array>> HostRunner::run(StringRef entry,
@@ -162,6 +176,10 @@ llvm::Expected<std::vector<Array>> HostRunner::run(StringRef entry,
                              Twine(arguments.size()));
   std::vector<SmallVector<int64_t>> descriptors;
   for (auto [i, type] : llvm::enumerate(signature->getInputs())) {
+    if (!isa<MemRefType>(type))
+      return createStringError("expected argument " + Twine(i) + " of '" +
+                               entry + "' to be an array but it is " +
+                               describe(type));
     if (!matches(type, arguments[i]))
       return createStringError("expected argument " + Twine(i) + " of '" +
                                entry + "' to be " + describe(type) +
@@ -191,11 +209,14 @@ llvm::Expected<std::vector<Array>> HostRunner::run(StringRef entry,
     return error;
 
   std::vector<Array> arrays;
+  llvm::SmallSetVector<int64_t, 4> buffers;
   ArrayRef<int64_t> rest = results;
   for (Type type : signature->getResults()) {
     auto memref = cast<MemRefType>(type);
-    arrays.push_back(takeResult(memref, rest));
+    arrays.push_back(copyResult(memref, rest));
+    buffers.insert(rest.front());
     rest = rest.drop_front(descriptorSize(memref));
   }
+  freeResults(buffers, arguments);
   return arrays;
 }

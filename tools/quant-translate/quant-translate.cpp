@@ -130,6 +130,8 @@ int main(int argc, char **argv) {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
+  // Not the op: it may be a module with all its weights.
+  context.printOpOnDiagnostic(false);
 
   std::string message;
   auto input = openInputFile(inputPath, &message);

@@ -24,9 +24,16 @@
 // RUN: not quant-run %s --pipeline-done --entry=f --arg=%t/x.npy --out=%t/y.npy 2>&1 | FileCheck %s --check-prefix=LOWERED
 // LOWERED: error
 
+// RUN: not quant-run %s --entry=scalar --arg=%t/x.npy --out=%t/y.npy 2>&1 | FileCheck %s --check-prefix=SCALAR
+// SCALAR: error: expected argument 0 of 'scalar' to be an array but it is f32
+
 // Nothing was written.
 // RUN: not ls %t/y.npy
 
 func.func @f(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   return %x : tensor<?x64xf32>
+}
+
+func.func @scalar(%x: f32) -> f32 {
+  return %x : f32
 }

@@ -46,3 +46,21 @@ func.func @rows(%ids: tensor<?xi32>, %w: !w) -> (tensor<?x64xf16>, tensor<?xi32>
     outs(%e : tensor<?x64xf16>) -> tensor<?x64xf16>
   return %y, %ids : tensor<?x64xf16>, tensor<?xi32>
 }
+
+// Results in one buffer, in an argument's and in a constant: freed once, or not
+// at all.
+// RUN: quant-run %s --entry=shared --arg=%t/w.npy \
+// RUN:   --out=%t/all.npy --out=%t/again.npy --out=%t/part.npy --out=%t/w-out.npy --out=%t/zero.npy
+// RUN: python3 %S/Inputs/npy.py show %t/again.npy | FileCheck %s --check-prefix=AGAIN
+// RUN: python3 %S/Inputs/npy.py show %t/part.npy | FileCheck %s --check-prefix=PART
+// RUN: python3 %S/Inputs/npy.py show %t/w-out.npy | FileCheck %s --check-prefix=BYTES
+// AGAIN: <f4 (8, 64) 60.0 60.0
+// PART: <f4 (2, 64) 60.0 60.0
+// BYTES: |i1 (144,) -1 -1
+func.func @shared(%w: !w) -> (tensor<8x64xf32>, tensor<8x64xf32>, tensor<2x64xf32>, !w, !w) {
+  %e = tensor.empty() : tensor<8x64xf32>
+  %d = rotq.dequantize weight(%w : !w) outs(%e : tensor<8x64xf32>) -> tensor<8x64xf32>
+  %s = tensor.extract_slice %d[1, 0] [2, 64] [1, 1] : tensor<8x64xf32> to tensor<2x64xf32>
+  %z = rotq.constant dense<0> : tensor<144xi8> : !w
+  return %d, %d, %s, %w, %z : tensor<8x64xf32>, tensor<8x64xf32>, tensor<2x64xf32>, !w, !w
+}
