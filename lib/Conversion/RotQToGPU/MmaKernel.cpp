@@ -224,6 +224,9 @@ Value MmaEmitter::correction(Value col, Value segmentStart, Value scale,
   if (isQuantized()) {
     Value address = b.add(b.mul(col, 4 * groups.size()), b.mul(group, 4));
     Value sum = b.load(kernel.argument("sums"), address, b.getI32Type(), 4);
+    // The sum of a group that several pieces share counts once.
+    if (groups.block() > pieces.block())
+      sum = b.select(b.startsSegment(groups, segmentStart), sum, b.i32(0));
     return b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scale);
   }
   int64_t bytes = problem.inputType.getIntOrFloatBitWidth() / 8;

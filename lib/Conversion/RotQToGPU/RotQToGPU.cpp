@@ -107,10 +107,31 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
                             /*dynamicSharedMemorySize=*/Value(), operands);
 }
 
+/// Kernels get a pointer to rows without gaps, and M.
+static LogicalResult verifyBuffers(Operation *op) {
+  if (!cast<DestinationStyleOpInterface>(op).hasPureBufferSemantics())
+    return op->emitOpError("expected memrefs: bufferize first");
+  for (Type type : op->getOperandTypes())
+    if (auto memref = dyn_cast<MemRefType>(type);
+        memref && !memref.getLayout().isIdentity())
+      return op->emitOpError()
+             << "expected contiguous memrefs but got " << memref;
+  return success();
+}
+
+/// Whether there is nothing to compute; a grid of no blocks is an error.
+static bool isEmpty(Value rows) {
+  return cast<MemRefType>(rows.getType()).getDimSize(0) == 0;
+}
+
 /// A matmul with several kernels chooses by the number of rows at run time.
 LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
-  if (!op.hasPureBufferSemantics())
-    return op.emitOpError("expected memrefs: bufferize first");
+  if (failed(verifyBuffers(op)))
+    return failure();
+  if (isEmpty(op.getInits())) {
+    op.erase();
+    return success();
+  }
   if (!op.getKernels() || op.getKernels()->empty())
     return op.emitOpError("expected kernels: run rotq-select-kernels first");
   MatmulProblem problem;
@@ -165,8 +186,12 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
 }
 
 LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
-  if (!op.hasPureBufferSemantics())
-    return op.emitOpError("expected memrefs: bufferize first");
+  if (failed(verifyBuffers(op)))
+    return failure();
+  if (isEmpty(op.getInput())) {
+    op.erase();
+    return success();
+  }
   auto x = cast<MemRefType>(op.getInput().getType());
   ActivationProblem problem{op.getRotation(), x.getDimSize(1),
                             int64_t(op.getGroup()), x.getElementType()};

@@ -55,3 +55,23 @@ func.func @gather(%ids: memref<4xi32>, %w: !rotq.weight<64x256, #rq3>, %y: memre
   rotq.gather ins(%ids : memref<4xi32>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x256xf32>)
   return
 }
+
+// -----
+
+// Rows of a slice: a kernel gets a pointer and M, and nothing that skips.
+#rq3 = #rotq.format<"rq3">
+func.func @strided(%x: memref<?x256xf16, strided<[512, 1], offset: 256>>, %w: !rotq.weight<64x256, #rq3>, %y: memref<?x64xf32>) {
+  // expected-error @below {{expected contiguous memrefs but got 'memref<?x256xf16, strided<[512, 1], offset: 256>>'}}
+  rotq.matmul ins(%x : memref<?x256xf16, strided<[512, 1], offset: 256>>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<?x64xf32>)
+    {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
+  return
+}
+
+// -----
+
+func.func @strided_activation(%x: memref<?x256xf16, strided<[512, 1]>>, %codes: memref<?x256xi8>, %scales: memref<?x1xf32>, %sums: memref<?x1xi32>) {
+  // expected-error @below {{expected contiguous memrefs but got}}
+  rotq.quantize_activation #rotq.identity group(256) ins(%x : memref<?x256xf16, strided<[512, 1]>>)
+    outs(%codes, %scales, %sums : memref<?x256xi8>, memref<?x1xf32>, memref<?x1xi32>)
+  return
+}

@@ -125,8 +125,19 @@ func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [4, 3], rows = 1, 
 
 // -----
 
-// expected-error @below {{expected a tile of at least 1 x 1 but got 0 x 1}}
+// expected-error @below {{expected a tile from 1 x 1 to 256 x 256 but got 0 x 1}}
 func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 0, cols = 1, warps = 1>}
+
+// -----
+
+// Rows times warps would be 2^64.
+// expected-error @below {{expected a tile from 1 x 1 to 256 x 256 but got 4611686018427387904 x 8}}
+func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 4611686018427387904, cols = 8, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected a tile from 1 x 1 to 256 x 256 but got 1 x 257}}
+func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 257, warps = 4>}
 
 // -----
 

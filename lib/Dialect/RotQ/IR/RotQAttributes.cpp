@@ -336,9 +336,11 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (mMin < 1 || (mMax != 0 && mMax < mMin))
     return emitError() << "expected a range of M from 1 upward but got ["
                        << mMin << ", " << mMax << "]";
-  if (rows < 1 || cols < 1)
-    return emitError() << "expected a tile of at least 1 x 1 but got " << rows
-                       << " x " << cols;
+  // The tile is unrolled.
+  constexpr int64_t kMaxTile = 256;
+  if (rows < 1 || cols < 1 || rows > kMaxTile || cols > kMaxTile)
+    return emitError() << "expected a tile from 1 x 1 to " << kMaxTile << " x "
+                       << kMaxTile << " but got " << rows << " x " << cols;
   if (warps < 1 || warps > 32)
     return emitError() << "expected 1 to 32 warps but got " << warps;
   bool isMma = kind == KernelKind::MmaS8 || kind == KernelKind::MmaF16;
