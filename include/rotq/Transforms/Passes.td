@@ -75,7 +75,8 @@ def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
     activation by weights of one rotation share the rotate. `load`: the weight
     keeps its rotation and the kernel undoes it in its load stage. `auto`:
     activation, since a rotation costs an activation once and a weight every
-    time it is read.
+    time it is read. A rotated activation has the type of the activation: an f16
+    one is rounded, unless `rotq-quantize-activations` takes the rotation in.
 
     Refuses a function in which a rotated view meets an activation that was not
     rotated the same way, or the other way about: half a rotation silently ruins
