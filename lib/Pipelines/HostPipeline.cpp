@@ -12,6 +12,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
@@ -70,6 +71,37 @@ struct RecordSignatures
           func.removeArgAttr(i, attr.getName());
   }
 };
+
+/// Lets LLVM use on every function what its instructions were chosen by: it
+/// aborts on an intrinsic that its target lacks.
+struct RecordFeatures
+    : public PassWrapper<RecordFeatures, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RecordFeatures)
+
+  RecordFeatures() = default;
+  explicit RecordFeatures(StringRef features) {
+    SmallVector<StringRef> list;
+    features.split(list, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+    for (StringRef feature : list)
+      if (feature.starts_with("+") || feature.starts_with("-"))
+        names.push_back(feature.str());
+  }
+
+  StringRef getArgument() const override { return "record-features"; }
+
+  void runOnOperation() override {
+    if (names.empty())
+      return;
+    SmallVector<StringRef> features(names.begin(), names.end());
+    auto attr = LLVM::TargetFeaturesAttr::get(&getContext(), features);
+    for (auto func : getOperation().getOps<LLVM::LLVMFuncOp>())
+      if (!func.isExternal())
+        func.setTargetFeaturesAttr(attr);
+  }
+
+private:
+  SmallVector<std::string> names;
+};
 } // namespace
 
 static void addCleanup(OpPassManager &pm) {
@@ -110,7 +142,8 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   addCleanup(pm);
 }
 
-void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm) {
+void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
+                                       const HostPipelineOptions &options) {
   OpPassManager &funcs = pm.nest<func::FuncOp>();
   funcs.addPass(std::make_unique<RecordSignatures>());
   funcs.addPass(LLVM::createLLVMRequestCWrappersPass());
@@ -133,13 +166,14 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertFuncToLLVMPass());
   addCleanup(pm);
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(std::make_unique<RecordFeatures>(options.features));
 }
 
 void mlir::rotq::buildHostPipeline(OpPassManager &pm,
                                    const HostPipelineOptions &options) {
   buildHostPlanPipeline(pm, options);
   buildHostKernelPipeline(pm, options);
-  buildHostLLVMPipeline(pm);
+  buildHostLLVMPipeline(pm, options);
 }
 
 void mlir::rotq::registerHostPipeline() {

@@ -10,7 +10,7 @@
 // CHECK-NOT: rotq.{{(matmul|storage|constant|rotate|decode)}}
 
 // The callers' view of a function stays.
-// CHECK: llvm.func @product({{.*}}) -> {{.*}} attributes {llvm.emit_c_interface, rotq.signature = (memref<?x352xf32>, memref<{{.*}}xi8>) -> memref<?x48xf32>}
+// CHECK: llvm.func @product({{.*}}) -> {{.*}} attributes {llvm.emit_c_interface, rotq.signature = (memref<?x352xf32>, memref<{{.*}}xi8>) -> memref<?x48xf32>{{.*}}}
 // CHECK: llvm.func @_mlir_ciface_product
 func.func @product(%x: tensor<?x352xf32>, %w: !w) -> tensor<?x48xf32> {
   %c0 = arith.constant 0 : index

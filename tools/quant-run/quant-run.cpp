@@ -57,6 +57,19 @@ static cl::opt<std::string>
                       "detects them"),
              cl::cat(category));
 
+/// Instructions that this machine lacks would end the process.
+static LogicalResult checkFeatures(Location loc, StringRef wanted) {
+  std::string available = "," + hostFeatures() + ",";
+  SmallVector<StringRef> names;
+  wanted.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (StringRef name : names)
+    if (name.starts_with("+") &&
+        !StringRef(available).contains(("," + name + ",").str()))
+      return emitError(loc)
+             << "expected features of this machine but got '" << name << "'";
+  return success();
+}
+
 static LogicalResult lower(ModuleOp module) {
   HostPipelineOptions options;
   if (failed(options.parseFromString(pipelineOptions)))
@@ -65,6 +78,8 @@ static LogicalResult lower(ModuleOp module) {
     options.reference = true;
   if (options.features.empty())
     options.features = features == "host" ? hostFeatures() : features;
+  if (failed(checkFeatures(module.getLoc(), options.features)))
+    return failure();
   return HostRunner::lower(module, options);
 }
 

@@ -59,13 +59,15 @@ void buildHostKernelPipeline(OpPassManager &pm,
                              const HostPipelineOptions &options);
 
 /// Loops and vectors on memrefs -> the llvm dialect.
-void buildHostLLVMPipeline(OpPassManager &pm);
+void buildHostLLVMPipeline(OpPassManager &pm,
+                           const HostPipelineOptions &options);
 
 /// All of them: `rotq-to-host`. A function of the result is called through its
 /// C interface, `_mlir_ciface_<name>`: a pointer to the descriptors of the
 /// results, then one pointer to a descriptor for every argument. Results are
-/// malloc'ed and belong to the caller. Arguments that the module uses as
-/// destinations are written to.
+/// malloc'ed and belong to the caller; several may share a buffer, and packed
+/// weights stay where they are. Arguments that the module uses as destinations
+/// are written to.
 void buildHostPipeline(OpPassManager &pm, const HostPipelineOptions &options);
 
 void registerHostPipeline();

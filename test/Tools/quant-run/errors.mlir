@@ -24,6 +24,8 @@
 // RUN: not quant-run %s --pipeline-done --entry=f --arg=%t/x.npy --out=%t/y.npy 2>&1 | FileCheck %s --check-prefix=LOWERED
 // LOWERED: error
 
+// RUN: not quant-run %s --entry=f --features=+nonsense --arg=%t/x.npy --out=%t/y.npy 2>&1 | FileCheck %s --check-prefix=FEATURES
+// FEATURES: error: expected features of this machine but got '+nonsense'
 // RUN: not quant-run %s --entry=scalar --arg=%t/x.npy --out=%t/y.npy 2>&1 | FileCheck %s --check-prefix=SCALAR
 // SCALAR: error: expected argument 0 of 'scalar' to be an array but it is f32
 

@@ -11,6 +11,14 @@
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-host | not quant-translate --to=object -mattr=+avx2,+nonsense -o %t.none.o 2>&1 | FileCheck %s --check-prefix=FEATURE
 // CPU: unknown host cpu 'nonsense'
 // FEATURE: unknown host feature '+nonsense', expected +name or -name
+
+// Instructions of a feature that the module was lowered for, without -mattr.
+// RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-host=features=+ssse3,+avx512vl,+avx512vnni -o %t.vnni.mlir
+// RUN: FileCheck %s --check-prefix=VNNI --input-file=%t.vnni.mlir
+// RUN: quant-translate --to=object %t.vnni.mlir -o %t.vnni.o
+// VNNI: llvm.func @linear
+// VNNI-SAME: target_features = #llvm.target_features<["+ssse3", "+avx512vl", "+avx512vnni"]>
+// VNNI: vpdpbusd
 func.func @linear(%x: tensor<4x256xf32>, %w: tensor<16x256xf32> {rotq.parameter = "w"}) -> tensor<4x16xf32> {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<4x16xf32>
