@@ -90,6 +90,13 @@ def _demo(arguments: argparse.Namespace) -> None:
     demo.run(arguments.out)
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise ValueError
+    return count
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rotq", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -103,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--format", default="rq3", help="see `rotq formats`; default %(default)s")
     command.add_argument("--include", help="regular expression: the tensors to pack")
     command.add_argument("--exclude", help="regular expression: tensors to leave")
-    command.add_argument("--threads", type=int, default=0, help="default: one for every core")
+    command.add_argument("--threads", type=_count, default=0, help="default: one for every core")
     command.add_argument(
         "--measure", action="store_true", help="decode every weight again and print the error"
     )

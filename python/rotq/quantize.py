@@ -61,6 +61,12 @@ def relative_error(weights: np.ndarray, decoded: np.ndarray) -> float:
     return error / norm if norm else error
 
 
+def _check_output(out: str | os.PathLike, source: Path) -> None:
+    """Refuses to put what was made of a model in its place."""
+    if os.path.exists(out) and os.path.samefile(out, source):
+        raise RotqError(f"{out}: expected another file than the one that is read")
+
+
 def _check_weight(source: Checkpoint, name: str) -> None:
     """Refuses a weight whose numbers are not its values: integers and float8
     have scales beside them."""
@@ -86,6 +92,7 @@ def quantize(
     """Writes `source` to the archive `out`, its linear layers (see
     `Checkpoint.linear_layers`) in `format`. `measure` decodes every packed
     weight again and reports its error."""
+    _check_output(out, source.path)
     selected = source.linear_layers(include, exclude)
     if not selected:
         raise RotqError(f"{source.path}: no tensor to quantize")
@@ -136,6 +143,7 @@ def dequantize(
     to `dtype` (F32, F16 or BF16), the other tensors as they are."""
     import ml_dtypes
 
+    _check_output(out, source.path)
     types = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
     entries = [
         Entry(name, dtype if name in source.weights else source.dtype(name), source.shape(name))

@@ -98,3 +98,17 @@ def test_nan_weights(tmp_path, matrix, capsys):
     error = capsys.readouterr().err
     assert f"nan.safetensors: tensor '{name}'" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_not_replaced(model, archive_path, capsys):
+    for path, command in ((model, "quantize"), (archive_path, "dequantize")):
+        before = path.read_bytes()
+        assert main([command, str(path), str(path)]) == 1
+        assert "expected another file than the one that is read" in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+
+def test_threads_are_counted(model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["quantize", str(model), str(tmp_path / "out"), "--threads", "-3"])
+    assert "--threads: invalid" in capsys.readouterr().err
