@@ -4,11 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
 //
 //   mlir-opt --load-dialect-plugin=RotQPlugin.so
-//   --load-pass-plugin=RotQPlugin.so
-//            --pass-pipeline='builtin.module(func.func(rotq-place-rotations))'
+//     --load-pass-plugin=RotQPlugin.so
+//     --pass-pipeline='builtin.module(func.func(rotq-place-rotations))'
 //
 //===----------------------------------------------------------------------===//
 
