@@ -64,8 +64,7 @@ const Fragment &mlir::rotq::emulator::fragmentC() {
   return fragment;
 }
 
-const Fragment &
-mlir::rotq::emulator::fragmentOfLdmatrix(bool transposed) {
+const Fragment &mlir::rotq::emulator::fragmentOfLdmatrix(bool transposed) {
   auto build = [](bool swap) {
     Fragment result;
     for (unsigned lane = 0; lane < 32; ++lane)

@@ -8,7 +8,7 @@
 #ifndef ROTQ_LIB_EMULATOR_INSTRUCTIONS_H
 #define ROTQ_LIB_EMULATOR_INSTRUCTIONS_H
 
-#include "Block.h"
+#include "ThreadBlock.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -39,7 +39,7 @@ struct WarpCall {
 /// What one intrinsic does. Operands come as words of 32 bits, narrower ones
 /// extended with zeros, wider ones low half first; results go to the same
 /// words, from the first on.
-struct Instruction {
+struct DeviceInstruction {
   llvm::StringRef intrinsic; ///< "llvm.nvvm.prmt"
   Chip chip;                 ///< the oldest that has it
   // One of:
@@ -56,7 +56,7 @@ struct Instruction {
   }
 };
 
-llvm::ArrayRef<Instruction> allInstructions();
+llvm::ArrayRef<DeviceInstruction> allInstructions();
 
 /// The index of an intrinsic in allInstructions(), or -1.
 int findInstruction(llvm::StringRef intrinsic);

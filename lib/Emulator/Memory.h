@@ -30,7 +30,12 @@ namespace mlir::rotq::emulator {
 inline constexpr unsigned kRegionBits = 40;
 
 /// Regions; buffers follow.
-enum Region : uint64_t { kNullRegion, kSharedRegion, kLocalRegion, kBuffers };
+enum MemoryRegion : uint64_t {
+  kNullRegion,
+  kSharedRegion,
+  kLocalRegion,
+  kBuffers
+};
 
 /// The address of the first byte of a region. Its low 32 bits are zero, as
 /// 32-bit addresses of shared memory want.

@@ -1,12 +1,12 @@
-//===- Block.h - The threads of one block
+//===- ThreadBlock.h - The threads of one block
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ROTQ_LIB_EMULATOR_BLOCK_H
-#define ROTQ_LIB_EMULATOR_BLOCK_H
+#ifndef ROTQ_LIB_EMULATOR_THREADBLOCK_H
+#define ROTQ_LIB_EMULATOR_THREADBLOCK_H
 
 #include "Memory.h"
 
@@ -20,8 +20,8 @@
 
 namespace mlir::rotq::emulator {
 
-class Block;
-struct Instruction;
+class ThreadBlock;
+struct DeviceInstruction;
 
 using Index3 = std::array<uint32_t, 3>;
 
@@ -66,7 +66,8 @@ public:
   enum class State { Ready, AtCollective, AtBarrier, Exited };
 
   /// Starts the kernel on a stack of this block.
-  void start(Block &block, unsigned number, void *stack, size_t stackSize);
+  void start(ThreadBlock &block, unsigned number, void *stack,
+             size_t stackSize);
   /// Runs until the thread waits or ends.
   void resume();
   /// Leaves the stack as it is.
@@ -74,15 +75,17 @@ public:
 
   // For the code of the kernel.
   void *access(const Access &access);
-  void collective(const Instruction &instruction, uint32_t *words,
+  void collective(const DeviceInstruction &instruction, uint32_t *words,
                   uint32_t site);
   uint32_t barrier(const BarrierUse &use, uint32_t site);
   void iterate(uint32_t site);
+  /// Lets others go first, now and then, where the order is permuted.
+  void preempt();
   void yield() { suspend(); }
   [[noreturn]] void fail(const std::string &text);
   [[noreturn]] void fail(const std::string &text, uint32_t site);
 
-  Block &getBlock() const { return *block; }
+  ThreadBlock &getBlock() const { return *block; }
   unsigned getNumber() const { return number; }
   unsigned getLane() const { return number % 32; }
   unsigned getWarp() const { return number / 32; }
@@ -101,30 +104,30 @@ public:
   static Thread &current();
 
 private:
-  friend class Block;
+  friend class ThreadBlock;
   void suspend();
   void run();
   Complaint translate(const Access &access, void *&result);
 
   boost::context::fiber self, scheduler;
-  Block *block = nullptr;
+  ThreadBlock *block = nullptr;
   unsigned number = 0;
   State state = State::Exited;
   LocalMemory local;
   uint64_t iterations = 0;
   // What the thread waits for.
-  const Instruction *instruction = nullptr;
+  const DeviceInstruction *instruction = nullptr;
   uint32_t *words = nullptr;
   uint32_t mask = 0, site = 0, barrierId = 0, barrierResult = 0;
 };
 
 /// A block as it runs on one thread of the host; used for one after another.
-class Block {
+class ThreadBlock {
 public:
-  Block() = default;
-  Block(const Block &) = delete;
-  Block &operator=(const Block &) = delete;
-  ~Block();
+  ThreadBlock() = default;
+  ThreadBlock(const ThreadBlock &) = delete;
+  ThreadBlock &operator=(const ThreadBlock &) = delete;
+  ~ThreadBlock();
 
   /// Runs a block to its end, or until the launch has failed.
   void run(LaunchState &launch, Index3 index);
@@ -173,4 +176,4 @@ private:
 
 } // namespace mlir::rotq::emulator
 
-#endif // ROTQ_LIB_EMULATOR_BLOCK_H
+#endif // ROTQ_LIB_EMULATOR_THREADBLOCK_H

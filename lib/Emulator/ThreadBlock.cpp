@@ -1,11 +1,11 @@
-//===- Block.cpp - The threads of one block
+//===- ThreadBlock.cpp - The threads of one block
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Block.h"
+#include "ThreadBlock.h"
 
 #include "Instructions.h"
 
@@ -54,7 +54,7 @@ struct BorrowedStack {
 };
 } // namespace
 
-void Thread::start(Block &owner, unsigned threadNumber, void *stack,
+void Thread::start(ThreadBlock &owner, unsigned threadNumber, void *stack,
                    size_t stackSize) {
   block = &owner;
   number = threadNumber;
@@ -98,7 +98,8 @@ void Thread::fail(const std::string &text) {
   launch.fail("kernel '" + launch.kernel + "', block " +
               textOf(block->getIndex()) + ", " + block->describe(number) +
               ": " + text);
-  suspend();
+  // A warp's instruction runs on the last lane that came to it.
+  current().suspend();
   llvm_unreachable("a thread that failed was resumed");
 }
 
@@ -181,15 +182,20 @@ void Thread::iterate(uint32_t where) {
     suspend();
 }
 
+void Thread::preempt() {
+  if (block->getLaunch().seed && block->random() % 8 == 0)
+    suspend();
+}
+
 static std::string describeLanes(uint32_t mask) { return hex(mask); }
 
-void Thread::collective(const Instruction &what, uint32_t *operands,
+void Thread::collective(const DeviceInstruction &what, uint32_t *operands,
                         uint32_t where) {
   uint32_t lanes = block->lanesOf(getWarp());
   mask = what.maskOperand < 0 ? ~0u : operands[what.maskOperand];
   if (!(mask >> getLane() & 1))
-    fail(what.name() + " for lanes " + describeLanes(mask) +
-             ", which lane " + std::to_string(getLane()) + " is not one of",
+    fail(what.name() + " for lanes " + describeLanes(mask) + ", which lane " +
+             std::to_string(getLane()) + " is not one of",
          where);
   if (mask & ~lanes)
     fail(what.name() + " for lanes " + describeLanes(mask) +
@@ -221,8 +227,7 @@ void Thread::collective(const Instruction &what, uint32_t *operands,
 
 uint32_t Thread::barrier(const BarrierUse &use, uint32_t where) {
   if (use.id >= 16)
-    fail("expected one of 16 barriers but got number " +
-             std::to_string(use.id),
+    fail("expected one of 16 barriers but got number " + std::to_string(use.id),
          where);
   uint32_t expected = use.count ? use.count : block->numThreads();
   if (expected % 32 != 0 && use.count)
@@ -233,12 +238,12 @@ uint32_t Thread::barrier(const BarrierUse &use, uint32_t where) {
     fail("barrier for " + std::to_string(expected) + " threads in a block of " +
              std::to_string(block->numThreads()),
          where);
-  Block::Barrier &barrier = block->barriers[use.id];
+  ThreadBlock::Barrier &barrier = block->barriers[use.id];
   if (!barrier.arrivals.empty() && barrier.expected != expected)
     fail("barrier " + std::to_string(use.id) + " for " +
              std::to_string(expected) + " threads where " +
-             block->describe(barrier.arrivals.front().thread) +
-             " expects " + std::to_string(barrier.expected) +
+             block->describe(barrier.arrivals.front().thread) + " expects " +
+             std::to_string(barrier.expected) +
              block->siteText(barrier.arrivals.front().site),
          where);
   barrier.expected = expected;
@@ -263,13 +268,13 @@ uint32_t Thread::barrier(const BarrierUse &use, uint32_t where) {
 /// Address space, not memory: pages come when they are touched.
 static constexpr size_t kStackSize = size_t(256) << 10;
 
-Block::~Block() {
+ThreadBlock::~ThreadBlock() {
   if (stacks)
     munmap(stacks, numStacks * kStackSize);
 }
 
 /// Below every stack lies a page that faults.
-void Block::allocateStacks(size_t count) {
+void ThreadBlock::allocateStacks(size_t count) {
   if (count <= numStacks)
     return;
   if (stacks)
@@ -285,21 +290,21 @@ void Block::allocateStacks(size_t count) {
     mprotect(stacks + i * kStackSize, page, PROT_NONE);
 }
 
-uint32_t Block::lanesOf(unsigned warp) const {
+uint32_t ThreadBlock::lanesOf(unsigned warp) const {
   size_t count = std::min<size_t>(32, live - size_t(warp) * 32);
   return count == 32 ? ~0u : (1u << count) - 1;
 }
 
-std::string Block::describe(unsigned thread) const {
+std::string ThreadBlock::describe(unsigned thread) const {
   return "thread " + textOf(threads[thread]->getIndex());
 }
 
-std::string Block::siteText(uint32_t site) const {
+std::string ThreadBlock::siteText(uint32_t site) const {
   const std::string &text = (*launch->sites)[site];
   return text.empty() ? "" : " at " + text;
 }
 
-void Block::run(LaunchState &state, Index3 blockIndex) {
+void ThreadBlock::run(LaunchState &state, Index3 blockIndex) {
   launch = &state;
   index = blockIndex;
   live = state.threadsPerBlock();
@@ -313,9 +318,9 @@ void Block::run(LaunchState &state, Index3 blockIndex) {
   laneOrder.resize(32);
   std::iota(laneOrder.begin(), laneOrder.end(), 0u);
   uint64_t number =
-      blockIndex[0] + uint64_t(state.grid[0]) *
-                          (blockIndex[1] + uint64_t(state.grid[1]) *
-                                               blockIndex[2]);
+      blockIndex[0] +
+      uint64_t(state.grid[0]) *
+          (blockIndex[1] + uint64_t(state.grid[1]) * blockIndex[2]);
   random.seed(state.seed + number * 0x9e3779b97f4a7c15);
 
   auto page = size_t(sysconf(_SC_PAGESIZE));
@@ -325,8 +330,8 @@ void Block::run(LaunchState &state, Index3 blockIndex) {
   auto isRunning = [&](const std::unique_ptr<Thread> &thread) {
     return thread->state != Thread::State::Exited;
   };
-  auto inUse = llvm::make_range(threads.begin(),
-                                threads.begin() + std::ptrdiff_t(live));
+  auto inUse =
+      llvm::make_range(threads.begin(), threads.begin() + std::ptrdiff_t(live));
   while (!state.hasFailed() && llvm::any_of(inUse, isRunning))
     if (!runRound() && !state.hasFailed())
       reportDeadlock();
@@ -336,7 +341,7 @@ void Block::run(LaunchState &state, Index3 blockIndex) {
 }
 
 /// Gives every thread that can run a turn; false if none can.
-bool Block::runRound() {
+bool ThreadBlock::runRound() {
   bool moved = false;
   if (launch->seed)
     std::shuffle(warpOrder.begin(), warpOrder.end(), random);
@@ -356,7 +361,7 @@ bool Block::runRound() {
   return moved;
 }
 
-std::string Block::whereabouts(unsigned thread) const {
+std::string ThreadBlock::whereabouts(unsigned thread) const {
   const Thread &other = *threads[thread];
   switch (other.state) {
   case Thread::State::Exited:
@@ -374,7 +379,7 @@ std::string Block::whereabouts(unsigned thread) const {
 }
 
 /// No thread can run, and some have not ended.
-void Block::reportDeadlock() {
+void ThreadBlock::reportDeadlock() {
   // A collective is the more precise report: a barrier may wait for it.
   auto waitsIn = [&](Thread::State state) -> Thread * {
     for (size_t i = 0; i < live; ++i)
@@ -416,8 +421,8 @@ void Block::reportDeadlock() {
                whereabouts(missing));
 }
 
-void Block::completeBarrier(Barrier &barrier, const BarrierUse &use,
-                            Thread &last) {
+void ThreadBlock::completeBarrier(Barrier &barrier, const BarrierUse &use,
+                                  Thread &last) {
   std::vector<Arrival> arrivals = std::move(barrier.arrivals);
   barrier.arrivals.clear();
   if (use.isAligned) {
