@@ -66,9 +66,10 @@ void mlir::rotq::buildNVPTXPipeline(OpPassManager &pm,
   buildKernelPipeline(pm);
   buildDevicePipeline(pm);
   for (const std::string &chip : options.chips) {
-    auto known = llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
-      return target.name == chip;
-    });
+    const auto *known =
+        llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
+          return target.name == chip;
+        });
     GpuNVVMAttachTargetOptions attach;
     attach.chip = chip;
     attach.features = known->ptxFeature.str();
@@ -82,7 +83,8 @@ void mlir::rotq::registerNVPTXPipeline() {
   // it much later, so an unknown one is refused here.
   registerPassPipeline(
       "rotq-to-nvptx",
-      "Lower rotq ops on tensors to NVPTX kernels and their launches",
+      "Lower rotq ops on tensors to NVPTX kernels and their launches "
+      "(CHANGES NUMERICS: int8 activations, or f16 ones with placement=load)",
       [](OpPassManager &pm, StringRef text,
          function_ref<LogicalResult(const Twine &)> errorHandler) {
         NVPTXPipelineOptions options;

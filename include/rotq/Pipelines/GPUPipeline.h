@@ -42,7 +42,8 @@ void buildKernelPipeline(OpPassManager &pm);
 void buildDevicePipeline(OpPassManager &pm);
 
 /// All of them, with the targets attached: `rotq-to-nvptx`. Needs at least one
-/// chip that lookupTarget knows.
+/// chip that lookupTarget knows. Changes numerics: activations become int8 or,
+/// where a weight keeps its rotation, f16.
 void buildNVPTXPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
 
 void registerNVPTXPipeline();

@@ -158,8 +158,9 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     * `dp4a`: matrix-vector kernel, int8 activation, one lane owns a run of
       consecutive weights.
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
-    * `mma_f16`: `mma.sync.m16n8k16.f16` on an f16 activation; the weight is
-      decoded, and its rotation undone, in the load stage.
+    * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
+      (values beyond 65504 overflow); the weight is decoded, and its rotation
+      undone, in the load stage, in f16.
     * `host_vector`: vectors of the host; `cols` rows of the activation share
       one decoding of a row of the weight.
   }];
