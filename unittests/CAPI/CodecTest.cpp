@@ -111,7 +111,7 @@ TEST(CodecTest, EncodeAndDecode) {
     std::vector<float> all(size_t(n * k)), rows(size_t(2 * k)),
         rotated(size_t(n * layout.paddedLength));
     std::vector<int8_t> points(size_t(n * layout.storedLength));
-    auto blob = packed.blob.data();
+    auto *blob = packed.blob.data();
     int64_t bytes = layout.totalBytes;
     ASSERT_EQ(
         rotqDecode(format.c_str(), blob, bytes, n, k, all.data(), n * k, 0), 0);
