@@ -37,8 +37,11 @@ LogicalResult HostRunner::lower(ModuleOp module,
   return pm.run(module);
 }
 
-llvm::Expected<HostRunner> HostRunner::create(ModuleOp module,
-                                              unsigned optLevel) {
+HostRunner::HostRunner(ModuleOp module, std::unique_ptr<ExecutionEngine> engine)
+    : module(module), engine(std::move(engine)), release(std::free) {}
+
+llvm::Expected<HostRunner>
+HostRunner::create(ModuleOp module, unsigned optLevel, const Symbols &symbols) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   auto targetBuilder = llvm::orc::JITTargetMachineBuilder::detectHost();
@@ -61,6 +64,14 @@ llvm::Expected<HostRunner> HostRunner::create(ModuleOp module,
   auto engine = ExecutionEngine::create(module, options, std::move(*target));
   if (!engine)
     return engine.takeError();
+  (*engine)->registerSymbols([&](llvm::orc::MangleAndInterner intern) {
+    llvm::orc::SymbolMap map;
+    for (const auto &symbol : symbols)
+      map[intern(symbol.first())] = {
+          llvm::orc::ExecutorAddr::fromPtr(symbol.second),
+          llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
+    return map;
+  });
   return HostRunner(module, std::move(*engine));
 }
 
@@ -152,7 +163,7 @@ static Array copyResult(MemRefType type, ArrayRef<int64_t> words) {
 /// Frees what the results lie in: results may share a buffer, or lie in that of
 /// an argument or in a constant.
 static void freeResults(const llvm::SmallSetVector<int64_t, 4> &buffers,
-                        ArrayRef<Array> arguments) {
+                        ArrayRef<Array> arguments, void (*release)(void *)) {
   // What MLIR calls the allocation of a constant.
   constexpr int64_t kConstant = 0xdeadbeef;
   for (int64_t buffer : buffers) {
@@ -161,7 +172,7 @@ static void freeResults(const llvm::SmallSetVector<int64_t, 4> &buffers,
       return argument.data.get() == allocated;
     });
     if (buffer != kConstant && !isArgument)
-      std::free(allocated);
+      release(allocated);
   }
 }
 
@@ -217,6 +228,6 @@ llvm::Expected<std::vector<Array>> HostRunner::run(StringRef entry,
     buffers.insert(rest.front());
     rest = rest.drop_front(descriptorSize(memref));
   }
-  freeResults(buffers, arguments);
+  freeResults(buffers, arguments, release);
   return arrays;
 }

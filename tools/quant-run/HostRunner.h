@@ -13,6 +13,7 @@
 #include "rotq/Pipelines/HostPipeline.h"
 
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace mlir::rotq {
 
@@ -22,9 +23,13 @@ std::string hostFeatures();
 /// Compiled code of a module, for the machine it runs on.
 class HostRunner {
 public:
+  /// Functions that the module calls, by name; they come before those of this
+  /// process.
+  using Symbols = llvm::StringMap<void *>;
+
   /// Compiles a module that `rotq-to-host` made. `optLevel` is LLVM's.
-  static llvm::Expected<HostRunner> create(ModuleOp module,
-                                           unsigned optLevel = 2);
+  static llvm::Expected<HostRunner>
+  create(ModuleOp module, unsigned optLevel = 2, const Symbols &symbols = {});
 
   /// Runs `rotq-to-host` in place. Errors are reported as diagnostics.
   static LogicalResult lower(ModuleOp module,
@@ -35,13 +40,16 @@ public:
   llvm::Expected<std::vector<Array>> run(llvm::StringRef entry,
                                          llvm::ArrayRef<Array> arguments);
 
+  /// What frees the buffers of results, once copied: `free` by default.
+  void setRelease(void (*function)(void *)) { release = function; }
+
 private:
-  HostRunner(ModuleOp module, std::unique_ptr<ExecutionEngine> engine)
-      : module(module), engine(std::move(engine)) {}
+  HostRunner(ModuleOp module, std::unique_ptr<ExecutionEngine> engine);
   llvm::Expected<FunctionType> findSignature(llvm::StringRef entry);
 
   ModuleOp module;
   std::unique_ptr<ExecutionEngine> engine;
+  void (*release)(void *);
 };
 
 } // namespace mlir::rotq

@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 //   quant-run m.mlir --entry=f --arg=x.npy --arg=w.npy --out=y.npy
+//   quant-run m.mlir --device=simt:sm_90a --entry=f ...
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeviceRunner.h"
 #include "HostRunner.h"
 
 #include "rotq/InitAll.h"
@@ -44,11 +46,13 @@ static cl::opt<bool>
               cl::cat(category));
 static cl::opt<bool>
     pipelineDone("pipeline-done",
-                 cl::desc("the module is the output of rotq-to-host"),
+                 cl::desc("the module is the output of rotq-to-host or, for "
+                          "an emulated GPU, of rotq-to-nvptx"),
                  cl::cat(category));
 static cl::opt<std::string>
     pipelineOptions("options", cl::init(""),
-                    cl::desc("options of rotq-to-host, such as "
+                    cl::desc("options of rotq-to-host or rotq-to-nvptx, such "
+                             "as "
                              "\"placement=load activations=float\""),
                     cl::cat(category));
 static cl::opt<std::string>
@@ -69,8 +73,33 @@ static LogicalResult checkFeatures(Location loc, StringRef wanted) {
              << "expected features of this machine but got '" << name << "'";
   return success();
 }
+static cl::opt<std::string>
+    device("device", cl::init("host"),
+           cl::desc("where to run: 'host', or 'simt' or 'simt:<chip>' for an "
+                    "emulated GPU, an sm_90a by default"),
+           cl::cat(category));
+static cl::opt<uint64_t>
+    schedule("schedule", cl::init(0),
+             cl::desc("permutes the order in which an emulated GPU runs its "
+                      "threads; 0: as numbered"),
+             cl::cat(category));
 
-static LogicalResult lower(ModuleOp module) {
+/// The chip to emulate; "" for the host.
+static llvm::Expected<std::string> chipOf(StringRef text) {
+  if (text == "host")
+    return "";
+  if (text == "simt")
+    return "sm_90a";
+  if (text.consume_front("simt:"))
+    return text.str();
+  return llvm::createStringError("expected --device=host, simt or "
+                                 "simt:<chip> but got '" +
+                                 text + "'");
+}
+
+static LogicalResult lower(ModuleOp module, StringRef chip) {
+  if (!chip.empty())
+    return DeviceRunner::lower(module, chip, pipelineOptions);
   HostPipelineOptions options;
   if (failed(options.parseFromString(pipelineOptions)))
     return emitError(module.getLoc(), "cannot parse --options");
@@ -83,7 +112,7 @@ static LogicalResult lower(ModuleOp module) {
   return HostRunner::lower(module, options);
 }
 
-static llvm::Error run(ModuleOp module) {
+static llvm::Error run(ModuleOp module, StringRef chip) {
   std::vector<Array> arguments;
   for (const std::string &path : argumentFiles) {
     llvm::Expected<Array> array = readNpy(path);
@@ -91,10 +120,19 @@ static llvm::Error run(ModuleOp module) {
       return array.takeError();
     arguments.push_back(std::move(*array));
   }
-  llvm::Expected<HostRunner> runner = HostRunner::create(module);
-  if (!runner)
-    return runner.takeError();
-  auto results = runner->run(entry, arguments);
+  auto compute = [&]() -> llvm::Expected<std::vector<Array>> {
+    if (!chip.empty()) {
+      auto runner = DeviceRunner::create(module, chip, schedule);
+      if (!runner)
+        return runner.takeError();
+      return (*runner)->run(entry, arguments);
+    }
+    llvm::Expected<HostRunner> runner = HostRunner::create(module);
+    if (!runner)
+      return runner.takeError();
+    return runner->run(entry, arguments);
+  };
+  auto results = compute();
   if (!results)
     return results.takeError();
   if (results->size() != outputFiles.size())
@@ -113,6 +151,15 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv, "Runs a function of a RotQ module on this machine\n");
 
+  auto report = [](llvm::Error error) {
+    llvm::WithColor::error(llvm::errs(), "quant-run")
+        << toString(std::move(error)) << "\n";
+    return 1;
+  };
+  llvm::Expected<std::string> chip = chipOf(device);
+  if (!chip)
+    return report(chip.takeError());
+
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
@@ -122,12 +169,9 @@ int main(int argc, char **argv) {
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   OwningOpRef<ModuleOp> module =
       parseSourceFile<ModuleOp>(inputFile, sources, &context);
-  if (!module || (!pipelineDone && failed(lower(*module))))
+  if (!module || (!pipelineDone && failed(lower(*module, *chip))))
     return 1;
-  if (llvm::Error error = run(*module)) {
-    llvm::WithColor::error(llvm::errs(), "quant-run")
-        << toString(std::move(error)) << "\n";
-    return 1;
-  }
+  if (llvm::Error error = run(*module, *chip))
+    return report(std::move(error));
   return 0;
 }
