@@ -7,12 +7,31 @@
 
 #include "EmulatorTestUtils.h"
 
-#include "gmock/gmock.h"
-
 using namespace mlir::rotq;
 using namespace mlir::rotq::test;
-using testing::HasSubstr;
-using testing::StartsWith;
+
+namespace {
+/// A part of a message.
+struct Part {
+  std::string text;
+  bool isStart;
+};
+} // namespace
+
+static Part contains(std::string text) { return {std::move(text), false}; }
+static Part startsWith(std::string text) { return {std::move(text), true}; }
+
+/// For EXPECT_PRED_FORMAT2.
+static testing::AssertionResult
+says(const char *, const char *, const std::string &message, const Part &part) {
+  size_t at = message.find(part.text);
+  if (part.isStart ? at == 0 : at != std::string::npos)
+    return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << "expected a message that "
+         << (part.isStart ? "starts with" : "contains") << "\n  " << part.text
+         << "\nbut got\n  " << message;
+}
 
 /// Thread 5 does `body` in a block of 32 threads; %i is its number.
 static std::string byThread5(const std::string &body) {
@@ -62,52 +81,61 @@ TEST(PlantedBugs, ReadBehindTheEnd) {
 }
 
 TEST(PlantedBugs, WriteBeforeTheStart) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(byThread5("%a = getelementptr i8, ptr addrspace(1) %p, i64 -8\n"
                           "store i64 0, ptr addrspace(1) %a, align 8\n")),
-      StartsWith(std::string(kThread5) +
+      startsWith(std::string(kThread5) +
                  "store of 8 bytes at offset -8 of a buffer of 4096 "
                  "bytes (codes)"));
 }
 
 TEST(PlantedBugs, VectorAcrossTheEnd) {
-  EXPECT_THAT(messageOf(byThread5(
-                  "%a = getelementptr i8, ptr addrspace(1) %p, i64 4088\n"
-                  "%v = load <4 x i32>, ptr addrspace(1) %a, align 8\n")),
-              StartsWith(std::string(kThread5) + "load of 16 bytes at offset "
-                                                 "4088 of a buffer of 4096"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(
+          byThread5("%a = getelementptr i8, ptr addrspace(1) %p, i64 4088\n"
+                    "%v = load <4 x i32>, ptr addrspace(1) %a, align 8\n")),
+      startsWith(std::string(kThread5) + "load of 16 bytes at offset "
+                                         "4088 of a buffer of 4096"));
 }
 
 TEST(PlantedBugs, MisalignedVector) {
-  EXPECT_THAT(messageOf(byThread5(
-                  "%a = getelementptr i8, ptr addrspace(1) %p, i64 8\n"
-                  "%v = load <4 x i32>, ptr addrspace(1) %a, align 16\n")),
-              StartsWith(std::string(kThread5) +
-                         "load of 16 bytes at offset 8 of a buffer of 4096 "
-                         "bytes (codes) is not aligned to 16 bytes"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(
+          byThread5("%a = getelementptr i8, ptr addrspace(1) %p, i64 8\n"
+                    "%v = load <4 x i32>, ptr addrspace(1) %a, align 16\n")),
+      startsWith(std::string(kThread5) +
+                 "load of 16 bytes at offset 8 of a buffer of 4096 "
+                 "bytes (codes) is not aligned to 16 bytes"));
 }
 
 TEST(PlantedBugs, NullPointer) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(byThread5("%v = load i32, ptr addrspace(1) null, align 4\n")),
-      StartsWith(std::string(kThread5) +
+      startsWith(std::string(kThread5) +
                  "load of 4 bytes through a null pointer"));
 }
 
 TEST(PlantedBugs, WildPointer) {
-  EXPECT_THAT(messageOf(byThread5(
-                  "%a = inttoptr i64 140737488355328 to ptr addrspace(1)\n"
-                  "%v = load i32, ptr addrspace(1) %a, align 4\n")),
-              StartsWith(std::string(kThread5) +
-                         "load of 4 bytes at address 0x800000000000, which is "
-                         "in no buffer"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(
+          byThread5("%a = inttoptr i64 140737488355328 to ptr addrspace(1)\n"
+                    "%v = load i32, ptr addrspace(1) %a, align 4\n")),
+      startsWith(std::string(kThread5) +
+                 "load of 4 bytes at address 0x800000000000, which is "
+                 "in no buffer"));
 }
 
 TEST(PlantedBugs, WriteToReadOnlyParameter) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(byThread5("store i32 1, ptr addrspace(1) %p, align 4\n"), 32, 0,
                 /*writable=*/false),
-      StartsWith(std::string(kThread5) +
+      startsWith(std::string(kThread5) +
                  "store of 4 bytes at offset 0 of a buffer of 4096 "
                  "bytes (codes), which is read-only"));
 }
@@ -117,14 +145,15 @@ TEST(PlantedBugs, InvariantLoadOfWhatIsWritten) {
                                "!invariant.load !0\n"
                                "store i32 1, ptr addrspace(1) %p, align 4\n") +
                      "!0 = !{}\n";
-  EXPECT_THAT(messageOf(text),
-              HasSubstr("which the launch reads as invariant"));
+  EXPECT_PRED_FORMAT2(says, messageOf(text),
+                      contains("which the launch reads as invariant"));
   text = byThread5("store i32 1, ptr addrspace(1) %p, align 4\n"
                    "%v = load i32, ptr addrspace(1) %p, align 4, "
                    "!invariant.load !0\n") +
          "!0 = !{}\n";
-  EXPECT_THAT(messageOf(text), HasSubstr("as invariant, which the launch "
-                                         "writes"));
+  EXPECT_PRED_FORMAT2(says, messageOf(text),
+                      contains("as invariant, which the launch "
+                               "writes"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -132,11 +161,13 @@ TEST(PlantedBugs, InvariantLoadOfWhatIsWritten) {
 //===----------------------------------------------------------------------===//
 
 TEST(PlantedBugs, LocalArrayOverrun) {
-  EXPECT_THAT(messageOf(byThread5("%l = alloca [4 x i32], align 4\n"
-                                  "%a = getelementptr i32, ptr %l, i32 %i\n"
-                                  "store i32 1, ptr %a, align 4\n")),
-              StartsWith(std::string(kThread5) +
-                         "store of 4 bytes at offset 20 of local memory"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(byThread5("%l = alloca [4 x i32], align 4\n"
+                          "%a = getelementptr i32, ptr %l, i32 %i\n"
+                          "store i32 1, ptr %a, align 4\n")),
+      startsWith(std::string(kThread5) +
+                 "store of 4 bytes at offset 20 of local memory"));
 }
 
 /// A kernel of `threads` threads with 256 bytes of shared memory.
@@ -159,18 +190,21 @@ define ptx_kernel void @k(ptr addrspace(1) %p, i32 %n) {
 }
 
 TEST(PlantedBugs, SharedMemoryNeverWritten) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(withShared("%v = load i32, ptr addrspace(3) %own, align 4\n")),
-      StartsWith("kernel 'k', block (0,0,0), thread (0,0,0): load of 4 bytes "
+      startsWith("kernel 'k', block (0,0,0), thread (0,0,0): load of 4 bytes "
                  "at offset 0 of shared memory, which was never written"));
 }
 
 TEST(PlantedBugs, SharedMemoryBehindTheEnd) {
-  EXPECT_THAT(messageOf(withShared("store i32 1, ptr addrspace(3) %own, align "
-                                   "4\n"),
-                        /*threads=*/65),
-              HasSubstr("thread (64,0,0): store of 4 bytes at offset 256 of "
-                        "shared memory of 256 bytes"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(withShared("store i32 1, ptr addrspace(3) %own, align "
+                           "4\n"),
+                /*threads=*/65),
+      contains("thread (64,0,0): store of 4 bytes at offset 256 of "
+               "shared memory of 256 bytes"));
 }
 
 static constexpr const char *kStoreOwn =
@@ -191,23 +225,26 @@ TEST(PlantedBugs, Race) {
   }
   EXPECT_TRUE(isFound);
   // Two writes to one place.
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(withShared("store i32 %i, ptr addrspace(3) @s, align 4\n")),
-      HasSubstr("thread (1,0,0): store of 4 bytes at offset 0 of shared memory "
-                "races with the write by thread (0,0,0)"));
+      contains("thread (1,0,0): store of 4 bytes at offset 0 of shared memory "
+               "races with the write by thread (0,0,0)"));
   // A write after a read of the same phase.
-  EXPECT_THAT(messageOf(withShared(std::string(kStoreOwn) +
-                                   "call void @llvm.nvvm.barrier.cta.sync."
-                                   "aligned.all(i32 0)\n"
-                                   "%odd = trunc i32 %i to i1\n"
-                                   "br i1 %odd, label %write, label %read\n"
-                                   "read:\n" +
-                                   kLoadNext +
-                                   "ret void\n"
-                                   "write:\n" +
-                                   kStoreOwn)),
-              HasSubstr("thread (1,0,0): store of 4 bytes at offset 4 of "
-                        "shared memory races with the read by thread (0,0,0)"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(withShared(std::string(kStoreOwn) +
+                           "call void @llvm.nvvm.barrier.cta.sync."
+                           "aligned.all(i32 0)\n"
+                           "%odd = trunc i32 %i to i1\n"
+                           "br i1 %odd, label %write, label %read\n"
+                           "read:\n" +
+                           kLoadNext +
+                           "ret void\n"
+                           "write:\n" +
+                           kStoreOwn)),
+      contains("thread (1,0,0): store of 4 bytes at offset 4 of "
+               "shared memory races with the read by thread (0,0,0)"));
 }
 
 TEST(PlantedBugs, BarriersOrder) {
@@ -229,39 +266,43 @@ static constexpr const char *kShuffle =
     "declare i32 @llvm.nvvm.shfl.sync.bfly.i32(i32, i32, i32, i32)\n";
 
 TEST(PlantedBugs, LaneNotInItsMask) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(kShuffle +
                 byThread5("%v = call i32 @llvm.nvvm.shfl.sync.bfly.i32(i32 31, "
                           "i32 %i, i32 1, i32 31)\n")),
-      StartsWith(std::string(kThread5) + "shfl.sync.bfly.i32 for lanes 0x1f, "
+      startsWith(std::string(kThread5) + "shfl.sync.bfly.i32 for lanes 0x1f, "
                                          "which lane 5 is not one of"));
 }
 
 TEST(PlantedBugs, LaneThatHasExited) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(kShuffle +
                 byThread5("%v = call i32 @llvm.nvvm.shfl.sync.bfly.i32(i32 -1, "
                           "i32 %i, i32 1, i32 31)\n")),
-      StartsWith(std::string(kThread5) +
+      startsWith(std::string(kThread5) +
                  "waits forever in shfl.sync.bfly.i32 for lanes 0xffffffff"));
 }
 
 TEST(PlantedBugs, ShuffleReadsOutsideItsMask) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(kShuffle +
                 byThread5("%v = call i32 @llvm.nvvm.shfl.sync.bfly.i32(i32 32, "
                           "i32 %i, i32 1, i32 31)\n")),
-      StartsWith(std::string(kThread5) +
+      startsWith(std::string(kThread5) +
                  "shfl.sync reads lane 4, which is not in its mask"));
 }
 
 TEST(PlantedBugs, MaskOfLanesThatDoNotExist) {
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf(kShuffle +
                     byThread5("%v = call i32 @llvm.nvvm.shfl.sync.bfly.i32(i32 "
                               "-1, i32 %i, i32 1, i32 31)\n"),
                 /*threads=*/8),
-      HasSubstr("for lanes 0xffffffff of a warp that has lanes 0xff"));
+      contains("for lanes 0xffffffff of a warp that has lanes 0xff"));
 }
 
 static std::string withBarrier(const std::string &body) {
@@ -280,7 +321,7 @@ TEST(PlantedBugs, PartialBarrier) {
 }
 
 TEST(PlantedBugs, DivergentBarrier) {
-  EXPECT_THAT(messageOf(R"(
+  EXPECT_PRED_FORMAT2(says, messageOf(R"(
 declare void @llvm.nvvm.barrier.cta.sync.aligned.all(i32)
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 define ptx_kernel void @k(ptr addrspace(1) %p, i32 %n) {
@@ -296,22 +337,26 @@ b:
   ret void
 }
 )"),
-              HasSubstr("divergent barrier 0: thread (0,0,0)"));
+                      contains("divergent barrier 0: thread (0,0,0)"));
 }
 
 TEST(PlantedBugs, BarrierNumberAndCount) {
-  EXPECT_THAT(messageOf(withBarrier("call void @llvm.nvvm.barrier.cta.sync."
-                                    "aligned.all(i32 16)\n")),
-              HasSubstr("expected one of 16 barriers but got number 16"));
-  EXPECT_THAT(messageOf(withBarrier("call void @llvm.nvvm.barrier.cta.sync."
-                                    "aligned.count(i32 1, i32 33)\n")),
-              HasSubstr("a multiple of 32 threads but got 33"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(withBarrier("call void @llvm.nvvm.barrier.cta.sync."
+                            "aligned.all(i32 16)\n")),
+      contains("expected one of 16 barriers but got number 16"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(withBarrier("call void @llvm.nvvm.barrier.cta.sync."
+                            "aligned.count(i32 1, i32 33)\n")),
+      contains("a multiple of 32 threads but got 33"));
 }
 
 TEST(PlantedBugs, Deadlock) {
   // Half of the warp at a barrier, half in a shuffle.
-  EXPECT_THAT(
-      messageOf(std::string(kShuffle) + R"(
+  EXPECT_PRED_FORMAT2(
+      says, messageOf(std::string(kShuffle) + R"(
 declare void @llvm.nvvm.barrier.cta.sync.aligned.all(i32)
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 define ptx_kernel void @k(ptr addrspace(1) %p, i32 %n) {
@@ -326,14 +371,14 @@ b:
   ret void
 }
 )"),
-      HasSubstr("thread (16,0,0): waits forever in shfl.sync.bfly.i32 for "
-                "lanes 0xffffffff at '%v = call i32 "
-                "@llvm.nvvm.shfl.sync.bfly.i32(i32 -1, i32 %i, i32 1, i32 31)'"
-                ": thread (0,0,0) waits at barrier 0"));
+      contains("thread (16,0,0): waits forever in shfl.sync.bfly.i32 for "
+               "lanes 0xffffffff at '%v = call i32 "
+               "@llvm.nvvm.shfl.sync.bfly.i32(i32 -1, i32 %i, i32 1, i32 31)'"
+               ": thread (0,0,0) waits at barrier 0"));
 }
 
 TEST(PlantedBugs, InfiniteWait) {
-  EXPECT_THAT(messageOf(byThread5(R"(
+  EXPECT_PRED_FORMAT2(says, messageOf(byThread5(R"(
   br label %wait
 wait:
   %flag = load volatile i32, ptr addrspace(1) %p, align 4
@@ -341,8 +386,8 @@ wait:
   br i1 %isUnset, label %wait, label %end
 end:
 )")),
-              StartsWith(std::string(kThread5) +
-                         "more than 100000 iterations of loops"));
+                      startsWith(std::string(kThread5) +
+                                 "more than 100000 iterations of loops"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -355,47 +400,57 @@ TEST(PlantedBugs, UnknownIntrinsic) {
                                 "1.0)\n")),
             "kernel 'k': intrinsic llvm.nvvm.sin.approx.f is not emulated at "
             "'%v = call float @llvm.nvvm.sin.approx.f(float 1.000000e+00)'");
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf("declare float @llvm.exp.f32(float)\n" +
                 byThread5("%v = call float @llvm.exp.f32(float 1.0)\n")),
-      StartsWith("kernel 'k': intrinsic llvm.exp is not emulated"));
+      startsWith("kernel 'k': intrinsic llvm.exp is not emulated"));
 }
 
 TEST(PlantedBugs, UnknownFunctionAndAssembly) {
-  EXPECT_THAT(messageOf("declare float @__nv_sinf(float)\n" +
-                        byThread5("%v = call float @__nv_sinf(float 1.0)\n")),
-              StartsWith("kernel 'k': function '__nv_sinf' is not emulated"));
-  EXPECT_THAT(messageOf(byThread5("call void asm sideeffect \"bar.sync 0;\", "
-                                  "\"\"()\n")),
-              StartsWith("kernel 'k': inline assembly \"bar.sync 0;\" is not "
-                         "emulated"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf("declare float @__nv_sinf(float)\n" +
+                byThread5("%v = call float @__nv_sinf(float 1.0)\n")),
+      startsWith("kernel 'k': function '__nv_sinf' is not emulated"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(byThread5("call void asm sideeffect \"bar.sync 0;\", "
+                          "\"\"()\n")),
+      startsWith("kernel 'k': inline assembly \"bar.sync 0;\" is not "
+                 "emulated"));
 }
 
 TEST(PlantedBugs, InstructionTheChipLacks) {
   std::string text = "declare i32 @llvm.nvvm.redux.sync.add(i32, i32)\n"
                      "declare void @llvm.nvvm.griddepcontrol.wait()\n" +
                      byThread5("call void @llvm.nvvm.griddepcontrol.wait()\n");
-  EXPECT_THAT(messageOf(text, 32, 0, true, "sm_89"),
-              StartsWith("kernel 'k': chip sm_89 has no griddepcontrol.wait, "
-                         "which needs sm_90"));
+  EXPECT_PRED_FORMAT2(
+      says, messageOf(text, 32, 0, true, "sm_89"),
+      startsWith("kernel 'k': chip sm_89 has no griddepcontrol.wait, "
+                 "which needs sm_90"));
   EXPECT_EQ(messageOf(text, 32, 0, true, "sm_120a"), "");
-  EXPECT_THAT(
+  EXPECT_PRED_FORMAT2(
+      says,
       messageOf("declare float @llvm.nvvm.redux.sync.fmax(float, i32)\n" +
                     byThread5("%v = call float @llvm.nvvm.redux.sync."
                               "fmax(float 1.0, i32 32)\n"),
                 32, 0, true, "sm_120a"),
-      StartsWith("kernel 'k': chip sm_120a has no redux.sync.fmax, "
+      startsWith("kernel 'k': chip sm_120a has no redux.sync.fmax, "
                  "which needs sm_100a"));
 }
 
 TEST(PlantedBugs, DivisionByZeroAndTrap) {
-  EXPECT_THAT(messageOf(byThread5("%z = sub i32 %n, 7\n"
-                                  "%v = udiv i32 %i, %z\n"
-                                  "store i32 %v, ptr addrspace(1) %p\n")),
-              StartsWith(std::string(kThread5) + "integer division by zero"));
-  EXPECT_THAT(messageOf("declare void @llvm.trap()\n" +
-                        byThread5("call void @llvm.trap()\n")),
-              StartsWith(std::string(kThread5) + "trap"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(byThread5("%z = sub i32 %n, 7\n"
+                          "%v = udiv i32 %i, %z\n"
+                          "store i32 %v, ptr addrspace(1) %p\n")),
+      startsWith(std::string(kThread5) + "integer division by zero"));
+  EXPECT_PRED_FORMAT2(says,
+                      messageOf("declare void @llvm.trap()\n" +
+                                byThread5("call void @llvm.trap()\n")),
+                      startsWith(std::string(kThread5) + "trap"));
 }
 
 TEST(PlantedBugs, AsynchronousCopyThatNobodyWaitsFor) {
@@ -406,8 +461,9 @@ TEST(PlantedBugs, AsynchronousCopyThatNobodyWaitsFor) {
   std::string issue = "call void @llvm.nvvm.cp.async.ca.shared.global.4(ptr "
                       "addrspace(3) %own, ptr addrspace(1) %p)\n";
   std::string read = "%v = load i32, ptr addrspace(3) %own, align 4\n";
-  EXPECT_THAT(messageOf(copy + withShared(issue + read)),
-              HasSubstr("which an asynchronous copy has not been waited for"));
+  EXPECT_PRED_FORMAT2(
+      says, messageOf(copy + withShared(issue + read)),
+      contains("which an asynchronous copy has not been waited for"));
   EXPECT_EQ(
       messageOf(copy + withShared(issue +
                                   "call void @llvm.nvvm.cp.async.wait.all()\n" +
@@ -428,19 +484,23 @@ TEST(PlantedBugs, Launches) {
   std::vector<int32_t> data(4);
   std::vector<EmulatorArgument> good = {bufferOf(data, "p"), int32_t(1)};
   EXPECT_EQ(launchWith({}, good), "");
-  EXPECT_THAT(launchWith({}, {int32_t(1), int32_t(1)}),
-              HasSubstr("expected argument 0 to be a buffer"));
-  EXPECT_THAT(launchWith({}, {bufferOf(data, "p")}),
-              HasSubstr("expected 2 arguments but got 1"));
+  EXPECT_PRED_FORMAT2(says, launchWith({}, {int32_t(1), int32_t(1)}),
+                      contains("expected argument 0 to be a buffer"));
+  EXPECT_PRED_FORMAT2(says, launchWith({}, {bufferOf(data, "p")}),
+                      contains("expected 2 arguments but got 1"));
   EmulatorLaunch large;
   large.block = {1024, 2, 1};
-  EXPECT_THAT(launchWith(large, good), HasSubstr("at most 1024 threads"));
+  EXPECT_PRED_FORMAT2(says, launchWith(large, good),
+                      contains("at most 1024 threads"));
   EmulatorLaunch shared;
   shared.sharedBytes = 300000;
-  EXPECT_THAT(launchWith(shared, good),
-              HasSubstr("at most 232448 bytes of shared memory on sm_90a"));
-  EXPECT_THAT(runKernel(text, good, {}, "sm_1"), HasSubstr("unknown target"));
+  EXPECT_PRED_FORMAT2(
+      says, launchWith(shared, good),
+      contains("at most 232448 bytes of shared memory on sm_90a"));
+  EXPECT_PRED_FORMAT2(says, runKernel(text, good, {}, "sm_1"),
+                      contains("unknown target"));
   EmulatorLaunch empty;
   empty.grid[1] = 0;
-  EXPECT_THAT(launchWith(empty, good), HasSubstr("expected a grid of 1 to"));
+  EXPECT_PRED_FORMAT2(says, launchWith(empty, good),
+                      contains("expected a grid of 1 to"));
 }
