@@ -21,12 +21,7 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
                      "first")};
   Option<Placement> placement{
       *this, "placement", llvm::cl::desc("where rotations are paid"),
-      llvm::cl::init(Placement::Auto),
-      llvm::cl::values(
-          clEnumValN(Placement::Auto, "auto", "the cheaper place"),
-          clEnumValN(Placement::Activation, "activation", "on the activation"),
-          clEnumValN(Placement::Load, "load",
-                     "on the weight, in the kernel's load stage"))};
+      llvm::cl::init(Placement::Auto), placementValues()};
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};

@@ -28,12 +28,7 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
       llvm::cl::init(false)};
   Option<Placement> placement{
       *this, "placement", llvm::cl::desc("where rotations are paid"),
-      llvm::cl::init(Placement::Auto),
-      llvm::cl::values(
-          clEnumValN(Placement::Auto, "auto", "the cheaper place"),
-          clEnumValN(Placement::Activation, "activation", "on the activation"),
-          clEnumValN(Placement::Load, "load",
-                     "on the weight, in the kernel's load stage"))};
+      llvm::cl::init(Placement::Auto), placementValues()};
   Option<Activations> activations{
       *this, "activations", llvm::cl::desc("what matmuls read"),
       llvm::cl::init(Activations::Int8),

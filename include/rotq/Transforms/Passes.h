@@ -19,6 +19,15 @@ namespace mlir::rotq {
 /// Where the rotation of a weight is paid.
 enum class Placement { Auto, Activation, Load };
 
+/// The values of an option that chooses a placement.
+inline llvm::cl::ValuesClass placementValues() {
+  return llvm::cl::values(
+      clEnumValN(Placement::Auto, "auto", "the cheaper place"),
+      clEnumValN(Placement::Activation, "activation", "on the activation"),
+      clEnumValN(Placement::Load, "load",
+                 "on the weight, in the kernel's load stage"));
+}
+
 #define GEN_PASS_DECL
 #include "rotq/Transforms/Passes.h.inc"
 

@@ -107,10 +107,7 @@ def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
   let options = [
     Option<"placement", "placement", "::mlir::rotq::Placement",
            "::mlir::rotq::Placement::Auto", "where rotations are paid",
-           [{::llvm::cl::values(
-             clEnumValN(::mlir::rotq::Placement::Auto, "auto", "the cheaper place"),
-             clEnumValN(::mlir::rotq::Placement::Activation, "activation", "on the activation"),
-             clEnumValN(::mlir::rotq::Placement::Load, "load", "on the weight, in the kernel's load stage"))}]>,
+           "::mlir::rotq::placementValues()">,
   ];
   let statistics = [
     Statistic<"numRotations", "num-rotations", "rotations of activations">,

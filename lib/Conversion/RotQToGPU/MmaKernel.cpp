@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
 //
 // The weight is operand A (16 rows of it, one output each), the activation
 // operand B (8 rows of it). Lane (g, t) = (lane / 4, lane mod 4) of the warp
@@ -12,6 +11,8 @@
 // multiplies is free as long as A and B agree, so lane t owns a run of
 // consecutive weights of a block of K, a quarter of it, and feeds them in
 // order: step s takes two words of the run. A block ends where scales change.
+//
+// Warps that split K take its blocks in turn, and add up through shared memory.
 //
 //===----------------------------------------------------------------------===//
 
