@@ -105,6 +105,16 @@ ROTQ_EXPORT int rotqDecodeRotated(const char *format, const void *blob,
                                   int64_t blobBytes, int64_t n, int64_t k,
                                   float *weights, int64_t numWeights);
 
+/* The bytes of a weight in the tiled layout, that of GPU kernels. */
+ROTQ_EXPORT int rotqTiledBytes(const char *format, int64_t n, int64_t k,
+                               int64_t *bytes);
+
+/* Copies a blob into the tiled layout; `tiled` has rotqTiledBytes. The kernels
+ * of a bundle whose role is "repack" do the same on the device. */
+ROTQ_EXPORT int rotqRepack(const char *format, const void *blob,
+                           int64_t blobBytes, int64_t n, int64_t k, void *tiled,
+                           int64_t tiledBytes);
+
 /* Rotates the rows of `x` (m x paddedK, paddedK a multiple of 32) in place, or
  * undoes it where `inverse` is nonzero. */
 ROTQ_EXPORT int rotqRotate(const char *format, float *x, int64_t numX,

@@ -8,6 +8,7 @@
 #include "rotq-c/Codec.h"
 #include "LastError.h"
 #include "rotq/Codec/PackedWeight.h"
+#include "rotq/Codec/TiledLayout.h"
 
 #include <algorithm>
 #include <bit>
@@ -240,6 +241,28 @@ int rotqDecodeRotated(const char *format, const void *blob, int64_t blobBytes,
   return decodeWith(format, blob, blobBytes, weights, numWeights,
                     [&](const Format &parsed, auto in, auto out) {
                       return decodeRotated(parsed, in, n, k, out);
+                    });
+}
+
+int rotqTiledBytes(const char *format, int64_t n, int64_t k, int64_t *size) {
+  return guarded([&] {
+    Expected<Format> parsed = resolve(format);
+    if (!parsed)
+      return reportError(parsed.error());
+    if (Status status = checkShape(*parsed, n, k); !status)
+      return finish(status);
+    if (!size)
+      return reportError("expected a place for the size but got null");
+    *size = TiledLayout(*parsed, n, k).totalBytes;
+    return 0;
+  });
+}
+
+int rotqRepack(const char *format, const void *blob, int64_t blobBytes,
+               int64_t n, int64_t k, void *tiled, int64_t tiledBytes) {
+  return decodeWith(format, blob, blobBytes, static_cast<std::byte *>(tiled),
+                    tiledBytes, [&](const Format &parsed, auto in, auto out) {
+                      return repack(parsed, n, k, in, out);
                     });
 }
 

@@ -41,7 +41,7 @@ static WeightType ownerType(TypedValue<WeightType> weight) {
 
 WeightBuffers::WeightBuffers(OpBuilder &builder, Location loc,
                              TypedValue<WeightType> weight)
-    : layout(ownerType(weight).getLayout()),
+    : layout(ownerType(weight).getCanonicalLayout()),
       formatAttr(weight.getType().getFormat()), format(formatAttr.getFormat()) {
   Owner owner = findOwner(weight);
   Value storage = StorageOp::create(

@@ -31,6 +31,7 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
   if (!options.chips.empty())
     select.target = options.chips.front();
   pm.addNestedPass<func::FuncOp>(createSelectKernels(select));
+  pm.addNestedPass<func::FuncOp>(createRepackWeights());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   bufferization::OneShotBufferizePassOptions bufferize;
@@ -42,8 +43,21 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
 }
 
-void mlir::rotq::buildKernelPipeline(OpPassManager &pm) {
-  pm.addPass(createConvertRotQToGPU());
+static const TargetInfo *findTarget(StringRef chip) {
+  return llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
+    return target.name == chip;
+  });
+}
+
+void mlir::rotq::buildKernelPipeline(OpPassManager &pm,
+                                     const NVPTXPipelineOptions &options) {
+  ConvertRotQToGPUOptions kernels;
+  kernels.overlap =
+      options.overlap &&
+      llvm::all_of(options.chips, [](const std::string &chip) {
+        return findTarget(chip)->hasDependentLaunch;
+      });
+  pm.addPass(createConvertRotQToGPU(kernels));
   pm.addPass(createConvertRotQWeightsToMemRef());
 }
 
@@ -63,16 +77,12 @@ void mlir::rotq::buildDevicePipeline(OpPassManager &pm) {
 void mlir::rotq::buildNVPTXPipeline(OpPassManager &pm,
                                     const NVPTXPipelineOptions &options) {
   buildPlanPipeline(pm, options);
-  buildKernelPipeline(pm);
+  buildKernelPipeline(pm, options);
   buildDevicePipeline(pm);
   for (const std::string &chip : options.chips) {
-    const auto *known =
-        llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
-          return target.name == chip;
-        });
     GpuNVVMAttachTargetOptions attach;
     attach.chip = chip;
-    attach.features = known->ptxFeature.str();
+    attach.features = findTarget(chip)->ptxFeature.str();
     attach.optLevel = 3;
     pm.addPass(createGpuNVVMAttachTarget(attach));
   }

@@ -11,13 +11,18 @@
 
 #include "mlir/Dialect/GPU/IR/CompilationInterfaces.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Target/LLVM/ModuleToObject.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -124,16 +129,40 @@ LogicalResult mlir::rotq::attachTargets(gpu::GPUModuleOp module,
   return success();
 }
 
-static FailureOr<std::string> assemble(Location loc, const DeviceCode &code) {
+FailureOr<std::string> mlir::rotq::assemblePTX(Location loc, StringRef ptx,
+                                               StringRef chip) {
   Temporary source("ptx"), result("cubin");
   if (source.error || result.error)
     return emitError(loc, "cannot create temporary files");
-  if (failed(write(loc, source.path, code.ptx)) ||
+  if (failed(write(loc, source.path, ptx)) ||
       failed(run(loc, "ptxas",
-                 {"-arch=" + code.chip, "-O3", std::string(source.path), "-o",
-                  std::string(result.path)})))
+                 {("-arch=" + chip).str(), "-O3", std::string(source.path),
+                  "-o", std::string(result.path)})))
     return failure();
   return read(loc, result.path);
+}
+
+FailureOr<std::string> mlir::rotq::emitPTX(Location loc, llvm::Module &module,
+                                           StringRef chip,
+                                           StringRef ptxFeature) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  std::string error;
+  const auto *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return emitError(loc) << error;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, chip, ptxFeature, {}, {}));
+  module.setTargetTriple(triple);
+  module.setDataLayout(machine->createDataLayout());
+  auto ptx = LLVM::ModuleToObject::translateModuleToISA(
+      module, *machine, [&] { return emitError(loc); });
+  if (failed(ptx))
+    return failure();
+  return ptx->str().str();
 }
 
 FailureOr<SmallVector<DeviceCode>>
@@ -165,7 +194,7 @@ mlir::rotq::serializeDevice(gpu::GPUModuleOp module, bool withCubin) {
     while (!code.ptx.empty() && code.ptx.back() == '\0')
       code.ptx.pop_back();
     if (withCubin) {
-      auto cubin = assemble(module.getLoc(), code);
+      auto cubin = assemblePTX(module.getLoc(), code.ptx, code.chip);
       if (failed(cubin))
         return failure();
       code.cubin = std::move(*cubin);

@@ -88,7 +88,7 @@ FailureOr<ElementsAttr> ConstantEncoder::encode(QuantizeOp op, Attribute source,
   // 16 bytes is what kernels load at once. Readers of bytecode refuse small
   // files of resources that are aligned to 64.
   WeightType type = op.getType();
-  int64_t size = type.getLayout().totalBytes;
+  int64_t size = type.getCanonicalLayout().totalBytes;
   AsmResourceBlob blob = HeapAsmResourceBlob::allocate(size, /*align=*/16);
   MutableArrayRef<char> data = blob.getMutableData();
   ::rotq::EncodeOptions options;

@@ -22,7 +22,7 @@ namespace {
 struct KernelEntry {
   KernelKind kind;
   int64_t mMin, mMax;
-  int64_t rows, cols, warps, split = 1;
+  int64_t rows, cols, warps, split = 1, depth = 1, stages = 0, blocks = 0;
 };
 
 // Tune here. Ranges of M rise, touch each other and cover every M.
@@ -33,28 +33,48 @@ constexpr KernelEntry kHostKernels[] = {
     {KernelKind::HostVector, 4, 0, 1, 4, 1},
 };
 
-// A matvec for one row; from two on the tensor cores' int8, where a weight is
-// decoded once for all rows. Small products divide K between the warps of a
-// block, so that every multiprocessor has some.
-constexpr KernelEntry kQuantizedGPUKernels[] = {
-    {KernelKind::Dp4a, 1, 1, 2, 1, 4},
-    {KernelKind::MmaS8, 2, 8, 16, 8, 8, 8},
-    {KernelKind::MmaS8, 9, 16, 16, 16, 8, 8},
-    {KernelKind::MmaS8, 17, 64, 16, 32, 8, 4},
-    {KernelKind::MmaS8, 65, 0, 32, 32, 4},
-};
-
 constexpr KernelEntry kFloatGPUKernels[] = {
     {KernelKind::MmaF16, 1, 16, 16, 8, 4},
     {KernelKind::MmaF16, 17, 0, 16, 32, 4},
 };
 
-ArrayRef<KernelEntry> kernelsFor(const TargetInfo &target, bool isQuantized) {
+/// Few rows of the activation cost the time to read the weight: it takes enough
+/// warps under way, and short weights get them by dividing K. From some rows on
+/// it is the activation's loads that cost, and a block shares them.
+SmallVector<KernelEntry> quantizedGPUKernels(WeightType weight) {
+  // Some 16 warps on each of some 132 multiprocessors.
+  constexpr int64_t kWarps = 2048;
+  bool isShort = weight.getTiledLayout().strips * 4 < kWarps;
+  // An offset takes registers: wider tiles would spill.
+  bool hasOffset = weight.getFormat().getScale().getHasOffset();
+  constexpr KernelKind kind = KernelKind::MmaS8;
+  // kind, M, rows, cols, warps, split, depth, stages, blocks
+  SmallVector<KernelEntry> kernels;
+  if (isShort) {
+    kernels.push_back({kind, 1, 8, 16, 8, 16, 8, 1, 0, 1});
+    kernels.push_back({kind, 9, 16, 16, 16, 8, 8, 1, 0, 1});
+    kernels.push_back({kind, 17, 64, hasOffset ? 16 : 32, 32, 4, 4});
+  } else {
+    kernels.push_back({kind, 1, 8, 16, 8, 4, 4, 1, 0, 3});
+    kernels.push_back({kind, 9, 16, 32, 16, 4, 4, 1, 0, 2});
+    kernels.push_back({kind, 17, 64, 16, 32, 4, 1, 1, 2, 3});
+  }
+  // Wider tiles once they fill the multiprocessors.
+  if (hasOffset) {
+    kernels.push_back({kind, 65, 0, 32, 32, 4, 1, 1, 2, 2});
+  } else {
+    kernels.push_back({kind, 65, 256, 32, 32, 4, 1, 1, 2, 2});
+    kernels.push_back({kind, 257, 0, 32, 40, 4, 1, 1, 2, 2});
+  }
+  return kernels;
+}
+
+SmallVector<KernelEntry> kernelsFor(const TargetInfo &target, MatmulOp op) {
   if (!target.isGPU())
-    return kHostKernels;
-  if (isQuantized)
-    return kQuantizedGPUKernels;
-  return kFloatGPUKernels;
+    return to_vector(ArrayRef(kHostKernels));
+  if (op.isQuantized())
+    return quantizedGPUKernels(op.getWeight().getType());
+  return to_vector(ArrayRef(kFloatGPUKernels));
 }
 
 bool covers(const KernelEntry &entry, int64_t m) {
@@ -72,14 +92,15 @@ struct SelectKernels
       return signalPassFailure();
     getOperation().walk([&](MatmulOp op) {
       int64_t m = cast<ShapedType>(op.getInits().getType()).getDimSize(0);
-      if (m == 0)
+      if (m == 0 || op.getKernels())
         return;
       SmallVector<Attribute> kernels;
-      for (const KernelEntry &entry : kernelsFor(**info, op.isQuantized())) {
+      for (const KernelEntry &entry : kernelsFor(**info, op)) {
         if (ShapedType::isDynamic(m) || covers(entry, m))
-          kernels.push_back(KernelAttr::get(
-              &getContext(), entry.kind, entry.mMin, entry.mMax, entry.rows,
-              entry.cols, entry.warps, entry.split));
+          kernels.push_back(
+              KernelAttr::get(&getContext(), entry.kind, entry.mMin, entry.mMax,
+                              entry.rows, entry.cols, entry.warps, entry.split,
+                              entry.depth, entry.stages, entry.blocks));
       }
       op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
     });

@@ -16,9 +16,13 @@ using namespace mlir::rotq;
 // sm_120a needs PTX 8.7; everything else gets by with what LLVM and every
 // driver of the last years take.
 static constexpr TargetInfo kTargets[] = {
-    {"host", ""},          {"sm_80", "+ptx80"}, {"sm_86", "+ptx80"},
-    {"sm_89", "+ptx80"},   {"sm_90", "+ptx80"}, {"sm_90a", "+ptx80"},
-    {"sm_120a", "+ptx87"},
+    {"host", ""},
+    {"sm_80", "+ptx80"},
+    {"sm_86", "+ptx80"},
+    {"sm_89", "+ptx80"},
+    {"sm_90", "+ptx80", /*hasDependentLaunch=*/true},
+    {"sm_90a", "+ptx80", /*hasDependentLaunch=*/true},
+    {"sm_120a", "+ptx87", /*hasDependentLaunch=*/true},
 };
 
 ArrayRef<TargetInfo> mlir::rotq::knownTargets() { return kTargets; }

@@ -65,6 +65,8 @@ _FUNCTIONS = {
     "rotqDecodeRows": [*_BLOB, c_void_p, c_int64, c_void_p, c_int64],
     "rotqDecodePoints": [*_BLOB, c_void_p, c_int64],
     "rotqDecodeRotated": [*_BLOB, c_void_p, c_int64],
+    "rotqTiledBytes": [c_char_p, c_int64, c_int64, _INT64_OUT],
+    "rotqRepack": [*_BLOB, c_void_p, c_int64],
     "rotqRotate": [c_char_p, c_void_p, c_int64, c_int64, c_int64, c_int32],
     "rotqQuantizeActivation": [
         *(c_void_p, c_int64, c_int64, c_int64, c_int64),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -108,6 +109,16 @@ def decode_rotated(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarr
     weights = np.empty((n, layout.padded_length), np.float32)
     _decode("rotqDecodeRotated", format, blob, layout, weights.ctypes.data, weights.size)
     return weights
+
+
+def repack(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarray:
+    """The bytes of the weight in the tiled layout, that of GPU kernels."""
+    blob, layout = _checked(format, blob, n, k)
+    size = ctypes.c_int64()
+    _native.call("rotqTiledBytes", format.json.encode(), n, k, ctypes.byref(size))
+    tiled = np.empty(size.value, np.uint8)
+    _decode("rotqRepack", format, blob, layout, tiled.ctypes.data, tiled.nbytes)
+    return tiled
 
 
 def rotate(format: Format, x: np.ndarray, *, inverse: bool = False) -> np.ndarray:

@@ -10,9 +10,12 @@ $ROTQ_TOOLS, then in the build folder of the repository the package lies in.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from .error import RotqError
 from .runtime import Bundle
@@ -66,3 +69,43 @@ def compile(
     fatbinary of a CUDA toolkit."""
     run("quant-translate", "--to=bundle", "-o", out, input=lower(mlir, chips, format))
     return Bundle(out)
+
+
+class Resources(NamedTuple):
+    """What a kernel takes of a multiprocessor."""
+
+    registers: int  #: of a thread
+    spill_bytes: int  #: that a thread stores for want of registers
+
+
+def ptxas() -> Path | None:
+    """NVIDIA's assembler, where it is installed."""
+    folders = [
+        Path(home) / "bin" for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home
+    ]
+    found = shutil.which(
+        "ptxas", path=os.pathsep.join([os.environ.get("PATH", ""), *map(str, folders)])
+    )
+    return Path(found) if found else None
+
+
+def resources(ptx: str, chip: str) -> dict[str, Resources]:
+    """The resources of every kernel of `ptx`, by name. Needs ptxas."""
+    program = ptxas()
+    if program is None:
+        raise RotqError("cannot find 'ptxas': install the CUDA toolkit or set CUDA_HOME")
+    result = subprocess.run(
+        [program, f"-arch={chip}", "-v", "-o", os.devnull, "-"],
+        input=ptx,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise RotqError(f"ptxas: {result.stderr.strip()}")
+    found = re.findall(
+        r"entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers",
+        result.stderr,
+        re.DOTALL,
+    )
+    return {name: Resources(int(registers), int(spills)) for name, spills, registers in found}

@@ -3,27 +3,25 @@
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_120a | quant-translate --to=ptx | FileCheck %s --check-prefix=SM120
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_80,sm_89 | quant-translate --to=ptx | FileCheck %s --check-prefix=TWO
 
-// A lane of dp4a loads 8 bytes of the 2-bit plane and 16 bytes of codes at a time,
-// one of mma 16 bytes of both. Weights are decoded by PRMT and multiplied by dp4a,
-// or by mma on int8; nothing of one kind strays into another.
+// A lane loads 16 bytes of weights and of codes at a time, the first weights ahead
+// of the wait for the kernel that makes the codes. Weights are decoded by PRMT and
+// multiplied by mma on int8.
 
 //       CHECK: .version 8.0
 //       CHECK: .target sm_90a
 //       CHECK: .visible .entry quantize_activation_k4096_r256_g256_f16(
 //   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
-//       CHECK: ld.global.nc.v4
+//       CHECK: griddepcontrol.wait
+//       CHECK: ld.global.v4
 // CHECK-COUNT-40: shfl.sync.bfly
 //   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
-//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_dp4a_m1_1_
-//   CHECK-NOT: mma.sync.aligned
-//       CHECK: ld.global.nc.v2
-//       CHECK: prmt.b32
-//       CHECK: ld.global.nc.v4
-//       CHECK: dp4a.s32.s32
-//   CHECK-NOT: mma.sync.aligned
-//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m2_8_
+//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m1_8_
 //   CHECK-NOT: dp4a.s32
+//   CHECK-NOT: ld.global.v4
 //       CHECK: ld.global.nc.v4
+//   CHECK-NOT: ld.global.v4
+//       CHECK: griddepcontrol.wait
+//       CHECK: griddepcontrol.launch_dependents
 //       CHECK: prmt.b32
 //       CHECK: mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32
 //   CHECK-NOT: dp4a.s32
@@ -40,8 +38,11 @@
 // SM120: .version 8.7
 // SM120: .target sm_120a
 
+// No launch overlaps where one of the chips cannot.
 // TWO: .target sm_80
+// TWO-NOT: griddepcontrol
 // TWO: .target sm_89
+// TWO-NOT: griddepcontrol
 
 func.func @linear(%x: tensor<?x4096xf16>, %w: tensor<4096x4096xf32> {rotq.parameter = "w"}) -> tensor<?x4096xf32> {
   %c0 = arith.constant 0 : index

@@ -13,7 +13,7 @@
 !rq3 = !rotq.weight<8x576, #rotq.format<"rq3">>
 
 // CHECK-LABEL: func @dynamic
-// CHECK: kernels = [#rotq.kernel<dp4a, m = [1, 1], {{.*}}#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0],
+// CHECK: kernels = [#rotq.kernel<mma_s8, m = [1, {{.*}}#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0],
 // HOST-LABEL: func @dynamic
 // HOST: kernels = [#rotq.kernel<host_vector, m = [1, {{.*}}#rotq.kernel<host_vector, m = [{{[0-9]+}}, 0],
 func.func @dynamic(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !int4, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {
@@ -25,14 +25,14 @@ func.func @dynamic(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32
 // A static M leaves the one kernel that covers it.
 
 // CHECK-LABEL: func @m1
-// CHECK: kernels = [#rotq.kernel<dp4a, m = [1, 1], rows = {{[0-9]+}}, cols = {{[0-9]+}}, warps = {{[0-9]+}}>]}
+// CHECK: kernels = [#rotq.kernel<mma_s8, m = [1, {{[0-9]+}}], rows = {{[^#]*}}>]}
 func.func @m1(%c: memref<1x576xi8>, %s: memref<1x3xf32>, %t: memref<1x3xi32>, %w: !int4, %y: memref<1x8xf32>) {
   rotq.matmul ins(%c, %s, %t : memref<1x576xi8>, memref<1x3xf32>, memref<1x3xi32>) group(256) weight(%w : !int4) outs(%y : memref<1x8xf32>)
   return
 }
 
 // CHECK-LABEL: func @m512
-// CHECK: kernels = [#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0], rows = {{[0-9]+}}, cols = {{[0-9]+}}, warps = {{[0-9]+}}>]}
+// CHECK: kernels = [#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0], rows = {{[^#]*}}>]}
 func.func @m512(%c: memref<512x576xi8>, %s: memref<512x3xf32>, %t: memref<512x3xi32>, %w: !int4, %y: memref<512x8xf32>) {
   rotq.matmul ins(%c, %s, %t : memref<512x576xi8>, memref<512x3xf32>, memref<512x3xi32>) group(256) weight(%w : !int4) outs(%y : memref<512x8xf32>)
   return
@@ -47,15 +47,23 @@ func.func @m0(%x: memref<0x576xf32>, %w: !rq3, %y: memref<0x8xf32>) {
   return
 }
 
-// Float activations, by a weight that is rotated or not. What was chosen
-// before is chosen anew.
+// Float activations, by a weight that is rotated or not.
 
 // CHECK-LABEL: func @float
 // CHECK: kernels = [#rotq.kernel<mma_f16, m = [1, {{.*}}#rotq.kernel<mma_f16, m = [{{[0-9]+}}, 0],
 // CHECK: kernels = [#rotq.kernel<mma_f16, m = [1, {{.*}}#rotq.kernel<mma_f16, m = [{{[0-9]+}}, 0],
 func.func @float(%x: tensor<?x576xf16>, %w: !rq3, %v: !int4, %y: tensor<?x8xf16>) -> (tensor<?x8xf16>, tensor<?x8xf16>) {
   %0 = rotq.matmul ins(%x : tensor<?x576xf16>) weight(%w : !rq3) outs(%y : tensor<?x8xf16>) -> tensor<?x8xf16>
-  %1 = rotq.matmul ins(%x : tensor<?x576xf16>) weight(%v : !int4) outs(%y : tensor<?x8xf16>)
-    {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 1>]} -> tensor<?x8xf16>
+  %1 = rotq.matmul ins(%x : tensor<?x576xf16>) weight(%v : !int4) outs(%y : tensor<?x8xf16>) -> tensor<?x8xf16>
   return %0, %1 : tensor<?x8xf16>, tensor<?x8xf16>
+}
+
+// What was chosen before stays.
+
+// CHECK-LABEL: func @chosen
+// CHECK: kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 32, cols = 8, warps = 2>]
+func.func @chosen(%x: tensor<?x576xf16>, %w: !rq3, %y: tensor<?x8xf16>) -> tensor<?x8xf16> {
+  %0 = rotq.matmul ins(%x : tensor<?x576xf16>) weight(%w : !rq3) outs(%y : tensor<?x8xf16>)
+    {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 32, cols = 8, warps = 2>]} -> tensor<?x8xf16>
+  return %0 : tensor<?x8xf16>
 }

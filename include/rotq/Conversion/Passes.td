@@ -30,12 +30,16 @@ def ConvertRotQToLinalg : Pass<"convert-rotq-to-linalg", "::mlir::func::FuncOp">
 def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
   let summary = "build the GPU kernels of rotq ops on memrefs";
   let description = [{
-    Every `rotq.matmul` and `rotq.quantize_activation` becomes launches of
-    kernels in `gpu.module @rotq_kernels`, built from micro-ops. Kernels with
+    Every `rotq.matmul`, `rotq.quantize_activation` and `rotq.repack` becomes
+    launches of kernels in `gpu.module @rotq_kernels`, built from micro-ops. Kernels with
     equal configurations are shared. A matmul with several `kernels` and a
     dynamic M chooses at launch. Each kernel carries `rotq.manifest`, what a
     launcher needs to know.
   }];
+  let options = [
+    Option<"overlap", "overlap", "bool", "false",
+           "let a kernel start before the one ahead of it ends (programmatic dependent launch, sm_90 and later)">,
+  ];
   let dependentDialects = ["::mlir::rotq::RotQDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",

@@ -25,13 +25,19 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
+  Option<bool> overlap{
+      *this, "overlap",
+      llvm::cl::desc("let a kernel start before the one ahead of it ends, where "
+                     "every chip can (sm_90 and later)"),
+      llvm::cl::init(true)};
 };
 
 /// rotq ops on tensors -> ops on memrefs with kernels chosen.
 void buildPlanPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
 
 /// rotq ops on memrefs -> gpu.module of micro-ops, and launches.
-void buildKernelPipeline(OpPassManager &pm);
+void buildKernelPipeline(OpPassManager &pm,
+                         const NVPTXPipelineOptions &options);
 
 /// Bodies of gpu.modules -> llvm and nvvm.
 void buildDevicePipeline(OpPassManager &pm);

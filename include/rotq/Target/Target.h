@@ -13,6 +13,10 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 
+namespace llvm {
+class Module;
+} // namespace llvm
+
 namespace mlir::rotq {
 
 /// The machine code of one chip.
@@ -27,6 +31,14 @@ struct DeviceCode {
 /// module without targets, a missing ptxas, and what ptxas refuses.
 FailureOr<SmallVector<DeviceCode>> serializeDevice(gpu::GPUModuleOp module,
                                                    bool assemble);
+
+/// PTX of an LLVM module as the NVPTX back end gets it. `ptxFeature`, such as
+/// "+ptx87", is the version of PTX that its instructions need.
+FailureOr<std::string> emitPTX(Location loc, llvm::Module &module,
+                               StringRef chip, StringRef ptxFeature);
+
+/// The cubin of PTX, by ptxas.
+FailureOr<std::string> assemblePTX(Location loc, StringRef ptx, StringRef chip);
 
 /// Replaces the targets of a gpu.module; emits an error on an unknown chip.
 LogicalResult attachTargets(gpu::GPUModuleOp module,

@@ -163,7 +163,8 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let summary = "choose the kernels of every matmul";
   let description = [{
     Writes `kernels`, a list of `#rotq.kernel` by rising M, from the target, the
-    shape and the format. The only place that knows what is fast.
+    shape and the format. The only place that knows what is fast. A matmul that
+    has `kernels` keeps them.
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
@@ -187,6 +188,42 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
            "host, or a chip: sm_80, sm_86, sm_89, sm_90, sm_90a, sm_120a">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect"];
+}
+
+def RepackWeights : Pass<"rotq-repack-weights", "::mlir::func::FuncOp"> {
+  let summary = "bring weights into the layout that their kernels read";
+  let description = [{
+    A matmul with GPU kernels reads its weight in tiles: one that is in the
+    canonical layout gets a `rotq.repack`, right behind where the weight comes
+    from and once for all its matmuls. Of a constant, canonicalization does it at
+    compile time. Of an argument, every call does it: a function to be called
+    often takes `!rotq.weight<..., tiles>` instead.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) {kernels = [#rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>]}
+          -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                      %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.repack %w : <64x576, #rotq.format<"rq3">> -> <64x576, #rotq.format<"rq3">, tiles>
+      %1 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%0 : <64x576, #rotq.format<"rq3">, tiles>)
+          outs(%y : tensor<8x64xf32>) {kernels = [#rotq.kernel<mma_f16, m = [1, 16], rows = 16, cols = 8, warps = 4>]}
+          -> tensor<8x64xf32>
+      return %1 : tensor<8x64xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numRepacked", "num-repacked", "weights repacked">,
   ];
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }

@@ -23,6 +23,8 @@ struct TargetInfo {
   /// The lowest PTX version that RotQ emits for the chip, as an LLVM feature;
   /// empty on the host.
   StringRef ptxFeature;
+  /// Whether a launch can start before the one ahead of it ends.
+  bool hasDependentLaunch = false;
 
   bool isGPU() const { return !ptxFeature.empty(); }
 };

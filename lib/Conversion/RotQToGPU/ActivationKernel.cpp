@@ -189,6 +189,7 @@ LogicalResult ActivationEmitter::emit() {
     return emitError(b.getLoc())
            << "expected a rotation and a group of at most " << kSlot
            << " on this target but got " << block << " and " << problem.group;
+  kernel.waitForPredecessor(b);
   Value thread = b.threadId();
   Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
   Value row = b.blockId(gpu::Dimension::x);

@@ -11,10 +11,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-
-#include <numeric>
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -67,6 +67,10 @@ Value KernelBuilder::logicalAnd(Value a, Value b) {
   return arith::AndIOp::create(*this, a, b);
 }
 
+Value KernelBuilder::exclusiveOr(Value a, int64_t b) {
+  return arith::XOrIOp::create(*this, a, index(b));
+}
+
 Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
 }
@@ -106,11 +110,12 @@ static Value elementPointer(KernelBuilder &b, Value pointer, Value byteOffset) {
 }
 
 Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
-                          int64_t alignment) {
+                          int64_t alignment, bool isConstant) {
   return LLVM::LoadOp::create(*this, type,
                               elementPointer(*this, pointer, byteOffset),
                               unsigned(alignment), /*isVolatile=*/false,
-                              /*isNonTemporal=*/false, /*isInvariant=*/true);
+                              /*isNonTemporal=*/false,
+                              /*isInvariant=*/isConstant);
 }
 
 void KernelBuilder::store(Value value, Value pointer, Value byteOffset,
@@ -118,6 +123,25 @@ void KernelBuilder::store(Value value, Value pointer, Value byteOffset,
   LLVM::StoreOp::create(*this, value,
                         elementPointer(*this, pointer, byteOffset),
                         unsigned(alignment));
+}
+
+Value KernelBuilder::sharedPointer(Value memref) {
+  Value address = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
+  Type pointer = LLVM::LLVMPointerType::get(
+      getContext(), unsigned(NVVM::NVVMMemorySpace::Shared));
+  address = arith::IndexCastOp::create(*this, getI64Type(), address);
+  return LLVM::IntToPtrOp::create(*this, pointer, address);
+}
+
+void KernelBuilder::copyToShared(Value shared, Value sharedOffset,
+                                 Value pointer, Value byteOffset, int64_t size,
+                                 Value given) {
+  // Past L1, which has copies of 16 bytes alone.
+  auto modifier = size == 16 ? NVVM::LoadCacheModifierKind::CG
+                             : NVVM::LoadCacheModifierKind::CA;
+  NVVM::CpAsyncOp::create(*this, elementPointer(*this, shared, sharedOffset),
+                          elementPointer(*this, pointer, byteOffset),
+                          uint32_t(size), modifier, given);
 }
 
 Value KernelBuilder::threadId() {
@@ -188,36 +212,4 @@ void KernelBuilder::ifThen(Value condition, function_ref<void()> then) {
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(branch.thenBlock());
   then();
-}
-
-//===----------------------------------------------------------------------===//
-// WeightReader
-//===----------------------------------------------------------------------===//
-
-Value WeightReader::points(Value row, Value k, int64_t count) {
-  FormatAttr format = type.getFormat();
-  SmallVector<Value> planes;
-  for (const auto &plane : layout.planes) {
-    int64_t rowBytes = plane.wordsPerRow * 4;
-    int64_t bytes = count * plane.width / 8;
-    int64_t alignment = std::gcd(std::gcd(rowBytes, bytes), int64_t(16));
-    // k * width / 8, where k is a multiple of count and so of 32.
-    Value inRow = b.mul(b.div(k, 32), 4 * plane.width);
-    Value address = b.add(b.add(b.mul(row, rowBytes), inRow), plane.offset);
-    auto words = VectorType::get({bytes / 4}, b.getI32Type());
-    planes.push_back(b.load(blob, address, words, alignment));
-  }
-  Value codes =
-      UnpackOp::create(b, VectorType::get({count}, b.getIntegerType(4)),
-                       format.getCoding(), planes);
-  return DecodeOp::create(b, VectorType::get({count}, b.getI8Type()),
-                          format.getCodebook(), codes);
-}
-
-Value WeightReader::number(Value row, Value segment, int64_t which) {
-  int64_t perSegment = type.getFormat().getFormat().scale.numbers();
-  Value inRow = b.add(b.mul(segment, 2 * perSegment), 2 * which);
-  Value address = b.add(b.add(b.mul(row, 2 * layout.numbersPerRow), inRow),
-                        layout.scalesOffset);
-  return b.toF32(b.load(blob, address, b.getF16Type(), 2));
 }

@@ -37,6 +37,7 @@ public:
   Value less(Value a, int64_t b) { return less(a, index(b)); }
   Value equal(Value a, Value b);
   Value logicalAnd(Value a, Value b);
+  Value exclusiveOr(Value a, int64_t b);
   Value select(Value condition, Value a, Value b);
 
   Value sub(Value a, Value b);
@@ -49,9 +50,19 @@ public:
   Value toF32(Value value);
   Value fromF32(Value value, Type type);
 
-  /// Loads through the read-only path: nothing in the grid writes there.
-  Value load(Value pointer, Value byteOffset, Type type, int64_t alignment);
+  /// Of memory that this launch does not write. `isConstant`: neither does the
+  /// launch before it, so that the read-only path can serve it, and before
+  /// `KernelFunction::waitForPredecessor`.
+  Value load(Value pointer, Value byteOffset, Type type, int64_t alignment,
+             bool isConstant = false);
   void store(Value value, Value pointer, Value byteOffset, int64_t alignment);
+
+  /// The address of memory that the threads of a block share.
+  Value sharedPointer(Value memref);
+  /// Starts to copy 4 or 16 bytes from global memory (cp.async); of `size` only
+  /// the first `given` where that is not null, and zeros.
+  void copyToShared(Value shared, Value sharedOffset, Value pointer,
+                    Value byteOffset, int64_t size, Value given = {});
 
   Value threadId();
   Value blockId(gpu::Dimension dimension);
@@ -78,31 +89,6 @@ public:
   SmallVector<Value> ifElse(Value condition, ValueRange otherwise,
                             function_ref<SmallVector<Value>()> then);
   void ifThen(Value condition, function_ref<void()> then);
-};
-
-/// Reads one packed weight from its blob.
-class WeightReader {
-public:
-  WeightReader(KernelBuilder &b, WeightType type, Value blob)
-      : b(b), type(type), layout(type.getLayout()), blob(blob) {}
-
-  const ::rotq::WeightLayout &getLayout() const { return layout; }
-
-  /// The int8 points of weights [k, k + count) of `row`: vector<count x i8>.
-  /// `k` is a multiple of `count`, and the weights lie within the stored row.
-  Value points(Value row, Value k, int64_t count);
-  /// The f32 step, and offset, of a segment of `row`.
-  Value step(Value row, Value segment) { return number(row, segment, 0); }
-  Value offset(Value row, Value segment) { return number(row, segment, 1); }
-  bool hasOffset() const { return type.getFormat().getScale().getHasOffset(); }
-
-private:
-  Value number(Value row, Value segment, int64_t which);
-
-  KernelBuilder &b;
-  WeightType type;
-  ::rotq::WeightLayout layout;
-  Value blob;
 };
 
 } // namespace mlir::rotq

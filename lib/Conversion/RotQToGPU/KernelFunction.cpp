@@ -31,8 +31,12 @@ KernelFunction::KernelFunction(gpu::GPUModuleOp module, Location loc,
   func.setKnownBlockSizeAttr(
       b.getDenseI32ArrayAttr({int32_t(info.block[0]), int32_t(info.block[1]),
                               int32_t(info.block[2])}));
+  // What the launch before may have written is not constant, but LLVM takes a
+  // pointer that nothing aliases and nothing here writes to be.
   for (auto [i, param] : llvm::enumerate(info.params))
-    if (param.kind == ::rotq::KernelParam::Kind::Pointer)
+    if (param.kind == ::rotq::KernelParam::Kind::Pointer &&
+        (param.name == "weight" ||
+         param.access == ::rotq::KernelParam::Access::Write))
       func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                       b.getUnitAttr());
   b.setInsertionPointToEnd(&func.getBody().front());
@@ -58,8 +62,40 @@ Value KernelFunction::rows(KernelBuilder &b) const {
   return arith::IndexCastUIOp::create(b, b.getIndexType(), argument("m"));
 }
 
-/// A PTX identifier.
-static std::string sanitize(StringRef name) {
+/// An instruction of no bytes that uses `operands`, and that no access of
+/// memory passes.
+static void emitBarrierOfCompiler(KernelBuilder &b, ValueRange operands) {
+  std::string constraints;
+  for (size_t i = 0; i < operands.size(); ++i)
+    constraints += "r,";
+  LLVM::InlineAsmOp::create(b, /*resultTypes=*/TypeRange(), operands,
+                            /*asm_string=*/"", constraints + "~{memory}",
+                            /*has_side_effects=*/true, /*is_align_stack=*/false,
+                            LLVM::TailCallKind::None, /*asm_dialect=*/nullptr,
+                            /*operand_attrs=*/nullptr);
+}
+
+void KernelFunction::waitForPredecessor(KernelBuilder &b,
+                                        ValueRange loaded) const {
+  if (!info.pdl)
+    return;
+  // To LLVM the wait touches no memory, and what is constant can be loaded at
+  // any time: without this it sinks the loads below the wait.
+  SmallVector<Value> words;
+  for (Value value : loaded) {
+    Value vector = b.asWords(value);
+    for (int64_t i = 0; i < cast<VectorType>(vector.getType()).getDimSize(0);
+         ++i)
+      words.push_back(b.word(vector, i));
+  }
+  emitBarrierOfCompiler(b, words);
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+  emitBarrierOfCompiler(b, {});
+  // Not before: the launch after this one may rely on what ended before it.
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+}
+
+std::string mlir::rotq::identifier(StringRef name) {
   std::string result = name.str();
   for (char &c : result)
     if (!llvm::isAlnum(c))
@@ -78,7 +114,7 @@ static std::string sanitize(StringRef name) {
   };
   ::rotq::KernelInfo info;
   info.role = "matmul";
-  info.name = "matmul_" + sanitize(weight.getFormat().getName()) + "_n" +
+  info.name = "matmul_" + identifier(weight.getFormat().getName()) + "_n" +
               std::to_string(n) + "_k" + std::to_string(k) + "_" +
               stringifyKernelKind(config.getKind()).str() + "_m" +
               std::to_string(config.getMMin()) + "_" +
@@ -88,6 +124,12 @@ static std::string sanitize(StringRef name) {
               std::to_string(config.getWarps());
   if (config.getSplit() != 1)
     info.name += "s" + std::to_string(config.getSplit());
+  if (config.getDepth() != 1)
+    info.name += "d" + std::to_string(config.getDepth());
+  if (config.getStages() != 0)
+    info.name += "t" + std::to_string(config.getStages());
+  if (config.getBlocks() != 0)
+    info.name += "b" + std::to_string(config.getBlocks());
   info.name += "_" + nameOf(problem.outputType);
   auto pointer = [&](std::string name, Access access, std::string element,
                      std::vector<Param::Extent> shape) {
@@ -104,18 +146,21 @@ static std::string sanitize(StringRef name) {
     info.name += "_" + nameOf(problem.inputType);
     pointer("x", Access::Read, nameOf(problem.inputType), {"m", k});
   }
-  pointer("weight", Access::Read, "u8", {weight.getLayout().totalBytes});
+  pointer("weight", Access::Read, "u8", {weight.getTiledLayout().totalBytes});
   pointer("y", Access::Write, nameOf(problem.outputType), {"m", n});
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
 
-  info.grid[0].count = int64_t(llvm::divideCeil(
+  ::rotq::GridDim byRows, byCols = {1, "m", config.getCols()};
+  byRows.count = int64_t(llvm::divideCeil(
       n, config.getRows() * config.getWarps() / config.getSplit()));
-  info.grid[1] = {1, "m", config.getCols()};
+  bool isStaged = config.getStages() != 0;
+  info.grid[0] = isStaged ? byCols : byRows;
+  info.grid[1] = isStaged ? byRows : byCols;
   info.block = {32 * config.getWarps(), 1, 1};
   info.format = weight.getFormat().getFormat().toJson();
   info.n = n;
   info.k = k;
-  info.layout = "canonical";
+  info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
   info.placement = problem.group ? "activation" : "load";
   info.mMin = config.getMMin();
   info.mMax = config.getMMax();

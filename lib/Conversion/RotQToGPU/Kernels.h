@@ -43,6 +43,13 @@ public:
   Value addShared(int64_t count, Type element);
   /// The number of rows of the activation.
   Value rows(KernelBuilder &b) const;
+  /// Programmatic dependent launch, where the kernel has it: waits until the
+  /// launch before this one has ended and what it wrote is visible, then lets
+  /// the one after this start. A kernel does so before it touches memory that
+  /// other launches write; what it reads before has to be older than the launch
+  /// before it. `loaded`, vectors of 32-bit words or pairs of f16, is on its
+  /// way before the wait.
+  void waitForPredecessor(KernelBuilder &b, ValueRange loaded = {}) const;
   gpu::GPUFuncOp getFunc() const { return func; }
 
 private:
@@ -50,15 +57,15 @@ private:
   const ::rotq::KernelInfo &info;
 };
 
+/// A PTX identifier.
+std::string identifier(StringRef name);
+
 /// What a launcher has to know of the kernel of a configuration.
 ::rotq::KernelInfo describeMatmul(const MatmulProblem &problem,
                                   KernelAttr config);
 ::rotq::KernelInfo describeActivation(const ActivationProblem &problem);
-
-/// y = x W^T with dp4a: a warp computes `rows` outputs of `cols` rows of x,
-/// one lane owning up to 64 consecutive weights.
-void buildMatvec(KernelBuilder &b, const KernelFunction &kernel,
-                 const MatmulProblem &problem, KernelAttr config);
+/// `type` in either layout.
+::rotq::KernelInfo describeRepack(WeightType type);
 
 /// y = x W^T with mma.sync, on int8 points and codes or, for a float
 /// activation, in f16 with the rotation of the weight undone in the load stage.
@@ -69,6 +76,10 @@ LogicalResult buildMma(KernelBuilder &b, KernelFunction &kernel,
 /// Rotates and quantizes: a warp takes 256 values of one row.
 LogicalResult buildActivation(KernelBuilder &b, const KernelFunction &kernel,
                               const ActivationProblem &problem);
+
+/// Copies a canonical weight into tiles.
+void buildRepack(KernelBuilder &b, const KernelFunction &kernel,
+                 WeightType type);
 
 } // namespace mlir::rotq
 

@@ -28,9 +28,11 @@ namespace {
 class ConvertRotQToGPU
     : public mlir::rotq::impl::ConvertRotQToGPUBase<ConvertRotQToGPU> {
 public:
+  using ConvertRotQToGPUBase::ConvertRotQToGPUBase;
   void runOnOperation() override;
 
 private:
+  LogicalResult convertRepack(RepackOp op);
   LogicalResult convertMatmul(MatmulOp op);
   LogicalResult convertActivation(QuantizeActivationOp op);
 
@@ -41,9 +43,13 @@ private:
       function_ref<LogicalResult(KernelBuilder &, KernelFunction &)> build);
   gpu::GPUModuleOp getModule();
   void launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
-              const ::rotq::KernelInfo &info, ValueRange buffers, Value rows);
+              const ::rotq::KernelInfo &info, ValueRange buffers,
+              Value rows = {});
+  /// The bytes of a weight.
+  Value bufferOf(ImplicitLocOpBuilder &b, TypedValue<WeightType> weight);
 
   gpu::GPUModuleOp kernels;
+  llvm::MapVector<Value, Value> repacked; ///< buffers of weights made here
   ::rotq::Manifest manifest;
 };
 } // namespace
@@ -88,7 +94,8 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
     address = arith::IndexCastOp::create(b, b.getI64Type(), address);
     operands.push_back(LLVM::IntToPtrOp::create(b, pointer, address));
   }
-  operands.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rows));
+  if (rows)
+    operands.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rows));
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, value);
   };
@@ -123,6 +130,34 @@ static bool isEmpty(Value rows) {
   return cast<MemRefType>(rows.getType()).getDimSize(0) == 0;
 }
 
+Value ConvertRotQToGPU::bufferOf(ImplicitLocOpBuilder &b,
+                                 TypedValue<WeightType> weight) {
+  while (auto view = weight.getDefiningOp<RotatedViewOp>())
+    weight = view.getSource();
+  if (Value buffer = repacked.lookup(weight))
+    return buffer;
+  return StorageOp::create(b, weight.getType().getStorageType(), weight);
+}
+
+/// Into a buffer that lives as long as the function's others.
+LogicalResult ConvertRotQToGPU::convertRepack(RepackOp op) {
+  WeightType type = op.getSource().getType();
+  ::rotq::KernelInfo info = describeRepack(type);
+  auto kernel = getKernel(op.getLoc(), info,
+                          [&](KernelBuilder &b, KernelFunction &kernel) {
+                            buildRepack(b, kernel, type);
+                            return success();
+                          });
+  if (failed(kernel))
+    return failure();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value source = bufferOf(b, op.getSource());
+  Value target = memref::AllocOp::create(b, op.getType().getStorageType());
+  launch(b, *kernel, info, {source, target});
+  repacked[op.getResult()] = target;
+  return success();
+}
+
 /// A matmul with several kernels chooses by the number of rows at run time.
 LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
   if (failed(verifyBuffers(op)))
@@ -135,6 +170,9 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
     return op.emitOpError("expected kernels: run rotq-select-kernels first");
   MatmulProblem problem;
   problem.weight = op.getWeight().getType();
+  if (problem.weight.isCanonical())
+    return op.emitOpError("expected a weight in tiles: run "
+                          "rotq-repack-weights first");
   problem.group = op.isQuantized() ? int64_t(*op.getGroup()) : 0;
   problem.inputType =
       cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
@@ -143,20 +181,17 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   SmallVector<Value> buffers(op.getInputs());
-  buffers.push_back(
-      StorageOp::create(b, problem.weight.getStorageType(), op.getWeight()));
+  buffers.push_back(bufferOf(b, op.getWeight()));
   buffers.push_back(op.getInits());
   Value rows = memref::DimOp::create(b, op.getInits(), 0);
 
   SmallVector<KernelAttr> configs(op.getKernels()->getAsRange<KernelAttr>());
   for (KernelAttr config : configs) {
     ::rotq::KernelInfo info = describeMatmul(problem, config);
+    info.pdl = overlap;
     auto build = [&](KernelBuilder &kb,
                      KernelFunction &kernel) -> LogicalResult {
       switch (config.getKind()) {
-      case KernelKind::Dp4a:
-        buildMatvec(kb, kernel, problem, config);
-        return success();
       case KernelKind::MmaS8:
       case KernelKind::MmaF16:
         return buildMma(kb, kernel, problem, config);
@@ -195,6 +230,7 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   ActivationProblem problem{op.getRotation(), x.getDimSize(1),
                             int64_t(op.getGroup()), x.getElementType()};
   ::rotq::KernelInfo info = describeActivation(problem);
+  info.pdl = overlap;
   auto kernel = getKernel(op.getLoc(), info,
                           [&](KernelBuilder &b, KernelFunction &kernel) {
                             return buildActivation(b, kernel, problem);
@@ -209,11 +245,20 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   return success();
 }
 
+/// Kernels took the bytes: views of a repacked weight are dead, and so is it.
+static void eraseHandles(Operation *op) {
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+    if (isa<RotatedViewOp>(user) && user->use_empty())
+      user->erase();
+  if (op->use_empty())
+    op->erase();
+}
+
 void ConvertRotQToGPU::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
-    if (isa<MatmulOp, QuantizeActivationOp, RotateOp, DequantizeOp, GatherOp>(
-            op))
+    if (isa<MatmulOp, QuantizeActivationOp, RepackOp, RotateOp, DequantizeOp,
+            GatherOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -222,11 +267,15 @@ void ConvertRotQToGPU::runOnOperation() {
       result = convertMatmul(matmul);
     else if (auto activation = dyn_cast<QuantizeActivationOp>(op))
       result = convertActivation(activation);
+    else if (auto repack = dyn_cast<RepackOp>(op))
+      result = convertRepack(repack);
     else
       result = op->emitOpError("has no GPU kernel");
     if (failed(result))
       return signalPassFailure();
   }
+  for (auto [weight, buffer] : repacked)
+    eraseHandles(weight.getDefiningOp());
   if (kernels)
     kernels->setAttr(
         "rotq.manifest",

@@ -42,7 +42,7 @@ static Value emitPart(ImplicitLocOpBuilder &builder, Value view, Value firstRow,
 ReferenceWeight::ReferenceWeight(ImplicitLocOpBuilder &builder,
                                  TypedValue<WeightType> weight)
     : format(weight.getType().getFormat().getFormat()),
-      layout(weight.getType().getLayout()) {
+      layout(weight.getType().getCanonicalLayout()) {
   WeightBuffers buffers(builder, builder.getLoc(), weight);
   for (auto [view, plane] : llvm::zip(buffers.planes, layout.planes)) {
     planes.push_back(emitPart(builder, view, buffers.firstRow, layout.n));

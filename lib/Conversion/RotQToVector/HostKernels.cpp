@@ -23,7 +23,7 @@ bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
 }
 
 bool mlir::rotq::isSupported(WeightType type) {
-  return isSupported(type.getFormat().getRotation()) &&
+  return type.isCanonical() && isSupported(type.getFormat().getRotation()) &&
          type.getFormat().getCodebook().getCodebook()->dim() == 1;
 }
 

@@ -9,10 +9,10 @@
 // CHECK: return
 #int4 = #rotq.format<"int4_g128">
 func.func @no_rows(%x: memref<0x256xf32>, %codes: memref<0x256xi8>, %scales: memref<0x1xf32>, %sums: memref<0x1xi32>,
-                   %w: !rotq.weight<64x256, #int4>, %y: memref<0x64xf32>) {
+                   %w: !rotq.weight<64x256, #int4, tiles>, %y: memref<0x64xf32>) {
   rotq.quantize_activation #rotq.identity group(256) ins(%x : memref<0x256xf32>)
     outs(%codes, %scales, %sums : memref<0x256xi8>, memref<0x1xf32>, memref<0x1xi32>)
   rotq.matmul ins(%codes, %scales, %sums : memref<0x256xi8>, memref<0x1xf32>, memref<0x1xi32>) group(256)
-    weight(%w : !rotq.weight<64x256, #int4>) outs(%y : memref<0x64xf32>)
+    weight(%w : !rotq.weight<64x256, #int4, tiles>) outs(%y : memref<0x64xf32>)
   return
 }

@@ -1,27 +1,27 @@
 // RUN: quant-opt %s --convert-rotq-to-gpu -split-input-file -verify-diagnostics
 
 #rq3 = #rotq.format<"rq3">
-func.func @tensors(%x: tensor<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: tensor<4x64xf32>) -> tensor<4x64xf32> {
+func.func @tensors(%x: tensor<4x256xf16>, %w: !rotq.weight<64x256, #rq3, tiles>, %y: tensor<4x64xf32>) -> tensor<4x64xf32> {
   // expected-error @below {{expected memrefs: bufferize first}}
-  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3, tiles>) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
   return %0 : tensor<4x64xf32>
 }
 
 // -----
 
 #rq3 = #rotq.format<"rq3">
-func.func @no_kernels(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x64xf32>) {
+func.func @no_kernels(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3, tiles>, %y: memref<4x64xf32>) {
   // expected-error @below {{expected kernels: run rotq-select-kernels first}}
-  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x64xf32>)
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3, tiles>) outs(%y : memref<4x64xf32>)
   return
 }
 
 // -----
 
 #rq3 = #rotq.format<"rq3">
-func.func @host_kernel(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x64xf32>) {
+func.func @host_kernel(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3, tiles>, %y: memref<4x64xf32>) {
   // expected-error @below {{expected a GPU kernel but got host_vector}}
-  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x64xf32>)
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3, tiles>) outs(%y : memref<4x64xf32>)
     {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 1>]}
   return
 }
@@ -32,9 +32,9 @@ func.func @host_kernel(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y
 // behind the rotation.
 #fine = #rotq.format<"fine", rotation = #rotq.hadamard<256>, scale = #rotq.scale<128>,
                      codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
-func.func @fine_scales(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #fine>, %y: memref<4x64xf32>) {
+func.func @fine_scales(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #fine, tiles>, %y: memref<4x64xf32>) {
   // expected-error @below {{expected a rotation of at most 256 and scales that cover it to undo it in the load stage but got a rotation of 256 and scales of 128}}
-  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #fine>) outs(%y : memref<4x64xf32>)
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #fine, tiles>) outs(%y : memref<4x64xf32>)
     {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
   return
 }
@@ -60,9 +60,9 @@ func.func @gather(%ids: memref<4xi32>, %w: !rotq.weight<64x256, #rq3>, %y: memre
 
 // Rows of a slice: a kernel gets a pointer and M, and nothing that skips.
 #rq3 = #rotq.format<"rq3">
-func.func @strided(%x: memref<?x256xf16, strided<[512, 1], offset: 256>>, %w: !rotq.weight<64x256, #rq3>, %y: memref<?x64xf32>) {
+func.func @strided(%x: memref<?x256xf16, strided<[512, 1], offset: 256>>, %w: !rotq.weight<64x256, #rq3, tiles>, %y: memref<?x64xf32>) {
   // expected-error @below {{expected contiguous memrefs but got 'memref<?x256xf16, strided<[512, 1], offset: 256>>'}}
-  rotq.matmul ins(%x : memref<?x256xf16, strided<[512, 1], offset: 256>>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<?x64xf32>)
+  rotq.matmul ins(%x : memref<?x256xf16, strided<[512, 1], offset: 256>>) weight(%w : !rotq.weight<64x256, #rq3, tiles>) outs(%y : memref<?x64xf32>)
     {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
   return
 }
@@ -73,5 +73,15 @@ func.func @strided_activation(%x: memref<?x256xf16, strided<[512, 1]>>, %codes: 
   // expected-error @below {{expected contiguous memrefs but got}}
   rotq.quantize_activation #rotq.identity group(256) ins(%x : memref<?x256xf16, strided<[512, 1]>>)
     outs(%codes, %scales, %sums : memref<?x256xi8>, memref<?x1xf32>, memref<?x1xi32>)
+  return
+}
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @canonical(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: memref<4x64xf32>) {
+  // expected-error @below {{expected a weight in tiles: run rotq-repack-weights first}}
+  rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3>) outs(%y : memref<4x64xf32>)
+    {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
   return
 }

@@ -7,13 +7,13 @@
 #mma = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 1>
 
 // CHECK-LABEL: gpu.func @matmul_offset_n16_k1024_mma_s8
+//       CHECK: nvvm.mma.sync
 //       CHECK: %[[STARTS:.*]] = arith.cmpi eq
 //       CHECK: %[[SUM:.*]] = arith.select %[[STARTS]], %{{.*}}, %c0_i32{{.*}} : i32
 //       CHECK: arith.sitofp %[[SUM]] : i32 to f32
-//       CHECK: nvvm.mma.sync
 func.func @offset(%codes: memref<?x1024xi8>, %scales: memref<?x2xf32>, %sums: memref<?x2xi32>,
-                  %w: !rotq.weight<16x1024, #offset>, %y: memref<?x16xf32>) {
+                  %w: !rotq.weight<16x1024, #offset, tiles>, %y: memref<?x16xf32>) {
   rotq.matmul ins(%codes, %scales, %sums : memref<?x1024xi8>, memref<?x2xf32>, memref<?x2xi32>) group(512)
-    weight(%w : !rotq.weight<16x1024, #offset>) outs(%y : memref<?x16xf32>) {kernels = [#mma]}
+    weight(%w : !rotq.weight<16x1024, #offset, tiles>) outs(%y : memref<?x16xf32>) {kernels = [#mma]}
   return
 }

@@ -14,9 +14,9 @@
 #rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
                         codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
 func.func @f(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: memref<?x3xi32>,
-             %w: !rotq.weight<32x576, #rotated>, %y: memref<?x32xf32>) {
+             %w: !rotq.weight<32x576, #rotated, tiles>, %y: memref<?x32xf32>) {
   rotq.matmul ins(%codes, %scales, %sums : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>) group(256)
-    weight(%w : !rotq.weight<32x576, #rotated>) outs(%y : memref<?x32xf32>)
+    weight(%w : !rotq.weight<32x576, #rotated, tiles>) outs(%y : memref<?x32xf32>)
     {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 4>]}
   return
 }

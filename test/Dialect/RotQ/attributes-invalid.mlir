@@ -116,17 +116,17 @@ func.func private @f() attributes {a = #rotq.kernel<wgmma, m = [1, 0], rows = 1,
 // -----
 
 // expected-error @below {{expected a range of M from 1 upward but got [0, 4]}}
-func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [0, 4], rows = 1, cols = 1, warps = 1>}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [0, 4], rows = 16, cols = 8, warps = 1>}
 
 // -----
 
 // expected-error @below {{expected a range of M from 1 upward but got [4, 3]}}
-func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [4, 3], rows = 1, cols = 1, warps = 1>}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [4, 3], rows = 16, cols = 8, warps = 1>}
 
 // -----
 
 // expected-error @below {{expected a tile from 1 x 1 to 256 x 256 but got 0 x 1}}
-func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 0, cols = 1, warps = 1>}
+func.func private @f() attributes {a = #rotq.kernel<host_vector, m = [1, 0], rows = 0, cols = 1, warps = 1>}
 
 // -----
 
@@ -137,12 +137,12 @@ func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 
 // -----
 
 // expected-error @below {{expected a tile from 1 x 1 to 256 x 256 but got 1 x 257}}
-func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 257, warps = 4>}
+func.func private @f() attributes {a = #rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 257, warps = 4>}
 
 // -----
 
 // expected-error @below {{expected 1 to 32 warps but got 33}}
-func.func private @f() attributes {a = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 33>}
+func.func private @f() attributes {a = #rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 33>}
 
 // -----
 
@@ -153,6 +153,36 @@ func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 8
 
 // expected-error @below {{expected an mma tile in multiples of 16 x 8 but got 16 x 4}}
 func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 4, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected a depth from 1 to 8 tiles but got 9}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, depth = 9>}
+
+// -----
+
+// expected-error @below {{expected 0 to 32 blocks a multiprocessor but got 33}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, blocks = 33>}
+
+// -----
+
+// expected-error @below {{unknown field 'lanes'}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, lanes = 2>}
+
+// -----
+
+// expected-error @below {{expected 2 stages, of mma_s8, or none but got 3}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, stages = 3>}
+
+// -----
+
+// expected-error @below {{expected no split and at most 64 columns in a staged kernel but got 1 and 72}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 72, warps = 4, stages = 2>}
+
+// -----
+
+// expected-error @below {{expected one of [canonical, tiles] for where the bytes of a weight lie, got: rows}}
+func.func private @f(!rotq.weight<32x32, #rotq.format<"rq3">, rows>)
 
 // -----
 

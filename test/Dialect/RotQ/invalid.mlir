@@ -413,8 +413,8 @@ func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>
 // -----
 
 func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
-  // expected-error @below {{expected a kernel for a float activation but got #rotq.kernel<dp4a}}
-  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 4>]} -> tensor<4x8xf32>
+  // expected-error @below {{expected a kernel for a float activation but got #rotq.kernel<mma_s8}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
   return
 }
 
@@ -619,3 +619,53 @@ func.func private @f(%x: i32, %w: tensor<8x576xf32> {rotq.parameter = 1 : i32})
 
 // expected-error @below {{expected 'rotq.parameter' of argument 0 to be a name but got ""}}
 func.func private @f(%w: tensor<8x576xf32> {rotq.parameter = ""})
+
+// -----
+
+func.func @f(%w: !rotq.weight<64x256, #rotq.format<"rq3">>) {
+  // expected-error @below {{expected result type '!rotq.weight<64x256, #rotq.format<"rq3">, tiles>' but got '!rotq.weight<32x256, #rotq.format<"rq3">, tiles>'}}
+  %0 = rotq.repack %w : !rotq.weight<64x256, #rotq.format<"rq3">> -> !rotq.weight<32x256, #rotq.format<"rq3">, tiles>
+  return
+}
+
+// -----
+
+// There is no way back.
+func.func @f(%w: !rotq.weight<64x256, #rotq.format<"rq3">, tiles>) {
+  // expected-error @below {{expected a weight in the canonical layout but got '!rotq.weight<64x256, #rotq.format<"rq3">, tiles>'}}
+  %0 = rotq.repack %w : !rotq.weight<64x256, #rotq.format<"rq3">, tiles> -> !rotq.weight<64x256, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<64x256, #rotq.format<"rq3">, tiles>, %i: index) {
+  // expected-error @below {{expected a weight in the canonical layout but got '!rotq.weight<64x256, #rotq.format<"rq3">, tiles>'}}
+  %0 = rotq.extract_rows %w[%i] : !rotq.weight<64x256, #rotq.format<"rq3">, tiles> -> !rotq.weight<32x256, #rotq.format<"rq3">, tiles>
+  return
+}
+
+// -----
+
+func.func @f(%w: !rotq.weight<64x256, #rotq.format<"rq3">, tiles>, %y: tensor<64x256xf32>) {
+  // expected-error @below {{expected a weight in the canonical layout}}
+  %0 = rotq.dequantize weight(%w : !rotq.weight<64x256, #rotq.format<"rq3">, tiles>) outs(%y : tensor<64x256xf32>) -> tensor<64x256xf32>
+  return
+}
+
+// -----
+
+func.func @f(%ids: tensor<4xi32>, %w: !rotq.weight<64x256, #rotq.format<"rq3">, tiles>, %y: tensor<4x256xf32>) {
+  // expected-error @below {{expected a weight in the canonical layout}}
+  %0 = rotq.gather ins(%ids : tensor<4xi32>) weight(%w : !rotq.weight<64x256, #rotq.format<"rq3">, tiles>) outs(%y : tensor<4x256xf32>) -> tensor<4x256xf32>
+  return
+}
+
+// -----
+
+// 16 rows more: 48 x 64 in tiles takes 48 x 256.
+func.func @f() -> !rotq.weight<40x64, #rotq.format<"rq3">, tiles> {
+  // expected-error @below {{expected a blob of type tensor<4704xi8> but got 'tensor<1040xi8>'}}
+  %0 = rotq.constant dense<0> : tensor<1040xi8> : !rotq.weight<40x64, #rotq.format<"rq3">, tiles>
+  return %0 : !rotq.weight<40x64, #rotq.format<"rq3">, tiles>
+}

@@ -5,5 +5,5 @@
 
 // -----
 
-// expected-error @below {{expected no split of K in a kernel other than mma but got 2}}
-#kernel = #rotq.kernel<dp4a, m = [1, 0], rows = 1, cols = 1, warps = 4, split = 2>
+// expected-error @below {{expected no split, depth or blocks in a kernel other than mma}}
+#kernel = #rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 4, split = 2>

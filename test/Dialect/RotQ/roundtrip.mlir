@@ -53,10 +53,10 @@ func.func @matmul(%x: tensor<?x576xf32>, %w: !rotq.weight<8x576, #rq3>, %v: !rot
   // CHECK: rotq.matmul ins(%{{.*}} : tensor<?x576xf32>) weight(%{{.*}} : <8x576, #rq3>) outs(%{{.*}} : tensor<?x8xf16>) -> tensor<?x8xf16>
   %0 = rotq.matmul ins(%x : tensor<?x576xf32>) weight(%w : !rotq.weight<8x576, #rq3>) outs(%y : tensor<?x8xf16>) -> tensor<?x8xf16>
   // CHECK: rotq.matmul ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%{{.*}} : <8x576, #rq3_rotated>) outs(%{{.*}} : tensor<?x8xf16>)
-  // CHECK-SAME: {kernels = [#rotq.kernel<dp4a, m = [1, 8], rows = 1, cols = 8, warps = 4>, #rotq.kernel<mma_s8, m = [9, 0], rows = 16, cols = 64, warps = 4>]} -> tensor<?x8xf16>
+  // CHECK-SAME: {kernels = [#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4, split = 2, depth = 3, blocks = 2>, #rotq.kernel<mma_s8, m = [9, 0], rows = 16, cols = 64, warps = 4>]} -> tensor<?x8xf16>
   %1 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256)
     weight(%v : !rotq.weight<8x576, #rq3_rotated>) outs(%y : tensor<?x8xf16>)
-    {kernels = [#rotq.kernel<dp4a, m = [1, 8], rows = 1, cols = 8, warps = 4>, #rotq.kernel<mma_s8, m = [9, 0], rows = 16, cols = 64, warps = 4>]}
+    {kernels = [#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4, split = 2, depth = 3, blocks = 2>, #rotq.kernel<mma_s8, m = [9, 0], rows = 16, cols = 64, warps = 4>]}
     -> tensor<?x8xf16>
   return
 }

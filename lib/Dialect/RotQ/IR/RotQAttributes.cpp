@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -294,11 +295,28 @@ LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Attribute KernelAttr::parse(AsmParser &parser, Type) {
   StringRef keyword;
-  int64_t mMin = 0, mMax = 0, rows = 0, cols = 0, warps = 0, split = 1;
+  int64_t mMin = 0, mMax = 0, rows = 0, cols = 0, warps = 0, split = 1,
+          depth = 1, stages = 0, blocks = 0;
   SMLoc loc = parser.getCurrentLocation();
   auto parseField = [&](StringRef key, int64_t &value) -> ParseResult {
     return failure(parser.parseComma() || parser.parseKeyword(key) ||
                    parser.parseEqual() || parser.parseInteger(value));
+  };
+  // Fields with a default, in any order.
+  auto parseOption = [&]() -> ParseResult {
+    StringRef key;
+    SMLoc at = parser.getCurrentLocation();
+    if (parser.parseKeyword(&key))
+      return failure();
+    int64_t *value = llvm::StringSwitch<int64_t *>(key)
+                         .Case("split", &split)
+                         .Case("depth", &depth)
+                         .Case("stages", &stages)
+                         .Case("blocks", &blocks)
+                         .Default(nullptr);
+    if (!value)
+      return parser.emitError(at) << "unknown field '" << key << "'";
+    return failure(parser.parseEqual() || parser.parseInteger(*value));
   };
   if (parser.parseLess() || parser.parseKeyword(&keyword))
     return {};
@@ -313,11 +331,14 @@ Attribute KernelAttr::parse(AsmParser &parser, Type) {
       parser.parseRSquare() || parseField("rows", rows) ||
       parseField("cols", cols) || parseField("warps", warps))
     return {};
-  if (failed(parser.parseOptionalGreater()) &&
-      (parseField("split", split) || parser.parseGreater()))
+  while (succeeded(parser.parseOptionalComma()))
+    if (parseOption())
+      return {};
+  if (parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                    *kind, mMin, mMax, rows, cols, warps, split);
+                    *kind, mMin, mMax, rows, cols, warps, split, depth, stages,
+                    blocks);
 }
 
 void KernelAttr::print(AsmPrinter &printer) const {
@@ -326,13 +347,20 @@ void KernelAttr::print(AsmPrinter &printer) const {
           << ", cols = " << getCols() << ", warps = " << getWarps();
   if (getSplit() != 1)
     printer << ", split = " << getSplit();
+  if (getDepth() != 1)
+    printer << ", depth = " << getDepth();
+  if (getStages() != 0)
+    printer << ", stages = " << getStages();
+  if (getBlocks() != 0)
+    printer << ", blocks = " << getBlocks();
   printer << ">";
 }
 
 LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  KernelKind kind, int64_t mMin, int64_t mMax,
                                  int64_t rows, int64_t cols, int64_t warps,
-                                 int64_t split) {
+                                 int64_t split, int64_t depth, int64_t stages,
+                                 int64_t blocks) {
   if (mMin < 1 || (mMax != 0 && mMax < mMin))
     return emitError() << "expected a range of M from 1 upward but got ["
                        << mMin << ", " << mMax << "]";
@@ -350,9 +378,24 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (split < 1 || warps % split != 0)
     return emitError() << "expected a split that divides the " << warps
                        << " warps but got " << split;
-  if (split != 1 && !isMma)
-    return emitError() << "expected no split of K in a kernel other than mma "
-                          "but got "
-                       << split;
+  if (depth < 1 || depth > 8)
+    return emitError() << "expected a depth from 1 to 8 tiles but got "
+                       << depth;
+  if (stages != 0 && (stages != 2 || kind != KernelKind::MmaS8))
+    return emitError() << "expected 2 stages, of mma_s8, or none but got "
+                       << stages;
+  // Static shared memory of a block: codes and the finest scales.
+  constexpr int64_t kMaxStaged = 64;
+  if (stages != 0 && (split != 1 || cols > kMaxStaged))
+    return emitError() << "expected no split and at most " << kMaxStaged
+                       << " columns in a staged kernel but got " << split
+                       << " and " << cols;
+  if (blocks < 0 || blocks > 32)
+    return emitError() << "expected 0 to 32 blocks a multiprocessor but got "
+                       << blocks;
+  if ((split != 1 || depth != 1 || blocks != 0) && !isMma)
+    return emitError()
+           << "expected no split, depth or blocks in a kernel other "
+              "than mma";
   return success();
 }

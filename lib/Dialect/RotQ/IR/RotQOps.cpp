@@ -142,7 +142,7 @@ static LogicalResult verifyGroup(Operation *op, int64_t group) {
 
 LogicalResult ConstantOp::verify() {
   auto type = dyn_cast<RankedTensorType>(getValue().getType());
-  int64_t bytes = getType().getLayout().totalBytes;
+  int64_t bytes = getType().getStorageType().getNumElements();
   if (!type || type.getRank() != 1 || !type.getElementType().isInteger(8) ||
       type.getDimSize(0) != bytes)
     return emitOpError() << "expected a blob of type tensor<" << bytes
@@ -157,7 +157,17 @@ LogicalResult ConstantOp::verify() {
   return success();
 }
 
+/// Files, and what reads single weights, know one layout.
+static LogicalResult verifyCanonical(Operation *op, WeightType type) {
+  if (type.isCanonical())
+    return success();
+  return op->emitOpError()
+         << "expected a weight in the canonical layout but got " << type;
+}
+
 LogicalResult QuantizeOp::verify() {
+  if (failed(verifyCanonical(*this, getType())))
+    return failure();
   return verifyShape(*this, "a source", getSource(),
                      {getType().getN(), getType().getK()});
 }
@@ -176,8 +186,67 @@ OpFoldResult RotatedViewOp::fold(FoldAdaptor) {
   return {};
 }
 
+LogicalResult RepackOp::verify() {
+  WeightType source = getSource().getType();
+  WeightType expected = source.withLayout(getType().getLayout());
+  if (getType() != expected)
+    return emitOpError() << "expected result type " << expected << " but got "
+                         << getType();
+  if (getType() == source)
+    return success();
+  return verifyCanonical(*this, source);
+}
+
+OpFoldResult RepackOp::fold(FoldAdaptor) {
+  if (getType() == getSource().getType())
+    return getSource();
+  return {};
+}
+
+namespace {
+/// The bytes of a constant are repacked here.
+struct RepackConstant : public OpRewritePattern<RepackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RepackOp op,
+                                PatternRewriter &rewriter) const override {
+    auto constant = op.getSource().getDefiningOp<ConstantOp>();
+    if (!constant)
+      return rewriter.notifyMatchFailure(op, "not a constant");
+    auto resource = dyn_cast<DenseResourceElementsAttr>(constant.getValue());
+    AsmResourceBlob *source =
+        resource ? resource.getRawHandle().getBlob() : nullptr;
+    if (!source)
+      return rewriter.notifyMatchFailure(op, "its bytes are not here");
+    WeightType type = op.getType();
+    int64_t size = type.getStorageType().getNumElements();
+    AsmResourceBlob target = HeapAsmResourceBlob::allocate(size, /*align=*/16);
+    auto bytesOf = [](auto data) { return std::as_bytes(std::span(data)); };
+    MutableArrayRef<char> data = target.getMutableData();
+    if (!::rotq::repack(type.getFormat().getFormat(), type.getN(), type.getK(),
+                        bytesOf(source->getData()),
+                        std::as_writable_bytes(std::span(data))))
+      return rewriter.notifyMatchFailure(op, "its bytes have another size");
+    std::string name = (resource.getRawHandle().getKey() + "_tiles").str();
+    auto blobType = RankedTensorType::get({size}, rewriter.getI8Type());
+    auto value = cast<ElementsAttr>(Attribute(
+        DenseResourceElementsAttr::get(blobType, name, std::move(target))));
+    rewriter.replaceOpWithNewOp<ConstantOp>(op, type, value);
+    return success();
+  }
+};
+} // namespace
+
+void RepackOp::getCanonicalizationPatterns(RewritePatternSet &results,
+                                           MLIRContext *context) {
+  results.add<RepackConstant>(context);
+}
+
 LogicalResult ExtractRowsOp::verify() {
   WeightType source = getSource().getType(), result = getType();
+  if (failed(verifyCanonical(*this, source)) ||
+      failed(verifyCanonical(*this, result)))
+    return failure();
   if (result.getFormat() != source.getFormat() ||
       result.getK() != source.getK())
     return emitOpError() << "expected rows of " << source << " but got "
@@ -204,7 +273,8 @@ LogicalResult StorageOp::verify() {
 
 LogicalResult DequantizeOp::verify() {
   WeightType weight = getWeight().getType();
-  if (failed(verifyDestinationStyle(*this)))
+  if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyCanonical(*this, weight)))
     return failure();
   return verifyShape(*this, "a destination", getInits(),
                      {weight.getN(), weight.getK()});
@@ -212,6 +282,7 @@ LogicalResult DequantizeOp::verify() {
 
 LogicalResult GatherOp::verify() {
   if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyCanonical(*this, getWeight().getType())) ||
       failed(verifyShape(*this, "ids", getIds(), {ShapedType::kDynamic})))
     return failure();
   int64_t count = cast<ShapedType>(getIds().getType()).getDimSize(0);
@@ -312,9 +383,8 @@ static LogicalResult verifyKernels(MatmulOp op) {
     if (*last == 0)
       last.reset();
     KernelKind kind = kernel.getKind();
-    if (op.isQuantized()
-            ? kind == KernelKind::MmaF16
-            : kind == KernelKind::Dp4a || kind == KernelKind::MmaS8)
+    if (op.isQuantized() ? kind == KernelKind::MmaF16
+                         : kind == KernelKind::MmaS8)
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;

@@ -63,6 +63,10 @@ MatmulOp::getTiledImplementation(OpBuilder &builder,
         sliceRows(builder, loc, input, offsets[0], sizes[0], slices));
   Value weight = getWeight();
   if (*rows != type.getN()) {
+    if (!type.isCanonical())
+      return emitOpError() << "expected a weight in the canonical layout to "
+                              "tile along N but got "
+                           << type;
     auto tileType =
         WeightType::get(getContext(), *rows, type.getK(), type.getFormat());
     Value offset = getValueOrCreateConstantIndexOp(builder, loc, offsets[1]);

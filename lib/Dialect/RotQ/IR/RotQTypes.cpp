@@ -24,18 +24,27 @@ void RotQDialect::registerTypes() {
       >();
 }
 
-::rotq::WeightLayout WeightType::getLayout() const {
+::rotq::WeightLayout WeightType::getCanonicalLayout() const {
   return ::rotq::WeightLayout(getFormat().getFormat(), getN(), getK());
 }
 
+::rotq::TiledLayout WeightType::getTiledLayout() const {
+  return ::rotq::TiledLayout(getFormat().getFormat(), getN(), getK());
+}
+
 MemRefType WeightType::getStorageType() const {
-  return MemRefType::get({getLayout().totalBytes},
-                         IntegerType::get(getContext(), 8));
+  int64_t bytes = isCanonical() ? getCanonicalLayout().totalBytes
+                                : getTiledLayout().totalBytes;
+  return MemRefType::get({bytes}, IntegerType::get(getContext(), 8));
 }
 
 WeightType WeightType::rotatedView() const {
   return get(getContext(), getN(), ::rotq::paddedLength(getK()),
-             getFormat().withoutRotation());
+             getFormat().withoutRotation(), getLayout());
+}
+
+WeightType WeightType::withLayout(LayoutKind layout) const {
+  return get(getContext(), getN(), getK(), getFormat(), layout);
 }
 
 Type WeightType::parse(AsmParser &parser) {
@@ -45,8 +54,16 @@ Type WeightType::parse(AsmParser &parser) {
   if (parser.parseLess() ||
       parser.parseDimensionList(shape, /*allowDynamic=*/false,
                                 /*withTrailingX=*/false) ||
-      parser.parseComma() || parser.parseAttribute(format) ||
-      parser.parseGreater())
+      parser.parseComma() || parser.parseAttribute(format))
+    return {};
+  LayoutKind layout = LayoutKind::Canonical;
+  if (succeeded(parser.parseOptionalComma())) {
+    FailureOr<LayoutKind> kind = FieldParser<LayoutKind>::parse(parser);
+    if (failed(kind))
+      return {};
+    layout = *kind;
+  }
+  if (parser.parseGreater())
     return {};
   if (shape.size() != 2) {
     parser.emitError(loc) << "expected a weight of shape N x K but got "
@@ -54,15 +71,18 @@ Type WeightType::parse(AsmParser &parser) {
     return {};
   }
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                    shape[0], shape[1], format);
+                    shape[0], shape[1], format, layout);
 }
 
 void WeightType::print(AsmPrinter &printer) const {
-  printer << "<" << getN() << "x" << getK() << ", " << getFormat() << ">";
+  printer << "<" << getN() << "x" << getK() << ", " << getFormat();
+  if (!isCanonical())
+    printer << ", " << stringifyLayoutKind(getLayout());
+  printer << ">";
 }
 
 LogicalResult WeightType::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 int64_t n, int64_t k, FormatAttr) {
+                                 int64_t n, int64_t k, FormatAttr, LayoutKind) {
   // A blob is addressed with 64 bits, its parts with 31.
   constexpr int64_t kMax = int64_t(1) << 31;
   if (n < 1 || k < 1 || n >= kMax || k >= kMax)

@@ -10,6 +10,7 @@
 
 #include "rotq/Codec/Format.h"
 #include "rotq/Codec/PackedWeight.h"
+#include "rotq/Codec/TiledLayout.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"

@@ -135,14 +135,24 @@ def RotQ_FormatAttr : RotQ_Attr<"Format", "format"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+def RotQ_LayoutKind : I32EnumAttr<"LayoutKind", "where the bytes of a weight lie", [
+    I32EnumAttrCase<"Canonical", 0, "canonical">,
+    I32EnumAttrCase<"Tiles", 1, "tiles">]> {
+  let cppNamespace = "::mlir::rotq";
+  let genSpecializedAttr = 0;
+}
+
+//===----------------------------------------------------------------------===//
 // Kernel configurations
 //===----------------------------------------------------------------------===//
 
 def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
-    I32EnumAttrCase<"Dp4a", 0, "dp4a">,
-    I32EnumAttrCase<"MmaS8", 1, "mma_s8">,
-    I32EnumAttrCase<"MmaF16", 2, "mma_f16">,
-    I32EnumAttrCase<"HostVector", 3, "host_vector">]> {
+    I32EnumAttrCase<"MmaS8", 0, "mma_s8">,
+    I32EnumAttrCase<"MmaF16", 1, "mma_f16">,
+    I32EnumAttrCase<"HostVector", 2, "host_vector">]> {
   let cppNamespace = "::mlir::rotq";
   let genSpecializedAttr = 0;
 }
@@ -150,13 +160,14 @@ def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
 def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
   let summary = "which kernel computes a matmul for a range of M, and its tile";
   let description = [{
-    `#rotq.kernel<dp4a, m = [1, 8], rows = 2, cols = 8, warps = 4>` covers M
+    `#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4>` covers M
     from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
     rows of the activation (along M); a block has `warps` warps, each with a
-    tile of its own unless `split` of them share one and divide K.
+    tile of its own unless `split` of them share one and divide K. A warp loads
+    weights `depth` tiles of K ahead. With `stages` (2), the warps of a block
+    share the activation's columns in shared memory, two tiles of it. `blocks` of them have to fit on a
+    multiprocessor together, which bounds registers (0: no bound).
 
-    * `dp4a`: matrix-vector kernel, int8 activation, one lane owns a run of
-      consecutive weights.
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
@@ -168,7 +179,10 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     "::mlir::rotq::KernelKind":$kind,
     "int64_t":$mMin, "int64_t":$mMax,
     "int64_t":$rows, "int64_t":$cols, "int64_t":$warps,
-    DefaultValuedParameter<"int64_t", "1">:$split
+    DefaultValuedParameter<"int64_t", "1">:$split,
+    DefaultValuedParameter<"int64_t", "1">:$depth,
+    DefaultValuedParameter<"int64_t", "0">:$stages,
+    DefaultValuedParameter<"int64_t", "0">:$blocks
   );
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;

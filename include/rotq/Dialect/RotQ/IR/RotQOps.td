@@ -89,11 +89,30 @@ def RotQ_RotatedViewOp : RotQ_Op<"rotated_view", [Pure]> {
   let hasFolder = 1;
 }
 
+def RotQ_RepackOp : RotQ_Op<"repack", [Pure]> {
+  let summary = "the same weight in another layout";
+  let description = [{
+    ```mlir
+    %t = rotq.repack %w : <4096x4096, #rotq.format<"rq3">> -> <4096x4096, #rotq.format<"rq3">, tiles>
+    ```
+    From the canonical layout to the one that kernels read. It reads and writes
+    every byte of the weight: do it once, when the weight is loaded, by passing
+    the function a weight that is in tiles already. Of a constant it folds.
+  }];
+  let arguments = (ins RotQ_WeightType:$source);
+  let results = (outs RotQ_WeightType:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
+}
+
 def RotQ_ExtractRowsOp : RotQ_Op<"extract_rows", [Pure]> {
   let summary = "consecutive rows of a packed weight";
   let description = [{
     Rows [offset, offset + N') of an N x K weight, N' from the result type. It is
-    what tiling a matmul along N makes of its weight. The rows must exist.
+    what tiling a matmul along N makes of its weight. The rows must exist, and
+    the layout is the canonical one.
   }];
   let arguments = (ins RotQ_WeightType:$source, Index:$offset);
   let results = (outs RotQ_WeightType:$result);
@@ -105,7 +124,8 @@ def RotQ_ExtractRowsOp : RotQ_Op<"extract_rows", [Pure]> {
 def RotQ_StorageOp : RotQ_Op<"storage", [Pure]> {
   let summary = "the blob of a packed weight";
   let description = [{
-    The bytes of `rotq::WeightLayout`, read-only, 16-byte aligned.
+    The bytes of `rotq::WeightLayout`, or `rotq::TiledLayout`, read-only, 16-byte
+    aligned.
   }];
   let arguments = (ins RotQ_WeightType:$source);
   let results = (outs MemRefRankOf<[I8], [1]>:$result);

@@ -1,0 +1,62 @@
+//===- TiledLayout.h - The layout of a weight that GPU kernels read
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_CODEC_TILEDLAYOUT_H
+#define ROTQ_CODEC_TILEDLAYOUT_H
+
+#include "rotq/Codec/PackedWeight.h"
+
+namespace rotq {
+
+/// The words and scales of a packed N x K weight in the order in which the
+/// lanes of a warp take them: a kernel's copy of the canonical layout, made
+/// when a weight is loaded and never stored in a file.
+///
+/// A tile is kRows rows of kColumns weights; tiles of kRows rows (a strip) lie
+/// one behind the other, and rows and columns beyond the stored matrix are
+/// zero. Of a tile, lane 4g + t of a warp owns rows g and g + 8 and in each the
+/// runs of 32 weights that start at columns 32t and 128 + 32t. That is a
+/// fragment of operand A of `mma.sync` (rows g and g + 8 in lane 4g + t) up to
+/// the order of the columns, which is free as long as operand B follows it.
+///
+///   tiles:  [strip][tile][slot][lane] 16 bytes
+///   scales: [strip][segment][g][row g, row g + 8][number] f16
+///
+/// A plane of width w has w slots: slot by slot, a lane's 4w words of it are
+/// those of (row g, first run), (row g, second run), (row g + 8, first run),
+/// (row g + 8, second run), w words each and as in the canonical plane. The
+/// scales start at a multiple of 16 bytes.
+struct TiledLayout {
+  static constexpr int64_t kRows = 16, kColumns = 256, kRun = 32;
+
+  TiledLayout(const Format &format, int64_t n, int64_t k);
+
+  struct Plane {
+    unsigned width;    ///< bits of a code this plane holds; slots it has
+    int64_t firstSlot; ///< of a tile
+  };
+
+  int64_t strips;
+  int64_t tilesPerStrip;
+  std::vector<Plane> planes;
+  int64_t slots;        ///< of a tile, 512 bytes each
+  int64_t scalesOffset; ///< bytes
+  int64_t segments;     ///< of a row, as in the canonical layout
+  int64_t numbersPerSegment;
+  int64_t totalBytes;
+
+  int64_t tileBytes() const { return 512 * slots; }
+};
+
+/// Copies a blob of the canonical layout into one of the tiled layout. Error:
+/// sizes that do not match.
+Status repack(const Format &format, int64_t n, int64_t k,
+              std::span<const std::byte> canonical, std::span<std::byte> tiled);
+
+} // namespace rotq
+
+#endif // ROTQ_CODEC_TILEDLAYOUT_H

@@ -1,0 +1,155 @@
+//===- RepackKernel.cpp - Kernel that brings a weight into tiles
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A warp takes a tile and gathers every slot, lane by lane; one warp more for
+// every strip copies its scales.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::TiledLayout;
+using ::rotq::WeightLayout;
+
+static constexpr int64_t kWarps = 4;
+
+namespace {
+class RepackEmitter {
+public:
+  RepackEmitter(KernelBuilder &b, const KernelFunction &kernel, WeightType type)
+      : b(b), canonical(type.getCanonicalLayout()),
+        tiled(type.getTiledLayout()), source(kernel.argument("source")),
+        target(kernel.argument("weight")) {}
+
+  void emit();
+
+private:
+  Value loadWord(const WeightLayout::Plane &plane, Value row, Value word);
+  void copyTile(Value strip, Value tile);
+  void copyScales(Value strip);
+
+  KernelBuilder &b;
+  WeightLayout canonical;
+  TiledLayout tiled;
+  Value source, target, lane;
+};
+} // namespace
+
+/// A word of a plane, zero beyond the matrix.
+Value RepackEmitter::loadWord(const WeightLayout::Plane &plane, Value row,
+                              Value word) {
+  Value exists =
+      b.logicalAnd(b.less(row, canonical.n), b.less(word, plane.wordsPerRow));
+  return b
+      .ifElse(exists, b.i32(0),
+              [&] {
+                Value index = b.add(b.mul(row, plane.wordsPerRow), word);
+                return SmallVector<Value>{
+                    b.load(source, b.add(b.mul(index, 4), plane.offset),
+                           b.getI32Type(), 4)};
+              })
+      .front();
+}
+
+void RepackEmitter::copyTile(Value strip, Value tile) {
+  Value g = b.div(lane, 4), t = b.rem(lane, 4);
+  Value firstRow = b.add(b.mul(strip, TiledLayout::kRows), g);
+  Value firstRun =
+      b.add(b.mul(tile, TiledLayout::kColumns / TiledLayout::kRun), t);
+  Value record =
+      b.mul(b.add(b.mul(strip, tiled.tilesPerStrip), tile), tiled.tileBytes());
+  Value own = b.add(record, b.mul(lane, 16));
+  for (auto [plane, tiles] : llvm::zip(canonical.planes, tiled.planes)) {
+    int64_t width = plane.width;
+    for (int64_t slot = 0; slot < width; ++slot) {
+      SmallVector<Value> words;
+      for (int64_t word = 4 * slot; word < 4 * (slot + 1); ++word) {
+        int64_t half = word / width / 2, run = word / width % 2;
+        Value inRow = b.mul(b.add(firstRun, 4 * run), width);
+        words.push_back(loadWord(plane, b.add(firstRow, 8 * half),
+                                 b.add(inRow, word % width)));
+      }
+      Value vector = vector::FromElementsOp::create(
+          b, VectorType::get({4}, b.getI32Type()), words);
+      b.store(vector, target, b.add(own, 512 * (tiles.firstSlot + slot)), 16);
+    }
+  }
+}
+
+/// Of a strip, the numbers of 16 rows in every segment.
+void RepackEmitter::copyScales(Value strip) {
+  int64_t numbers = tiled.numbersPerSegment;
+  int64_t count = TiledLayout::kRows * tiled.segments * numbers;
+  Value first = b.mul(strip, count);
+  b.forLoop(lane, b.index(count), 32, {}, [&](Value i, ValueRange) {
+    Value which = b.rem(i, numbers), pair = b.div(i, numbers);
+    Value inSegment = b.rem(pair, TiledLayout::kRows);
+    Value segment = b.div(pair, TiledLayout::kRows);
+    Value row =
+        b.add(b.add(b.mul(strip, TiledLayout::kRows), b.div(inSegment, 2)),
+              b.mul(b.rem(inSegment, 2), 8));
+    Value value =
+        b.ifElse(b.less(row, canonical.n), b.zero(b.getF16Type()), [&] {
+           Value index = b.add(b.mul(row, canonical.numbersPerRow),
+                               b.add(b.mul(segment, numbers), which));
+           return SmallVector<Value>{
+               b.load(source, b.add(b.mul(index, 2), canonical.scalesOffset),
+                      b.getF16Type(), 2)};
+         }).front();
+    b.store(value, target, b.add(b.mul(b.add(first, i), 2), tiled.scalesOffset),
+            2);
+    return SmallVector<Value>();
+  });
+}
+
+void RepackEmitter::emit() {
+  Value thread = b.threadId();
+  lane = b.rem(thread, 32);
+  Value strip = b.blockId(gpu::Dimension::x);
+  Value tile =
+      b.add(b.mul(b.blockId(gpu::Dimension::y), kWarps), b.div(thread, 32));
+  b.ifThen(b.less(tile, tiled.tilesPerStrip), [&] { copyTile(strip, tile); });
+  b.ifThen(b.equal(tile, b.index(tiled.tilesPerStrip)),
+           [&] { copyScales(strip); });
+}
+
+void mlir::rotq::buildRepack(KernelBuilder &b, const KernelFunction &kernel,
+                             WeightType type) {
+  RepackEmitter(b, kernel, type).emit();
+}
+
+::rotq::KernelInfo mlir::rotq::describeRepack(WeightType type) {
+  using Param = ::rotq::KernelParam;
+  TiledLayout tiled = type.getTiledLayout();
+  ::rotq::KernelInfo info;
+  info.role = "repack";
+  info.name = "repack_" + identifier(type.getFormat().getName()) + "_n" +
+              std::to_string(type.getN()) + "_k" + std::to_string(type.getK());
+  info.params = {{"source",
+                  Param::Kind::Pointer,
+                  Param::Access::Read,
+                  "u8",
+                  {type.getCanonicalLayout().totalBytes}},
+                 {"weight",
+                  Param::Kind::Pointer,
+                  Param::Access::Write,
+                  "u8",
+                  {tiled.totalBytes}}};
+  info.grid[0].count = tiled.strips;
+  info.grid[1].count =
+      int64_t(llvm::divideCeil(tiled.tilesPerStrip + 1, kWarps));
+  info.block = {32 * kWarps, 1, 1};
+  info.format = type.getFormat().getFormat().toJson();
+  info.n = type.getN();
+  info.k = type.getK();
+  info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
+  return info;
+}

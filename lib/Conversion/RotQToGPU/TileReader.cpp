@@ -1,0 +1,58 @@
+//===- TileReader.cpp - A weight in tiles, as a lane sees it
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileReader.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::TiledLayout;
+
+SmallVector<Value> TileReader::slots(Value strip, Value tile) {
+  Value record = b.mul(b.add(b.mul(strip, layout.tilesPerStrip), tile),
+                       layout.tileBytes());
+  Value own = b.add(record, b.mul(lane, 16));
+  auto words = VectorType::get({4}, b.getI32Type());
+  SmallVector<Value> result;
+  for (int64_t slot = 0; slot < layout.slots; ++slot)
+    result.push_back(b.load(blob, b.add(own, 512 * slot), words, 16,
+                            /*isConstant=*/true));
+  return result;
+}
+
+Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
+  FormatAttr format = type.getFormat();
+  SmallVector<Value> planes;
+  for (const TiledLayout::Plane &plane : layout.planes) {
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < int64_t(plane.width); ++i) {
+      int64_t word = (2 * half + run) * plane.width + i;
+      words.push_back(b.word(slots[plane.firstSlot + word / 4], word % 4));
+    }
+    planes.push_back(vector::FromElementsOp::create(
+        b, VectorType::get({int64_t(words.size())}, b.getI32Type()), words));
+  }
+  auto codes = VectorType::get({TiledLayout::kRun}, b.getIntegerType(4));
+  auto points = VectorType::get({TiledLayout::kRun}, b.getI8Type());
+  return DecodeOp::create(
+      b, points, format.getCodebook(),
+      UnpackOp::create(b, codes, format.getCoding(), planes));
+}
+
+Value TileReader::numbers(Value strip, Value segment) {
+  int64_t count = 2 * layout.numbersPerSegment;
+  Value group = b.add(b.mul(strip, layout.segments), segment);
+  Value pair = b.add(b.mul(group, 8), b.div(lane, 4));
+  return b.load(blob, b.add(b.mul(pair, 2 * count), layout.scalesOffset),
+                VectorType::get({count}, b.getF16Type()), 2 * count,
+                /*isConstant=*/true);
+}
+
+Value TileReader::number(Value numbers, int64_t half, int64_t which) {
+  return b.toF32(b.word(numbers, half * layout.numbersPerSegment + which));
+}

@@ -1,0 +1,49 @@
+//===- TileReader.h - A weight in tiles, as a lane sees it
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_TILEREADER_H
+#define ROTQ_LIB_CONVERSION_ROTQTOGPU_TILEREADER_H
+
+#include "KernelBuilder.h"
+
+namespace mlir::rotq {
+
+/// Reads the part of a weight that `rotq::TiledLayout` gives to one lane.
+/// `half` is 0 for row g and 1 for row g + 8; `run` is 0 or 1.
+class TileReader {
+public:
+  TileReader(KernelBuilder &b, WeightType type, Value blob, Value lane)
+      : b(b), type(type), layout(type.getTiledLayout()), blob(blob),
+        lane(lane) {}
+
+  const ::rotq::TiledLayout &getLayout() const { return layout; }
+  bool hasOffset() const { return layout.numbersPerSegment > 1; }
+
+  /// The lane's words of a tile: a vector<4xi32> for every slot.
+  SmallVector<Value> slots(Value strip, Value tile);
+  /// The int8 points of a run: vector<32xi8>.
+  Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
+
+  /// The numbers of both rows in a segment, to take apart with `step` and
+  /// `offset`.
+  Value numbers(Value strip, Value segment);
+  /// As f32.
+  Value step(Value numbers, int64_t half) { return number(numbers, half, 0); }
+  Value offset(Value numbers, int64_t half) { return number(numbers, half, 1); }
+
+private:
+  Value number(Value numbers, int64_t half, int64_t which);
+
+  KernelBuilder &b;
+  WeightType type;
+  ::rotq::TiledLayout layout;
+  Value blob, lane;
+};
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOGPU_TILEREADER_H
