@@ -27,6 +27,9 @@ function(rotq_add_library name)
   endif()
 endfunction()
 
+# All of the unit tests, and nothing that they do not need.
+add_custom_target(rotq-unittests)
+
 # rotq_add_unittest(Name sources... [LINK libs...]): one GoogleTest binary,
 # registered with CTest.
 function(rotq_add_unittest name)
@@ -35,4 +38,5 @@ function(rotq_add_unittest name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE rotq_options ${ARG_LINK} GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
+  add_dependencies(rotq-unittests ${name})
 endfunction()

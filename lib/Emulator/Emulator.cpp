@@ -1,4 +1,4 @@
-//===- Emulator.cpp - Kernels compiled for the host, and their launches
+//===- Emulator.cpp - Launches of kernels
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,24 +7,14 @@
 
 #include "rotq/Emulator/Emulator.h"
 
-#include "Instructions.h"
-#include "Rewriter.h"
+#include "Compiler.h"
 #include "ThreadBlock.h"
-
-#include "rotq/Transforms/Targets.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 #include <algorithm>
 #include <numeric>
@@ -37,181 +27,25 @@ using llvm::createStringError;
 using llvm::Error;
 using llvm::Expected;
 
-//===----------------------------------------------------------------------===//
-// What generated code calls
-//===----------------------------------------------------------------------===//
-
-static void *accessMemory(uint64_t address, uint64_t size, uint32_t flags,
-                          uint32_t site) {
-  Thread &thread = Thread::current();
-  // Only shared memory shows one thread what another is doing.
-  if (regionOf(address) == kSharedRegion)
-    thread.preempt();
-  return thread.access(Access::unpack(address, size, flags, site));
-}
-
-static void execute(uint32_t index, uint32_t site, uint32_t *words) {
-  const DeviceInstruction &instruction = allInstructions()[index];
-  if (instruction.pure)
-    instruction.pure(words);
-  else if (instruction.thread)
-    instruction.thread(Thread::current(), words, site);
-  else
-    Thread::current().collective(instruction, words, site);
-}
-
-static void iterate(uint32_t site) { Thread::current().iterate(site); }
-
-static void failIf(uint32_t fault, uint32_t site) {
-  switch (Fault(fault)) {
-  case Fault::DivisionByZero:
-    Thread::current().fail("integer division by zero", site);
-  case Fault::Trap:
-    Thread::current().fail("trap", site);
-  }
-}
-
-static uint64_t allocateLocal(uint64_t size, uint64_t alignment) {
-  return Thread::current().getLocal().allocate(size, alignment);
-}
-
-static uint64_t markLocal() { return Thread::current().getLocal().mark(); }
-
-static void releaseLocal(uint64_t mark) {
-  Thread::current().getLocal().release(size_t(mark));
-}
-
-//===----------------------------------------------------------------------===//
-// Compilation
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// A kernel in the host's code.
-struct CompiledKernel {
-  RewrittenKernel description; ///< without its module
-  void (*entry)(void **arguments) = nullptr;
-  std::vector<const std::byte *> constants;
-};
-} // namespace
-
 class Emulator::Impl {
 public:
-  static Expected<std::unique_ptr<Impl>>
-  create(std::unique_ptr<llvm::LLVMContext> context,
-         std::unique_ptr<llvm::Module> module, StringRef chip);
+  explicit Impl(std::unique_ptr<Compiler> compiler)
+      : compiler(std::move(compiler)) {}
 
   Error launch(StringRef kernel, const EmulatorLaunch &launch,
                ArrayRef<EmulatorArgument> arguments);
 
 private:
-  Expected<CompiledKernel *> compile(StringRef kernel);
   Error checkLaunch(const CompiledKernel &kernel, StringRef name,
                     const EmulatorLaunch &launch,
                     ArrayRef<EmulatorArgument> arguments) const;
   void runBlocks(LaunchState &state, uint64_t seed, unsigned threads);
 
-  Chip chip;
-  llvm::orc::ThreadSafeContext context;
-  std::unique_ptr<llvm::Module> module;
-  std::unique_ptr<llvm::TargetMachine> target;
-  std::unique_ptr<llvm::orc::LLJIT> jit;
-  llvm::StringMap<CompiledKernel> kernels;
-  std::vector<std::string> sites;
+  std::unique_ptr<Compiler> compiler;
+  EmulatorStream stream;
   std::vector<std::unique_ptr<ThreadBlock>>
       blocks; ///< one for every host thread
 };
-
-Expected<std::unique_ptr<Emulator::Impl>>
-Emulator::Impl::create(std::unique_ptr<llvm::LLVMContext> context,
-                       std::unique_ptr<llvm::Module> module, StringRef chip) {
-  if (std::string message = describeUnknownGPU(chip); !message.empty())
-    return createStringError(message);
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  auto result = std::make_unique<Impl>();
-  result->chip = Chip::parse(chip);
-  auto machine = llvm::orc::JITTargetMachineBuilder::detectHost();
-  if (!machine)
-    return machine.takeError();
-  machine->setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
-  auto target = machine->createTargetMachine();
-  if (!target)
-    return target.takeError();
-  result->target = std::move(*target);
-  auto jit = llvm::orc::LLJITBuilder()
-                 .setJITTargetMachineBuilder(*machine)
-                 .setNumCompileThreads(0)
-                 .create();
-  if (!jit)
-    return jit.takeError();
-  result->jit = std::move(*jit);
-
-  llvm::orc::SymbolMap symbols;
-  auto define = [&](StringRef name, auto *function) {
-    symbols[result->jit->mangleAndIntern(name)] = {
-        llvm::orc::ExecutorAddr::fromPtr(function),
-        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
-  };
-  define(names::kAccess, &accessMemory);
-  define(names::kInstruction, &execute);
-  define(names::kIterate, &iterate);
-  define(names::kFail, &failIf);
-  define(names::kAllocate, &allocateLocal);
-  define(names::kMark, &markLocal);
-  define(names::kRelease, &releaseLocal);
-  if (Error error = result->jit->getMainJITDylib().define(
-          llvm::orc::absoluteSymbols(std::move(symbols))))
-    return std::move(error);
-  result->context = llvm::orc::ThreadSafeContext(std::move(context));
-  result->module = std::move(module);
-  return result;
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  // Calls bound what vectorizing could gain.
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(&target, tuning);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1)
-      .run(module, modules);
-}
-
-/// Kernels are compiled when they are first launched.
-Expected<CompiledKernel *> Emulator::Impl::compile(StringRef name) {
-  if (auto it = kernels.find(name); it != kernels.end())
-    return &it->second;
-  auto rewritten = rewriteKernel(*module, name, chip, target->getTargetTriple(),
-                                 jit->getDataLayout(), sites);
-  if (!rewritten)
-    return rewritten.takeError();
-  optimize(*rewritten->module, *target);
-  CompiledKernel kernel;
-  if (Error error = jit->addIRModule(
-          llvm::orc::ThreadSafeModule(std::move(rewritten->module), context)))
-    return std::move(error);
-  auto entry = jit->lookup(rewritten->entry);
-  if (!entry)
-    return entry.takeError();
-  kernel.entry = entry->toPtr<void (*)(void **)>();
-  for (const DeviceConstant &constant : rewritten->constants) {
-    auto address = jit->lookup(constant.symbol);
-    if (!address)
-      return address.takeError();
-    kernel.constants.push_back(address->toPtr<const std::byte *>());
-  }
-  kernel.description = std::move(*rewritten);
-  return &kernels.try_emplace(name, std::move(kernel)).first->second;
-}
 
 //===----------------------------------------------------------------------===//
 // Launches
@@ -246,10 +80,15 @@ Error Emulator::Impl::checkLaunch(const CompiledKernel &kernel, StringRef name,
                     " threads along dimension " + Twine(i) + " but got " +
                     Twine(launch.block[i]));
   }
+  uint64_t blocks = uint64_t(launch.grid[0]) * launch.grid[1] * launch.grid[2];
+  if (blocks > UINT32_MAX / threads)
+    return refuse("a launch of " + Twine(blocks) + " blocks of " +
+                  Twine(threads) + " threads is too large to emulate");
   if (threads > description.maxThreads)
     return refuse("expected at most " + Twine(description.maxThreads) +
                   " threads in a block but got " + Twine(threads));
   uint64_t shared = description.staticSharedBytes + launch.sharedBytes;
+  Chip chip = compiler->getChip();
   if (shared > chip.sharedBytes())
     return refuse("expected at most " + Twine(chip.sharedBytes()) +
                   " bytes of shared memory on " + chip.name() + " but got " +
@@ -301,9 +140,7 @@ void Emulator::Impl::runBlocks(LaunchState &state, uint64_t seed,
     for (uint64_t i; !state.hasFailed() && (i = next++) < count;) {
       auto number =
           uint64_t((start + static_cast<unsigned __int128>(i) * step) % count);
-      block.run(state, {uint32_t(number % state.grid[0]),
-                        uint32_t(number / state.grid[0] % state.grid[1]),
-                        uint32_t(number / state.grid[0] / state.grid[1])});
+      block.run(state, unflatten(number, state.grid));
     }
   };
   std::vector<std::thread> others;
@@ -316,10 +153,10 @@ void Emulator::Impl::runBlocks(LaunchState &state, uint64_t seed,
 
 Error Emulator::Impl::launch(StringRef name, const EmulatorLaunch &launch,
                              ArrayRef<EmulatorArgument> arguments) {
-  auto compiled = compile(name);
+  auto compiled = compiler->compile(name);
   if (!compiled)
     return compiled.takeError();
-  CompiledKernel &kernel = **compiled;
+  const CompiledKernel &kernel = **compiled;
   if (Error error = checkLaunch(kernel, name, launch, arguments))
     return error;
 
@@ -331,8 +168,13 @@ Error Emulator::Impl::launch(StringRef name, const EmulatorLaunch &launch,
   state.sharedBytes = kernel.description.staticSharedBytes + launch.sharedBytes;
   state.seed = launch.seed;
   state.maxIterations = launch.maxIterations;
-  state.sites = &sites;
+  state.isDependent = launch.programmaticDependent;
+  state.sites = &compiler->getSites();
   state.entry = kernel.entry;
+  auto &last = (launch.stream ? *launch.stream : stream).last;
+  Predecessors predecessors(launch.programmaticDependent ? last : nullptr);
+  auto record = std::make_shared<LaunchRecord>();
+  record->kernel = state.kernel;
   std::vector<uint64_t> values;
   for (const EmulatorArgument &argument : arguments) {
     if (auto *number = std::get_if<int32_t>(&argument)) {
@@ -342,19 +184,30 @@ Error Emulator::Impl::launch(StringRef name, const EmulatorLaunch &launch,
     const auto &buffer = std::get<EmulatorBuffer>(argument);
     uint64_t region = kBuffers + state.buffers.size();
     values.push_back(buffer.bytes.data() ? baseOf(region) + buffer.offset : 0);
-    state.buffers.push_back(
-        std::make_unique<GlobalBuffer>(buffer.bytes.data(), buffer.bytes.size(),
-                                       buffer.name, buffer.writable));
+    auto contents = !buffer.writable     ? GlobalBuffer::Contents::ReadOnly
+                    : buffer.initialized ? GlobalBuffer::Contents::Initialized
+                                         : GlobalBuffer::Contents::Undefined;
+    state.buffers.push_back(std::make_unique<GlobalBuffer>(
+        buffer.bytes, buffer.name, contents, predecessors));
+    record->footprints.push_back(state.buffers.back()->getFootprint());
   }
   for (auto [address, constant] :
        llvm::zip(kernel.constants, kernel.description.constants))
     // Never written: the buffer is read-only.
     state.buffers.push_back(std::make_unique<GlobalBuffer>(
-        const_cast<std::byte *>(address), size_t(constant.size), "a constant",
-        /*writable=*/false));
+        std::span(const_cast<std::byte *>(address), size_t(constant.size)),
+        "a constant", GlobalBuffer::Contents::ReadOnly, predecessors));
   for (uint64_t &value : values)
     state.arguments.push_back(&value);
   runBlocks(state, launch.seed, launch.threads);
+  record->triggers = state.triggers;
+  record->unfinishedAtEnd =
+      state.hasWaited ? predecessors.afterWait : predecessors.beforeWait;
+  // Without a trigger the end is one.
+  record->unfinishedAtTrigger = state.triggers && !state.triggersAfterWait
+                                    ? predecessors.beforeWait
+                                    : record->unfinishedAtEnd;
+  last = std::move(record);
   return state.hasFailed() ? createStringError(state.getMessage())
                            : Error::success();
 }
@@ -369,10 +222,11 @@ Emulator::~Emulator() = default;
 Expected<std::unique_ptr<Emulator>>
 Emulator::create(std::unique_ptr<llvm::LLVMContext> context,
                  std::unique_ptr<llvm::Module> module, StringRef chip) {
-  auto impl = Impl::create(std::move(context), std::move(module), chip);
-  if (!impl)
-    return impl.takeError();
-  return std::unique_ptr<Emulator>(new Emulator(std::move(*impl)));
+  auto compiler = Compiler::create(std::move(context), std::move(module), chip);
+  if (!compiler)
+    return compiler.takeError();
+  return std::unique_ptr<Emulator>(
+      new Emulator(std::make_unique<Impl>(std::move(*compiler))));
 }
 
 /// The body as a module of its own, whose locations LLVM keeps.

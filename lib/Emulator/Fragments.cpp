@@ -51,30 +51,64 @@ const Fragment &mlir::rotq::emulator::fragmentB(unsigned k, unsigned bits) {
   return lookup(k, bits, /*isA=*/false);
 }
 
-const Fragment &mlir::rotq::emulator::fragmentC() {
-  static const Fragment fragment = [] {
-    Fragment result;
-    for (unsigned lane = 0; lane < 32; ++lane)
-      for (unsigned half = 0; half < 2; ++half)
-        for (unsigned e = 0; e < 2; ++e)
-          result[lane].push_back(
-              {uint8_t(lane / 4 + 8 * half), uint8_t(2 * (lane % 4) + e)});
-    return result;
-  }();
+/// A fragment with one formula for all lanes: `position` takes the group of
+/// four lanes, the lane in it, and the element.
+template <typename Formula>
+static Fragment buildFragment(unsigned count, Formula position) {
+  Fragment fragment;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < count; ++i) {
+      std::pair<unsigned, unsigned> at = position(lane / 4, lane % 4, i);
+      fragment[lane].push_back({uint8_t(at.first), uint8_t(at.second)});
+    }
   return fragment;
 }
 
-const Fragment &mlir::rotq::emulator::fragmentOfLdmatrix(bool transposed) {
-  auto build = [](bool swap) {
-    Fragment result;
-    for (unsigned lane = 0; lane < 32; ++lane)
-      for (unsigned e = 0; e < 2; ++e) {
-        auto outer = uint8_t(lane / 4), inner = uint8_t(2 * (lane % 4) + e);
-        result[lane].push_back(swap ? Position{inner, outer}
-                                    : Position{outer, inner});
-      }
+const Fragment &mlir::rotq::emulator::fragmentC(unsigned cols) {
+  static const std::vector<Fragment> built = [] {
+    std::vector<Fragment> result;
+    for (unsigned tiles = 0; tiles <= 32; ++tiles)
+      result.push_back(
+          buildFragment(4 * tiles, [](unsigned g, unsigned t, unsigned i) {
+            return std::pair(g + 8 * (i / 2 % 2), 8 * (i / 4) + 2 * t + i % 2);
+          }));
     return result;
-  };
-  static const Fragment straight = build(false), swapped = build(true);
+  }();
+  return built[cols / 8];
+}
+
+unsigned mlir::rotq::emulator::laneOfScaleA(unsigned row, unsigned thread) {
+  return row % 8 * 4 + 2 * thread + row / 8;
+}
+
+unsigned mlir::rotq::emulator::laneOfScaleB(unsigned col, unsigned thread) {
+  return col * 4 + thread;
+}
+
+const Fragment &mlir::rotq::emulator::fragmentOfM8N8(bool transposed) {
+  static const Fragment straight =
+      buildFragment(2, [](unsigned g, unsigned t, unsigned i) {
+        return std::pair(g, 2 * t + i);
+      });
+  static const Fragment swapped =
+      buildFragment(2, [](unsigned g, unsigned t, unsigned i) {
+        return std::pair(2 * t + i, g);
+      });
   return transposed ? swapped : straight;
+}
+
+const Fragment &mlir::rotq::emulator::fragmentOfM8N16() {
+  static const Fragment fragment =
+      buildFragment(4, [](unsigned g, unsigned t, unsigned i) {
+        return std::pair(g, 4 * t + i);
+      });
+  return fragment;
+}
+
+const Fragment &mlir::rotq::emulator::fragmentOfM16N16() {
+  static const Fragment fragment =
+      buildFragment(8, [](unsigned g, unsigned t, unsigned i) {
+        return std::pair(4 * t + i % 4, g + 8 * (i / 4));
+      });
+  return fragment;
 }

@@ -28,11 +28,20 @@ using Fragment = std::array<std::vector<Position>, 32>;
 /// 32 bits, so a lane holds 32 / bits neighbours along K in each.
 const Fragment &fragmentA(unsigned k, unsigned bits);
 const Fragment &fragmentB(unsigned k, unsigned bits);
-/// The accumulator, one register of 32 bits for every element.
-const Fragment &fragmentC();
+/// The accumulator, 16 x `cols` elements: those of a warp in wgmma too, whose
+/// rows from 16 w on are warp w's.
+const Fragment &fragmentC(unsigned cols);
 
-/// One matrix of ldmatrix, 8 x 8 elements of 16 bits.
-const Fragment &fragmentOfLdmatrix(bool transposed);
+/// The lane that holds the scales of a row of A, or of a column of B, in
+/// mma.block_scale, by the choice of threads.
+unsigned laneOfScaleA(unsigned row, unsigned thread);
+unsigned laneOfScaleB(unsigned col, unsigned thread);
+
+/// One matrix of ldmatrix: 8 x 8 elements of 16 bits (m8n8), 8 x 16 or 16 x 16
+/// of 8 bits (m8n16, m16n16). The last comes transposed only.
+const Fragment &fragmentOfM8N8(bool transposed);
+const Fragment &fragmentOfM8N16();
+const Fragment &fragmentOfM16N16();
 
 } // namespace mlir::rotq::emulator
 

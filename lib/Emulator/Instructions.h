@@ -13,6 +13,8 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <functional>
+
 namespace mlir::rotq::emulator {
 
 /// "sm_90a": number 90, suffix 'a'; suffix 0 where there is none.
@@ -22,7 +24,8 @@ struct Chip {
 
   static Chip parse(llvm::StringRef name);
   std::string name() const;
-  /// Whether code for `required` runs here: "sm_90a" runs on that chip alone.
+  /// Whether code for `required` runs here: that for "sm_90a" on that chip
+  /// alone, that for "sm_120f" on sm_120a, sm_121a and others of the family.
   bool supports(Chip required) const;
   /// Bytes of shared memory that a block can have.
   uint64_t sharedBytes() const;
@@ -36,24 +39,40 @@ struct WarpCall {
   uint32_t site;
 };
 
-/// What one intrinsic does. Operands come as words of 32 bits, narrower ones
-/// extended with zeros, wider ones low half first; results go to the same
-/// words, from the first on.
+/// What one intrinsic, or instruction of inline assembly, does. Operands come
+/// as words of 32 bits, narrower ones extended with zeros, wider ones low half
+/// first; results go to the same words, from the first on.
 struct DeviceInstruction {
-  llvm::StringRef intrinsic; ///< "llvm.nvvm.prmt"
-  Chip chip;                 ///< the oldest that has it
+  /// "llvm.nvvm.prmt"; in inline assembly with the form of its operands, the
+  /// result being the first: "prmt.b32 x,x,x,x", and {} for a list of
+  /// registers, [] for an address.
+  std::string intrinsic;
+  llvm::ArrayRef<Chip> chips; ///< any of these has it
   // One of:
-  void (*pure)(uint32_t *words) = nullptr;
-  void (*thread)(Thread &thread, uint32_t *words, uint32_t site) = nullptr;
-  void (*warp)(WarpCall &call) = nullptr;
-  // For `warp`:
+  std::function<void(uint32_t *words)> pure = nullptr;
+  std::function<void(Thread &thread, uint32_t *words, uint32_t site)> thread =
+      nullptr;
+  std::function<void(WarpCall &call)> warp = nullptr;
+  /// Of the four warps of a warpgroup.
+  std::function<void(llvm::MutableArrayRef<WarpCall> warps)> warpgroup =
+      nullptr;
+  // For `warp` and `warpgroup`:
   int maskOperand = -1;   ///< -1: all 32 lanes
   bool isAligned = false; ///< all lanes execute the same instruction
+  /// In inline assembly: what the result held is the first operand.
+  bool readsResult = false;
 
   /// "shfl.sync.bfly.i32"
   std::string name() const {
-    return intrinsic.substr(llvm::StringRef("llvm.nvvm.").size()).str();
+    llvm::StringRef text = intrinsic;
+    text.consume_front("llvm.nvvm.");
+    return text.split(' ').first.str();
   }
+  /// How many warps execute it together.
+  unsigned numWarps() const { return warpgroup ? 4 : 1; }
+  bool runsOn(Chip chip) const;
+  /// "sm_100f or sm_120f"
+  std::string requirement() const;
 };
 
 llvm::ArrayRef<DeviceInstruction> allInstructions();

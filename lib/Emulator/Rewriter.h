@@ -20,6 +20,8 @@ namespace mlir::rotq::emulator {
 /// Functions of the emulator that rewritten code calls.
 namespace names {
 inline constexpr llvm::StringLiteral kAccess = "rotq_emulator_access";
+inline constexpr llvm::StringLiteral kObserve = "rotq_emulator_observe";
+inline constexpr llvm::StringLiteral kFence = "rotq_emulator_fence";
 inline constexpr llvm::StringLiteral kInstruction = "rotq_emulator_instruction";
 inline constexpr llvm::StringLiteral kIterate = "rotq_emulator_iterate";
 inline constexpr llvm::StringLiteral kFail = "rotq_emulator_fail";

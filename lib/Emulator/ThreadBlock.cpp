@@ -16,17 +16,20 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <new>
 #include <numeric>
 
 using namespace mlir::rotq::emulator;
-namespace context = boost::context;
 
 //===----------------------------------------------------------------------===//
 // Launch
 //===----------------------------------------------------------------------===//
 
-static std::string textOf(const Index3 &index) {
+Index3 mlir::rotq::emulator::unflatten(uint64_t number, const Index3 &size) {
+  return {uint32_t(number % size[0]), uint32_t(number / size[0] % size[1]),
+          uint32_t(number / size[0] / size[1])};
+}
+
+std::string mlir::rotq::emulator::textOf(const Index3 &index) {
   return "(" + std::to_string(index[0]) + "," + std::to_string(index[1]) + "," +
          std::to_string(index[2]) + ")";
 }
@@ -37,228 +40,6 @@ void LaunchState::fail(const std::string &text) {
     return;
   message = text;
   failed = true;
-}
-
-//===----------------------------------------------------------------------===//
-// Thread
-//===----------------------------------------------------------------------===//
-
-static thread_local Thread *currentThread = nullptr;
-
-Thread &Thread::current() { return *currentThread; }
-
-namespace {
-/// Stacks belong to the block.
-struct BorrowedStack {
-  static void deallocate(context::stack_context &) {}
-};
-} // namespace
-
-void Thread::start(ThreadBlock &owner, unsigned threadNumber, void *stack,
-                   size_t stackSize) {
-  block = &owner;
-  number = threadNumber;
-  state = State::Ready;
-  iterations = 0;
-  local.clear();
-  copies.assign(1, {});
-  context::stack_context where;
-  where.sp = static_cast<std::byte *>(stack) + stackSize;
-  where.size = stackSize;
-  self = context::fiber(std::allocator_arg,
-                        context::preallocated(where.sp, where.size, where),
-                        BorrowedStack(), [this](context::fiber &&caller) {
-                          scheduler = std::move(caller);
-                          run();
-                          return std::move(scheduler);
-                        });
-}
-
-void Thread::run() {
-  block->getLaunch().entry(block->getLaunch().arguments.data());
-  state = State::Exited;
-}
-
-void Thread::resume() {
-  currentThread = this;
-  self = std::move(self).resume();
-}
-
-void Thread::suspend() { scheduler = std::move(scheduler).resume(); }
-
-void Thread::abandon() {
-  // The frames on the stack own nothing outside it. The fiber's destructor
-  // would unwind them, which generated code is not made for.
-  new (&self) context::fiber();
-  state = State::Exited;
-}
-
-void Thread::fail(const std::string &text) {
-  LaunchState &launch = block->getLaunch();
-  launch.fail("kernel '" + launch.kernel + "', block " +
-              textOf(block->getIndex()) + ", " + block->describe(number) +
-              ": " + text);
-  // A warp's instruction runs on the last lane that came to it.
-  current().suspend();
-  llvm_unreachable("a thread that failed was resumed");
-}
-
-void Thread::fail(const std::string &text, uint32_t where) {
-  fail(text + block->siteText(where));
-}
-
-Index3 Thread::getIndex() const {
-  const Index3 &size = block->getLaunch().blockSize;
-  return {number % size[0], number / size[0] % size[1],
-          number / size[0] / size[1]};
-}
-
-static std::string hex(uint64_t value) {
-  static const char digits[] = "0123456789abcdef";
-  std::string text;
-  do
-    text.insert(text.begin(), digits[value % 16]);
-  while (value /= 16);
-  return "0x" + text;
-}
-
-/// The bytes of an access, or what is wrong with it.
-Complaint Thread::translate(const Access &access, void *&result) {
-  LaunchState &launch = block->getLaunch();
-  uint64_t region = regionOf(access.address);
-  int64_t offset = offsetOf(access.address);
-  uint64_t alignment = uint64_t(1) << access.log2Alignment;
-  auto checkAlignment = [&](const std::string &memory) -> Complaint {
-    if (access.address % alignment == 0)
-      return std::nullopt;
-    return access.describe() + " at offset " + std::to_string(offset) + " of " +
-           memory + " is not aligned to " + std::to_string(alignment) +
-           " bytes";
-  };
-  if (region == kNullRegion)
-    return access.describe() + " through a null pointer (address " +
-           hex(access.address) + ")";
-  if (region == kSharedRegion) {
-    if (Complaint complaint = checkAlignment("shared memory"))
-      return complaint;
-    result = block->getShared().data() + offset;
-    return block->getShared().check(
-        access, offset, number, [&](unsigned other, uint32_t where) {
-          return block->describe(other) + block->siteText(where);
-        });
-  }
-  if (region == kLocalRegion) {
-    result = local.find(offset, access.size);
-    if (!result)
-      return access.describe() + " at offset " + std::to_string(offset) +
-             " of local memory, not within one allocation";
-    return checkAlignment("local memory");
-  }
-  if (region - kBuffers >= launch.buffers.size())
-    return access.describe() + " at address " + hex(access.address) +
-           ", which is in no buffer";
-  GlobalBuffer &buffer = *launch.buffers[region - kBuffers];
-  if (Complaint complaint = buffer.check(access, offset))
-    return complaint;
-  result = buffer.data() + offset;
-  return checkAlignment("a buffer of " + std::to_string(buffer.size()) +
-                        " bytes (" + buffer.name() + ")");
-}
-
-void *Thread::access(const Access &access) {
-  void *result = nullptr;
-  if (Complaint complaint = translate(access, result))
-    fail(*complaint, access.site);
-  return result;
-}
-
-void Thread::iterate(uint32_t where) {
-  if (++iterations > block->getLaunch().maxIterations)
-    fail("more than " + std::to_string(block->getLaunch().maxIterations) +
-             " iterations of loops: it seems to wait forever",
-         where);
-  // Others have to move for a loop that waits for them.
-  if (iterations % 1024 == 0)
-    suspend();
-}
-
-void Thread::preempt() {
-  if (block->getLaunch().seed && block->random() % 8 == 0)
-    suspend();
-}
-
-static std::string describeLanes(uint32_t mask) { return hex(mask); }
-
-void Thread::collective(const DeviceInstruction &what, uint32_t *operands,
-                        uint32_t where) {
-  uint32_t lanes = block->lanesOf(getWarp());
-  mask = what.maskOperand < 0 ? ~0u : operands[what.maskOperand];
-  if (!(mask >> getLane() & 1))
-    fail(what.name() + " for lanes " + describeLanes(mask) + ", which lane " +
-             std::to_string(getLane()) + " is not one of",
-         where);
-  if (mask & ~lanes)
-    fail(what.name() + " for lanes " + describeLanes(mask) +
-             " of a warp that has lanes " + describeLanes(lanes),
-         where);
-  instruction = &what;
-  words = operands;
-  site = where;
-  state = State::AtCollective;
-
-  WarpCall call{mask, {}, {}, where};
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    if (!(mask >> lane & 1))
-      continue;
-    Thread &other = block->getThread(getWarp() * 32 + lane);
-    if (other.state != State::AtCollective || other.instruction != &what ||
-        other.mask != mask || (what.isAligned && other.site != where)) {
-      suspend();
-      return;
-    }
-    call.threads[lane] = &other;
-    call.words[lane] = other.words;
-  }
-  for (Thread *other : call.threads)
-    if (other)
-      other->state = State::Ready;
-  what.warp(call);
-}
-
-uint32_t Thread::barrier(const BarrierUse &use, uint32_t where) {
-  if (use.id >= 16)
-    fail("expected one of 16 barriers but got number " + std::to_string(use.id),
-         where);
-  uint32_t expected = use.count ? use.count : block->numThreads();
-  if (expected % 32 != 0 && use.count)
-    fail("expected a barrier for a multiple of 32 threads but got " +
-             std::to_string(expected),
-         where);
-  if (expected > block->numThreads())
-    fail("barrier for " + std::to_string(expected) + " threads in a block of " +
-             std::to_string(block->numThreads()),
-         where);
-  ThreadBlock::Barrier &barrier = block->barriers[use.id];
-  if (!barrier.arrivals.empty() && barrier.expected != expected)
-    fail("barrier " + std::to_string(use.id) + " for " +
-             std::to_string(expected) + " threads where " +
-             block->describe(barrier.arrivals.front().thread) + " expects " +
-             std::to_string(barrier.expected) +
-             block->siteText(barrier.arrivals.front().site),
-         where);
-  barrier.expected = expected;
-  barrier.arrivals.push_back({number, where, use.waits, use.value});
-  site = where;
-  barrierId = use.id;
-  if (barrier.arrivals.size() < expected) {
-    if (!use.waits)
-      return 0;
-    state = State::AtBarrier;
-    suspend();
-    return barrierResult;
-  }
-  block->completeBarrier(barrier, use, *this);
-  return barrierResult;
 }
 
 //===----------------------------------------------------------------------===//
@@ -299,6 +80,15 @@ std::string ThreadBlock::describe(unsigned thread) const {
   return "thread " + textOf(threads[thread]->getIndex());
 }
 
+std::string ThreadBlock::describeInLaunch(uint32_t thread,
+                                          uint32_t site) const {
+  auto count = uint32_t(live), number = thread / count;
+  std::string text = describe(thread % count) + siteText(site);
+  if (thread - clocks.getFirstThread() < count)
+    return text;
+  return "block " + textOf(unflatten(number, launch->grid)) + ", " + text;
+}
+
 std::string ThreadBlock::siteText(uint32_t site) const {
   const std::string &text = (*launch->sites)[site];
   return text.empty() ? "" : " at " + text;
@@ -311,22 +101,24 @@ void ThreadBlock::run(LaunchState &state, Index3 blockIndex) {
   allocateStacks(live);
   while (threads.size() < live)
     threads.push_back(std::make_unique<Thread>());
-  barriers.clear();
-  shared.start(state.sharedBytes, unsigned(live));
-  warpOrder.resize((live + 31) / 32);
-  std::iota(warpOrder.begin(), warpOrder.end(), 0u);
-  laneOrder.resize(32);
-  std::iota(laneOrder.begin(), laneOrder.end(), 0u);
   uint64_t number =
       blockIndex[0] +
       uint64_t(state.grid[0]) *
           (blockIndex[1] + uint64_t(state.grid[1]) * blockIndex[2]);
+  barriers.clear();
+  clocks.start(uint32_t(number), unsigned(live));
+  hasWaited = triggersBeforeWait = false;
+  shared.start(state.sharedBytes);
+  warpOrder.resize((live + 31) / 32);
+  std::iota(warpOrder.begin(), warpOrder.end(), 0u);
+  laneOrder.resize(32);
+  std::iota(laneOrder.begin(), laneOrder.end(), 0u);
   random.seed(state.seed + number * 0x9e3779b97f4a7c15);
 
   auto page = size_t(sysconf(_SC_PAGESIZE));
   for (size_t i = 0; i < live; ++i)
-    threads[i]->start(*this, unsigned(i), stacks + i * kStackSize + page,
-                      kStackSize - page);
+    threads[i]->start(*this, unsigned(i),
+                      {stacks + i * kStackSize + page, kStackSize - page});
   auto isRunning = [&](const std::unique_ptr<Thread> &thread) {
     return thread->state != Thread::State::Exited;
   };
@@ -335,6 +127,8 @@ void ThreadBlock::run(LaunchState &state, Index3 blockIndex) {
   while (!state.hasFailed() && llvm::any_of(inUse, isRunning))
     if (!runRound() && !state.hasFailed())
       reportDeadlock();
+  if (hasWaited && !triggersBeforeWait)
+    state.triggersAfterWait = true;
   if (state.hasFailed())
     for (const std::unique_ptr<Thread> &thread : inUse)
       thread->abandon();
@@ -371,7 +165,7 @@ std::string ThreadBlock::whereabouts(unsigned thread) const {
            siteText(other.site);
   case Thread::State::AtCollective:
     return "waits in " + other.instruction->name() + " for lanes " +
-           describeLanes(other.mask) + siteText(other.site);
+           hex(other.mask) + siteText(other.site);
   case Thread::State::Ready:
     break;
   }
@@ -392,18 +186,13 @@ void ThreadBlock::reportDeadlock() {
   std::string what;
   if (waiting) {
     what = "waits forever in " + waiting->instruction->name() + " for lanes " +
-           describeLanes(waiting->mask);
-    for (unsigned lane = 0; lane < 32; ++lane) {
-      missing = waiting->getWarp() * 32 + lane;
-      if (!(waiting->mask >> lane & 1))
-        continue;
-      const Thread &other = *threads[missing];
-      if (other.state != Thread::State::AtCollective ||
-          other.instruction != waiting->instruction ||
-          other.mask != waiting->mask ||
-          (waiting->instruction->isAligned && other.site != waiting->site))
+           hex(waiting->mask);
+    unsigned count = 32 * waiting->instruction->numWarps();
+    missing = waiting->getNumber() / count * count;
+    for (unsigned end = missing + count; missing + 1 < end; ++missing)
+      if (waiting->mask >> missing % 32 & 1 &&
+          !threads[missing]->isWith(*waiting))
         break;
-    }
   } else {
     waiting = waitsIn(Thread::State::AtBarrier);
     const Barrier &barrier = barriers[waiting->barrierId];
@@ -419,6 +208,17 @@ void ThreadBlock::reportDeadlock() {
                ", " + describe(waiting->number) + ": " + what +
                siteText(waiting->site) + ": " + describe(missing) + " " +
                whereabouts(missing));
+}
+
+void ThreadBlock::synchronize(const std::vector<unsigned> &numbers) {
+  clocks.synchronize(numbers);
+  if (numbers.size() == live)
+    shared.forgetAccesses();
+  // What one has waited for is there for all.
+  bool anyHasWaited = llvm::any_of(
+      numbers, [&](unsigned number) { return threads[number]->hasWaited; });
+  for (unsigned number : numbers)
+    threads[number]->hasWaited = anyHasWaited;
 }
 
 void ThreadBlock::completeBarrier(Barrier &barrier, const BarrierUse &use,
@@ -457,7 +257,7 @@ void ThreadBlock::completeBarrier(Barrier &barrier, const BarrierUse &use,
     result = count;
     break;
   }
-  shared.synchronize(numbers);
+  synchronize(numbers);
   for (const Arrival &arrival : arrivals) {
     Thread &thread = *threads[arrival.thread];
     thread.barrierResult = result;

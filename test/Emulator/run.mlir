@@ -25,9 +25,11 @@
 
 // Devices that do not exist.
 // RUN: not quant-run %s --device=moon 2>&1 | FileCheck %s --check-prefix=DEVICE
-// DEVICE: error: expected --device=host, simt or simt:<chip> but got 'moon'
+// DEVICE: error: expected --device=host, simt, simt:<chip>, cuda or cuda:<chip> but got 'moon'
 // RUN: not quant-run %s --device=simt:sm_1 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: error: unknown target 'sm_1'
+// RUN: env CUDA_HOME=%t not quant-run %s --device=cuda 2>&1 | FileCheck %s --check-prefix=GPU
+// GPU: error: {{cannot open libcuda.so.1|cannot find 'ptxas'|cuInit|no device}}
 
 #flat = #rotq.format<"flat", rotation = #rotq.identity, scale = #rotq.scale<64>,
                      codebook = #rotq.table<2, [-120, -36, 36, 120]>,

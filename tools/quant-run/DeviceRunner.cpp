@@ -1,4 +1,4 @@
-//===- DeviceRunner.cpp - Runs functions of a module on an emulated GPU
+//===- DeviceRunner.cpp - Runs functions of a module with their GPU kernels
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -24,7 +24,7 @@ using namespace mlir;
 using namespace mlir::rotq;
 using llvm::createStringError;
 
-static constexpr StringLiteral kLaunchName = "rotq_simt_launch";
+static constexpr StringLiteral kLaunchName = "rotq_device_launch";
 
 LogicalResult DeviceRunner::lower(ModuleOp module, StringRef chip,
                                   StringRef text) {
@@ -42,12 +42,13 @@ LogicalResult DeviceRunner::lower(ModuleOp module, StringRef chip,
 // Compilation
 //===----------------------------------------------------------------------===//
 
-llvm::Error DeviceRunner::addModule(gpu::GPUModuleOp kernels, StringRef chip) {
-  auto emulator = Emulator::create(kernels, chip);
-  if (!emulator)
-    return emulator.takeError();
+llvm::Error DeviceRunner::addModule(gpu::GPUModuleOp kernels,
+                                    DeviceFactory createDevice) {
+  auto device = createDevice(kernels);
+  if (!device)
+    return device.takeError();
   std::string name = kernels.getName().str();
-  emulators[name] = std::move(*emulator);
+  devices[name] = std::move(*device);
   if (!kernels->hasAttr("rotq.manifest"))
     return llvm::Error::success();
   auto manifest = readManifest(kernels);
@@ -105,7 +106,7 @@ void DeviceRunner::replaceLaunches(ModuleOp module) {
                                  b, i64, b.getI64IntegerAttr(0))));
     Launch launch;
     std::string name = op.getKernelModuleName().str();
-    launch.emulator = emulators.at(name).get();
+    launch.device = devices.at(name).get();
     launch.kernel = op.getKernelName().str();
     for (Value operand : op.getKernelOperands()) {
       launch.isPointer.push_back(isa<LLVM::LLVMPointerType>(operand.getType()));
@@ -124,15 +125,16 @@ void DeviceRunner::replaceLaunches(ModuleOp module) {
 }
 
 llvm::Expected<std::unique_ptr<DeviceRunner>>
-DeviceRunner::create(ModuleOp module, StringRef chip, uint64_t seed) {
+DeviceRunner::create(ModuleOp module, DeviceFactory createDevice,
+                     uint64_t seed) {
   auto runner = std::make_unique<DeviceRunner>();
   runner->seed = seed;
   for (auto kernels : module.getOps<gpu::GPUModuleOp>())
-    if (llvm::Error error = runner->addModule(kernels, chip))
+    if (llvm::Error error = runner->addModule(kernels, createDevice))
       return std::move(error);
   llvm::Error unknown = llvm::Error::success();
   module.walk([&](gpu::LaunchFuncOp op) {
-    if (!unknown && !runner->emulators.count(op.getKernelModuleName().str()))
+    if (!unknown && !runner->devices.count(op.getKernelModuleName().str()))
       unknown = createStringError("expected a gpu.module '" +
                                   op.getKernelModuleName().getValue() + "'");
     if (!unknown && !op.getAsyncDependencies().empty())
@@ -225,6 +227,8 @@ llvm::Error DeviceRunner::launch(const Launch &what, const int64_t *sizes,
   }
   launch.sharedBytes = uint32_t(sizes[6]);
   launch.seed = seed;
+  launch.stream = &stream;
+  launch.programmaticDependent = what.info && what.info->pdl;
   std::vector<EmulatorArgument> arguments;
   for (size_t i = 0; i < what.isPointer.size(); ++i) {
     if (!what.isPointer[i]) {
@@ -240,16 +244,19 @@ llvm::Error DeviceRunner::launch(const Launch &what, const int64_t *sizes,
       const ::rotq::KernelParam &param = what.info->params[i];
       buffer->name = param.name;
       buffer->writable = param.access == ::rotq::KernelParam::Access::Write;
+      // Results are written before they are read.
+      buffer->initialized = !buffer->writable;
     }
     arguments.emplace_back(*buffer);
   }
-  return what.emulator->launch(what.kernel, launch, arguments);
+  return what.device->launch(what.kernel, launch, arguments);
 }
 
 llvm::Expected<std::vector<Array>>
 DeviceRunner::run(StringRef entry, ArrayRef<Array> arguments) {
   memory.clear();
   failure.clear();
+  stream = {};
   llvm::SmallPtrSet<const void *, 8> lent;
   for (const Array &array : arguments) {
     memory[numberOf(array.data.get())] = size_t(array.numBytes());

@@ -1,4 +1,4 @@
-//===- DeviceRunner.h - Runs functions of a module on an emulated GPU
+//===- DeviceRunner.h - Runs functions of a module with their GPU kernels
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,19 +17,24 @@
 
 namespace mlir::rotq {
 
-/// The functions of a module on this machine, their launches on an emulator.
-/// All memory is memory of the host, and only lent to kernels.
+/// The functions of a module on this machine, their launches on an emulator or
+/// a GPU. All memory is memory of the host, and only lent to kernels.
 class DeviceRunner {
 public:
+  /// Makes what runs the kernels of a gpu.module.
+  using DeviceFactory =
+      llvm::function_ref<llvm::Expected<std::unique_ptr<KernelDevice>>(
+          gpu::GPUModuleOp)>;
+
   /// Runs `rotq-to-nvptx` for `chip` in place. Errors are reported as
   /// diagnostics.
   static LogicalResult lower(ModuleOp module, llvm::StringRef chip,
                              llvm::StringRef options);
 
   /// Takes a module that `rotq-to-nvptx` made, and changes it. `seed` permutes
-  /// the order of the threads.
+  /// the order of the threads on an emulator.
   static llvm::Expected<std::unique_ptr<DeviceRunner>>
-  create(ModuleOp module, llvm::StringRef chip, uint64_t seed);
+  create(ModuleOp module, DeviceFactory createDevice, uint64_t seed);
 
   /// As HostRunner::run; also what a kernel did wrong.
   llvm::Expected<std::vector<Array>> run(llvm::StringRef entry,
@@ -38,13 +43,13 @@ public:
 private:
   /// One gpu.launch_func of the module.
   struct Launch {
-    Emulator *emulator;
+    KernelDevice *device;
     std::string kernel;
     std::vector<bool> isPointer;
     std::optional<::rotq::KernelInfo> info; ///< from the manifest
   };
 
-  llvm::Error addModule(gpu::GPUModuleOp kernels, llvm::StringRef chip);
+  llvm::Error addModule(gpu::GPUModuleOp kernels, DeviceFactory createDevice);
   void replaceLaunches(ModuleOp module);
   llvm::Error launch(const Launch &what, const int64_t *sizes,
                      const int64_t *operands);
@@ -56,10 +61,11 @@ private:
   static void launchFromHost(int64_t index, const int64_t *sizes,
                              const int64_t *operands);
 
-  std::map<std::string, std::unique_ptr<Emulator>> emulators;
+  std::map<std::string, std::unique_ptr<KernelDevice>> devices;
   std::map<std::string, ::rotq::Manifest> manifests;
   std::vector<Launch> launches;
   std::optional<HostRunner> host;
+  EmulatorStream stream;
   /// Memory that functions see: its start, and its size.
   std::map<int64_t, size_t> memory;
   uint64_t seed = 0;

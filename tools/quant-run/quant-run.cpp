@@ -7,12 +7,14 @@
 //
 //   quant-run m.mlir --entry=f --arg=x.npy --arg=w.npy --out=y.npy
 //   quant-run m.mlir --device=simt:sm_90a --entry=f ...
+//   quant-run m.mlir --device=cuda --entry=f ...
 //
 //===----------------------------------------------------------------------===//
 
 #include "DeviceRunner.h"
 #include "HostRunner.h"
 
+#include "rotq/Emulator/GPU.h"
 #include "rotq/InitAll.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -46,8 +48,8 @@ static cl::opt<bool>
               cl::cat(category));
 static cl::opt<bool>
     pipelineDone("pipeline-done",
-                 cl::desc("the module is the output of rotq-to-host or, for "
-                          "an emulated GPU, of rotq-to-nvptx"),
+                 cl::desc("the module is the output of rotq-to-host or, for a "
+                          "GPU, of rotq-to-nvptx"),
                  cl::cat(category));
 static cl::opt<std::string>
     pipelineOptions("options", cl::init(""),
@@ -75,8 +77,9 @@ static LogicalResult checkFeatures(Location loc, StringRef wanted) {
 }
 static cl::opt<std::string>
     device("device", cl::init("host"),
-           cl::desc("where to run: 'host', or 'simt' or 'simt:<chip>' for an "
-                    "emulated GPU, an sm_90a by default"),
+           cl::desc("where to run: 'host'; 'simt' or 'simt:<chip>' for an "
+                    "emulated GPU, an sm_90a by default; 'cuda' or "
+                    "'cuda:<chip>' for a GPU, with code for that chip"),
            cl::cat(category));
 static cl::opt<uint64_t>
     schedule("schedule", cl::init(0),
@@ -84,22 +87,39 @@ static cl::opt<uint64_t>
                       "threads; 0: as numbered"),
              cl::cat(category));
 
-/// The chip to emulate; "" for the host.
-static llvm::Expected<std::string> chipOf(StringRef text) {
+/// What --device names.
+struct DeviceChoice {
+  std::string chip; ///< "" for the host
+  bool isEmulated = false;
+
+  bool isHost() const { return chip.empty(); }
+};
+
+static llvm::Expected<DeviceChoice> parseDevice(StringRef text) {
   if (text == "host")
-    return "";
+    return DeviceChoice{};
   if (text == "simt")
-    return "sm_90a";
+    return DeviceChoice{"sm_90a", true};
   if (text.consume_front("simt:"))
-    return text.str();
-  return llvm::createStringError("expected --device=host, simt or "
-                                 "simt:<chip> but got '" +
-                                 text + "'");
+    return DeviceChoice{text.str(), true};
+  if (text.consume_front("cuda:"))
+    return DeviceChoice{text.str(), false};
+  if (text != "cuda")
+    return llvm::createStringError("expected --device=host, simt, simt:<chip>, "
+                                   "cuda or cuda:<chip> but got '" +
+                                   text + "'");
+  auto gpu = findGPU();
+  if (!gpu)
+    return gpu.takeError();
+  auto chip = chipFor(*gpu);
+  if (!chip)
+    return chip.takeError();
+  return DeviceChoice{*chip, false};
 }
 
-static LogicalResult lower(ModuleOp module, StringRef chip) {
-  if (!chip.empty())
-    return DeviceRunner::lower(module, chip, pipelineOptions);
+static LogicalResult lower(ModuleOp module, const DeviceChoice &where) {
+  if (!where.isHost())
+    return DeviceRunner::lower(module, where.chip, pipelineOptions);
   HostPipelineOptions options;
   if (failed(options.parseFromString(pipelineOptions)))
     return emitError(module.getLoc(), "cannot parse --options");
@@ -112,7 +132,7 @@ static LogicalResult lower(ModuleOp module, StringRef chip) {
   return HostRunner::lower(module, options);
 }
 
-static llvm::Error run(ModuleOp module, StringRef chip) {
+static llvm::Error run(ModuleOp module, const DeviceChoice &where) {
   std::vector<Array> arguments;
   for (const std::string &path : argumentFiles) {
     llvm::Expected<Array> array = readNpy(path);
@@ -121,8 +141,14 @@ static llvm::Error run(ModuleOp module, StringRef chip) {
     arguments.push_back(std::move(*array));
   }
   auto compute = [&]() -> llvm::Expected<std::vector<Array>> {
-    if (!chip.empty()) {
-      auto runner = DeviceRunner::create(module, chip, schedule);
+    if (!where.isHost()) {
+      auto createDevice = [&](gpu::GPUModuleOp kernels)
+          -> llvm::Expected<std::unique_ptr<KernelDevice>> {
+        if (where.isEmulated)
+          return Emulator::create(kernels, where.chip);
+        return GPU::create(kernels, where.chip);
+      };
+      auto runner = DeviceRunner::create(module, createDevice, schedule);
       if (!runner)
         return runner.takeError();
       return (*runner)->run(entry, arguments);
@@ -156,9 +182,9 @@ int main(int argc, char **argv) {
         << toString(std::move(error)) << "\n";
     return 1;
   };
-  llvm::Expected<std::string> chip = chipOf(device);
-  if (!chip)
-    return report(chip.takeError());
+  llvm::Expected<DeviceChoice> where = parseDevice(device);
+  if (!where)
+    return report(where.takeError());
 
   DialectRegistry registry;
   registerAllDialects(registry);
@@ -169,9 +195,9 @@ int main(int argc, char **argv) {
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   OwningOpRef<ModuleOp> module =
       parseSourceFile<ModuleOp>(inputFile, sources, &context);
-  if (!module || (!pipelineDone && failed(lower(*module, *chip))))
+  if (!module || (!pipelineDone && failed(lower(*module, *where))))
     return 1;
-  if (llvm::Error error = run(*module, *chip))
+  if (llvm::Error error = run(*module, *where))
     return report(std::move(error));
   return 0;
 }

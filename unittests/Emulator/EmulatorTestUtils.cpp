@@ -1,4 +1,4 @@
-//===- EmulatorTestUtils.cpp - Kernels to run on the emulator
+//===- EmulatorTestUtils.cpp - Kernels to run on the device under test
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,32 +7,234 @@
 
 #include "EmulatorTestUtils.h"
 
+#include "rotq/Codec/PackedWeight.h"
+
 #include "llvm/AsmParser/Parser.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
 
+#include <cmath>
+#include <cstring>
+
+using namespace mlir;
 using namespace mlir::rotq;
+using namespace mlir::rotq::test;
+using llvm::createStringError;
+using llvm::Error;
+using llvm::Expected;
 
-llvm::Expected<std::unique_ptr<Emulator>>
-mlir::rotq::test::emulate(const std::string &assembly, llvm::StringRef chip) {
-  auto context = std::make_unique<llvm::LLVMContext>();
-  llvm::SMDiagnostic diagnostic;
-  auto module = llvm::parseAssemblyString(assembly, diagnostic, *context);
-  if (!module) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    diagnostic.print("kernel", stream);
-    return llvm::createStringError(text);
-  }
-  return Emulator::create(std::move(context), std::move(module), chip);
+std::optional<::rotq::DeviceInfo> mlir::rotq::test::gpuUnderTest;
+uint64_t mlir::rotq::test::seed = 3;
+
+double mlir::rotq::test::lossPerAddend() {
+  return gpuUnderTest ? 0x1p-23 : 0x1p-24;
 }
 
-std::string mlir::rotq::test::runKernel(
-    const std::string &assembly, llvm::ArrayRef<EmulatorArgument> arguments,
-    const EmulatorLaunch &launch, llvm::StringRef chip) {
+bool mlir::rotq::test::hasChip(StringRef chip) {
+  if (!gpuUnderTest || runsOn(*gpuUnderTest, chip))
+    return true;
+  [&] { GTEST_SKIP() << gpuUnderTest->name << " is no " << chip.str(); }();
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Comparisons
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What has been compared so far.
+struct Comparisons {
+  size_t launches = 0, differing = 0, exactBytes = 0;
+  size_t boundedValues = 0, equalValues = 0;
+  double worst = 0; ///< deviation, of its bound
+};
+} // namespace
+
+static Comparisons comparisons;
+
+void mlir::rotq::test::reportComparisons() {
+  llvm::outs() << llvm::formatv(
+      "{0} launches on {1} compared with the emulator: {2} differ\n"
+      "{3} bytes are the same bit for bit\n"
+      "{4} floats are within their bounds, at most {5:f3} of it off; {6} of "
+      "them are the same\n",
+      comparisons.launches, gpuUnderTest->name, comparisons.differing,
+      comparisons.exactBytes, comparisons.boundedValues, comparisons.worst,
+      comparisons.equalValues);
+}
+
+static Error compareBits(StringRef name, ArrayRef<std::byte> emulated,
+                         ArrayRef<std::byte> actual) {
+  if (emulated == actual) {
+    comparisons.exactBytes += actual.size();
+    return Error::success();
+  }
+  size_t count = 0, first = actual.size();
+  for (size_t i = 0; i < actual.size(); ++i)
+    if (emulated[i] != actual[i]) {
+      ++count;
+      first = std::min(first, i);
+    }
+  // The word that holds the first of them.
+  size_t at = first / 4 * 4, length = std::min<size_t>(4, actual.size() - at);
+  uint32_t words[2] = {};
+  std::memcpy(&words[0], emulated.data() + at, length);
+  std::memcpy(&words[1], actual.data() + at, length);
+  return createStringError(
+      llvm::formatv("{0} of {1} bytes of {2} differ, the first at {3}: the "
+                    "emulator wrote {4:x8} and the GPU {5:x8}",
+                    count, actual.size(), name, first, words[0], words[1]));
+}
+
+double mlir::rotq::test::floatAt(ArrayRef<std::byte> bytes, bool isHalf,
+                                 size_t i) {
+  if (isHalf) {
+    uint16_t bits;
+    std::memcpy(&bits, bytes.data() + 2 * i, 2);
+    return double(::rotq::fromHalf(bits));
+  }
+  float value;
+  std::memcpy(&value, bytes.data() + 4 * i, 4);
+  return double(value);
+}
+
+static Error compareValues(StringRef name, ArrayRef<std::byte> emulated,
+                           ArrayRef<std::byte> actual,
+                           const Tolerance &tolerance) {
+  size_t count = tolerance.bounds.size(), equal = 0;
+  if (count * (tolerance.isHalf ? 2 : 4) != actual.size())
+    return createStringError("expected a bound for every element of " + name);
+  for (size_t i = 0; i < count; ++i) {
+    double a = floatAt(emulated, tolerance.isHalf, i);
+    double b = floatAt(actual, tolerance.isHalf, i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) {
+      ++equal;
+      continue;
+    }
+    double deviation = std::abs(a - b) / tolerance.bounds[i];
+    if (!(deviation <= 1))
+      return createStringError(
+          llvm::formatv("element {0} of {1}: the emulator wrote {2} and the "
+                        "GPU {3}, {4} times as far apart as they may be",
+                        i, name, a, b, deviation));
+    comparisons.worst = std::max(comparisons.worst, deviation);
+  }
+  comparisons.boundedValues += count;
+  comparisons.equalValues += equal;
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+Expected<KernelsUnderTest> KernelsUnderTest::create(gpu::GPUModuleOp module,
+                                                    StringRef chip) {
+  KernelsUnderTest result;
+  auto emulator = Emulator::create(module, chip);
+  if (!emulator)
+    return emulator.takeError();
+  result.emulator = std::move(*emulator);
+  if (!gpuUnderTest || !hasChip(chip))
+    return result;
+  auto gpu = GPU::create(module, chip);
+  if (!gpu)
+    return gpu.takeError();
+  result.gpu = std::move(*gpu);
+  return result;
+}
+
+static Expected<std::unique_ptr<llvm::Module>>
+parseModule(const std::string &assembly, llvm::LLVMContext &context) {
+  llvm::SMDiagnostic diagnostic;
+  if (auto module = llvm::parseAssemblyString(assembly, diagnostic, context))
+    return module;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  diagnostic.print("kernel", stream);
+  return createStringError(text);
+}
+
+Expected<std::unique_ptr<Emulator>>
+mlir::rotq::test::emulate(const std::string &assembly, StringRef chip) {
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto module = parseModule(assembly, *context);
+  if (!module)
+    return module.takeError();
+  return Emulator::create(std::move(context), std::move(*module), chip);
+}
+
+Expected<KernelsUnderTest> KernelsUnderTest::create(const std::string &assembly,
+                                                    StringRef chip) {
+  KernelsUnderTest result;
   auto emulator = emulate(assembly, chip);
   if (!emulator)
-    return toString(emulator.takeError());
-  if (llvm::Error error = (*emulator)->launch("k", launch, arguments))
+    return emulator.takeError();
+  result.emulator = std::move(*emulator);
+  if (!gpuUnderTest || !hasChip(chip))
+    return result;
+  llvm::LLVMContext own;
+  auto copy = parseModule(assembly, own);
+  if (!copy)
+    return copy.takeError();
+  auto gpu = GPU::create(**copy, chip);
+  if (!gpu)
+    return gpu.takeError();
+  result.gpu = std::move(*gpu);
+  return result;
+}
+
+Error KernelsUnderTest::launch(StringRef kernel, const EmulatorLaunch &launch,
+                               ArrayRef<EmulatorArgument> arguments,
+                               const Tolerance &tolerance) {
+  // Each starts from the same bytes; null for what is not written.
+  std::vector<EmulatorBuffer> written;
+  std::vector<std::vector<std::byte>> before;
+  for (const EmulatorArgument &argument : arguments)
+    if (const auto *buffer = std::get_if<EmulatorBuffer>(&argument);
+        buffer && buffer->writable) {
+      written.push_back(*buffer);
+      before.emplace_back(buffer->bytes.begin(), buffer->bytes.end());
+    }
+  if (Error error = emulator->launch(kernel, launch, arguments))
+    return error;
+  if (!gpu)
+    return Error::success();
+  std::vector<std::vector<std::byte>> emulated;
+  for (auto [buffer, bytes] : llvm::zip(written, before)) {
+    emulated.emplace_back(buffer.bytes.begin(), buffer.bytes.end());
+    llvm::copy(bytes, buffer.bytes.begin());
+  }
+  if (Error error = gpu->launch(kernel, launch, arguments))
+    return error;
+  ++comparisons.launches;
+  Error differences = Error::success();
+  for (auto [i, buffer] : llvm::enumerate(written)) {
+    ArrayRef<std::byte> actual(buffer.bytes.data(), buffer.bytes.size());
+    bool isBounded = !tolerance.bounds.empty() && i + 1 == written.size();
+    differences = joinErrors(
+        std::move(differences),
+        isBounded ? compareValues(buffer.name, emulated[i], actual, tolerance)
+                  : compareBits(buffer.name, emulated[i], actual));
+  }
+  if (!differences)
+    return Error::success();
+  ++comparisons.differing;
+  return createStringError("kernel '" + kernel +
+                           "': " + toString(std::move(differences)));
+}
+
+std::string mlir::rotq::test::runKernel(const std::string &assembly,
+                                        ArrayRef<EmulatorArgument> arguments,
+                                        const EmulatorLaunch &launch,
+                                        StringRef chip,
+                                        const Tolerance &tolerance) {
+  auto kernels = KernelsUnderTest::create(assembly, chip);
+  if (!kernels)
+    return toString(kernels.takeError());
+  if (Error error = kernels->launch("k", launch, arguments, tolerance))
     return toString(std::move(error));
   return "";
 }

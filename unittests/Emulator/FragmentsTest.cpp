@@ -112,17 +112,45 @@ TEST(Fragments, M16N8K64Nibbles) {
 
 TEST(Fragments, Accumulator) {
   expectLayout(
-      fragmentC(), 4, [](int g, int, int i) { return i < 2 ? g : g + 8; },
+      fragmentC(8), 4, [](int g, int, int i) { return i < 2 ? g : g + 8; },
       [](int, int t, int i) { return t * 2 + (i & 1); });
+}
+
+TEST(Fragments, WarpgroupAccumulator) {
+  // "d[i]: row groupID where i is even in pairs, groupID + 8 else; column
+  // (i / 4) * 8 + threadID_in_group * 2 + (i & 1)", rows of the warp.
+  for (int cols = 8; cols <= 256; cols += 8)
+    expectLayout(
+        fragmentC(unsigned(cols)), size_t(cols) / 2,
+        [](int g, int, int i) { return i % 4 < 2 ? g : g + 8; },
+        [](int, int t, int i) { return (i / 4) * 8 + t * 2 + (i & 1); });
+}
+
+TEST(Fragments, Scales) {
+  // "Thread pairs" of a quad hold those of A, its lower half row groupID and
+  // its upper one row groupID + 8; one thread of a quad holds those of B.
+  for (unsigned thread = 0; thread < 2; ++thread)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      if (lane % 4 / 2 == thread)
+        EXPECT_EQ(laneOfScaleA(lane / 4 + lane % 2 * 8, thread), lane);
+  for (unsigned lane = 0; lane < 32; ++lane)
+    EXPECT_EQ(laneOfScaleB(lane / 4, lane % 4), lane);
 }
 
 TEST(Fragments, Ldmatrix) {
   // "Each thread receives the fragment of a row": lane l holds elements 2 (l
   // mod 4) and the next of row l / 4.
   expectLayout(
-      fragmentOfLdmatrix(false), 2, [](int g, int, int) { return g; },
+      fragmentOfM8N8(false), 2, [](int g, int, int) { return g; },
       [](int, int t, int i) { return 2 * t + i; });
   expectLayout(
-      fragmentOfLdmatrix(true), 2, [](int, int t, int i) { return 2 * t + i; },
+      fragmentOfM8N8(true), 2, [](int, int t, int i) { return 2 * t + i; },
       [](int g, int, int) { return g; });
+  // Elements of 8 bits: four of a row, and four of a column of 16.
+  expectLayout(
+      fragmentOfM8N16(), 4, [](int g, int, int) { return g; },
+      [](int, int t, int i) { return 4 * t + i; });
+  expectLayout(
+      fragmentOfM16N16(), 8, [](int, int t, int i) { return 4 * t + (i & 3); },
+      [](int g, int, int i) { return i < 4 ? g : g + 8; });
 }

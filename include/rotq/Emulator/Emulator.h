@@ -37,15 +37,31 @@ struct EmulatorBuffer {
   std::string name;     ///< for messages
   bool writable = true; ///< else a write is an error
   size_t offset = 0;    ///< where the argument points, in bytes
+  /// Else a read of what the launch has not written is an error.
+  bool initialized = true;
 };
 
 /// A pointer, or an integer of 32 bits.
 using EmulatorArgument = std::variant<EmulatorBuffer, int32_t>;
 
+namespace emulator {
+struct LaunchRecord;
+} // namespace emulator
+
+/// Launches that follow one another, as in a stream of CUDA's.
+class EmulatorStream {
+  friend class Emulator;
+  std::shared_ptr<const emulator::LaunchRecord> last;
+};
+
 struct EmulatorLaunch {
   std::array<uint32_t, 3> grid = {1, 1, 1};
   std::array<uint32_t, 3> block = {1, 1, 1};
-  uint32_t sharedBytes = 0; ///< dynamic shared memory
+  uint32_t sharedBytes = 0;         ///< dynamic shared memory
+  EmulatorStream *stream = nullptr; ///< null: one of the emulator's own
+  /// May start before the launch before it has ended, and has to wait for that
+  /// itself: programmatic dependent launch.
+  bool programmaticDependent = false;
   /// Permutes the order in which blocks, warps and lanes run; 0: as numbered.
   uint64_t seed = 0;
   unsigned threads = 0; ///< of the host; 0: one for every core
@@ -53,8 +69,19 @@ struct EmulatorLaunch {
   uint64_t maxIterations = uint64_t(1) << 26;
 };
 
+/// What runs the kernels of one module.
+class KernelDevice {
+public:
+  virtual ~KernelDevice() = default;
+
+  /// Runs a kernel to its end. The error says what went wrong.
+  virtual llvm::Error launch(llvm::StringRef kernel,
+                             const EmulatorLaunch &launch,
+                             llvm::ArrayRef<EmulatorArgument> arguments) = 0;
+};
+
 /// The kernels of one module. Not to be shared between threads.
-class Emulator {
+class Emulator final : public KernelDevice {
 public:
   /// The kernels of a gpu.module in the llvm and nvvm dialects: what
   /// rotq-to-nvptx leaves. The module may go away afterwards.
@@ -66,13 +93,12 @@ public:
   create(std::unique_ptr<llvm::LLVMContext> context,
          std::unique_ptr<llvm::Module> module, llvm::StringRef chip);
 
-  ~Emulator();
+  ~Emulator() override;
 
-  /// Runs a kernel to its end. The error says what a kernel did wrong, and
-  /// where: kernel, block, thread and location. Buffers then hold what was
-  /// written until then.
+  /// The error says what a kernel did wrong, and where: kernel, block, thread
+  /// and location. Buffers then hold what was written until then.
   llvm::Error launch(llvm::StringRef kernel, const EmulatorLaunch &launch,
-                     llvm::ArrayRef<EmulatorArgument> arguments);
+                     llvm::ArrayRef<EmulatorArgument> arguments) override;
 
 private:
   class Impl;

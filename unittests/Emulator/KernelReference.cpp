@@ -1,0 +1,169 @@
+//===- KernelReference.cpp - What kernels have to compute
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelReference.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/ErrorHandling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+using namespace mlir::rotq::test;
+using ::rotq::Blocking;
+using ::rotq::Segment;
+using ::rotq::storedLength;
+
+static constexpr double kHalf = 0x1p-11, kFloat = 0x1p-24; // unit roundoffs
+/// What an addend may lose against the largest one in a tensor core.
+static constexpr double kTensorCore = 0x1p-23;
+
+/// Relative error of that many roundings in f32.
+static double roundings(double operations) {
+  return operations * kFloat / (1 - operations * kFloat);
+}
+
+static float toHalf(float value) {
+  return ::rotq::fromHalf(::rotq::toHalf(value));
+}
+
+PackedMatrix::PackedMatrix(const ::rotq::Format &format, int64_t n, int64_t k,
+                           std::span<const float> values)
+    : format(format), layout(format, n, k), blob(size_t(layout.totalBytes)),
+      points(size_t(n * storedLength(k))) {
+  if (!::rotq::encode(format, values, n, k, blob) ||
+      !::rotq::decodePoints(format, blob, n, k, points))
+    llvm_unreachable("expected a weight that can be packed");
+}
+
+double PackedMatrix::number(int64_t row, int64_t position,
+                            int64_t which) const {
+  uint16_t bits;
+  int64_t at = row * layout.numbersPerRow +
+               layout.scaleBlocking.indexOf(position) * format.scale.numbers() +
+               which;
+  std::memcpy(&bits, blob.data() + layout.scalesOffset + at * 2, 2);
+  return double(::rotq::fromHalf(bits));
+}
+
+void BoundedProduct::roundToHalf() {
+  for (auto [value, bound] : llvm::zip(values, bounds))
+    bound += kHalf * (std::abs(value) + bound) + 0x1p-25;
+}
+
+/// Integer sums are exact: an f32 kernel errs by one rounding of step x scale
+/// and one for every addition.
+BoundedProduct
+mlir::rotq::test::multiplyCodes(const PackedMatrix &weight,
+                                const ::rotq::QuantizedActivation &activation,
+                                int64_t m, int64_t group) {
+  int64_t n = weight.layout.n, k = weight.layout.k, stored = storedLength(k);
+  Blocking groups(k, group);
+  Blocking cut(k, std::min({group, weight.format.scale.group, int64_t(256)}));
+  BoundedProduct result;
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t col = 0; col < n; ++col) {
+      double value = 0, magnitude = 0;
+      auto add = [&](double term) {
+        value += term;
+        magnitude += std::abs(term);
+      };
+      // Lanes of a warp add up runs of at least 32 weights.
+      for (int64_t start = 0; start < cut.paddedSize(); start += 32) {
+        int64_t dot = 0, sum = 0;
+        for (int64_t j = start; j < start + 32; ++j) {
+          int64_t code = activation.codes[size_t(row * stored + j)];
+          dot += int64_t(weight.points[size_t(col * stored + j)]) * code;
+          sum += code;
+        }
+        double scale =
+            activation
+                .scales[size_t(row * groups.size() + groups.indexOf(start))];
+        add(weight.number(col, start, 0) * scale * double(dot));
+        if (weight.hasOffset())
+          add(weight.number(col, start, 1) * scale * double(sum));
+      }
+      result.values.push_back(value);
+      double additions = double(cut.size()) * (weight.hasOffset() ? 2 : 1);
+      // Five more add up the lanes of a warp.
+      result.bounds.push_back(roundings(additions + 7) * magnitude);
+    }
+  return result;
+}
+
+/// Unnormalized butterflies of one segment, rounded to f16 after each.
+static void transformInHalf(std::span<float> values) {
+  for (size_t stride = 1; stride < values.size(); stride *= 2)
+    for (size_t i = 0; i < values.size(); ++i)
+      if (!(i & stride)) {
+        float a = values[i], b = values[i + stride];
+        values[i] = toHalf(a + b);
+        values[i + stride] = toHalf(a - b);
+      }
+}
+
+/// The kernel that undoes the rotation of the weight in f16. At most 16
+/// instructions of 16 products and what was there before make the product of a
+/// piece; then step x length^-1/2 x product is added.
+BoundedProduct mlir::rotq::test::multiplyInHalf(const PackedMatrix &weight,
+                                                std::span<const float> x,
+                                                int64_t m) {
+  int64_t n = weight.layout.n, k = weight.layout.k, stored = storedLength(k);
+  int64_t rotation = weight.format.rotation->block();
+  Blocking pieces(k, rotation ? rotation : weight.format.scale.group);
+  int64_t padded = pieces.paddedSize();
+  std::vector<double> factors(size_t(n * pieces.size()));
+  std::vector<float> values(size_t(n * padded));
+  for (int64_t col = 0; col < n; ++col)
+    for (int64_t i = 0; i < pieces.size(); ++i) {
+      Segment segment = pieces.segment(i);
+      auto part = std::span(values).subspan(
+          size_t(col * padded + segment.offset), size_t(segment.length));
+      for (size_t j = 0; j < part.size(); ++j)
+        part[j] = weight.points[size_t(col * stored + segment.offset) + j];
+      double factor = weight.number(col, segment.offset, 0);
+      if (rotation) {
+        transformInHalf(part);
+        factor /= std::sqrt(double(segment.length));
+      }
+      factors[size_t(col * pieces.size() + i)] = factor;
+    }
+  BoundedProduct result;
+  for (int64_t row = 0; row < m; ++row)
+    for (int64_t col = 0; col < n; ++col) {
+      double value = 0, magnitude = 0, shift = 0;
+      for (int64_t i = 0; i < pieces.size(); ++i) {
+        Segment segment = pieces.segment(i);
+        double dot = 0, absolute = 0;
+        for (int64_t j = segment.offset;
+             j < std::min(k, segment.offset + segment.length); ++j) {
+          double term = double(toHalf(x[size_t(row * k + j)])) *
+                        double(values[size_t(col * padded + j)]);
+          dot += term;
+          absolute += std::abs(term);
+        }
+        double factor = factors[size_t(col * pieces.size() + i)];
+        value += dot * factor;
+        magnitude += absolute * factor;
+        if (!weight.hasOffset())
+          continue;
+        // The first entry of the inverse rotation of x is length^1/2 x[first].
+        double term = weight.number(col, segment.offset, 1) *
+                      std::sqrt(double(segment.length)) *
+                      double(x[size_t(row * k + segment.offset)]);
+        value += term;
+        shift += std::abs(term);
+      }
+      double rounded =
+          roundings(double(pieces.size()) * (weight.hasOffset() ? 2 : 1) + 4);
+      result.values.push_back(value);
+      result.bounds.push_back((16 * 18 * kTensorCore + rounded) * magnitude +
+                              rounded * shift);
+    }
+  return result;
+}

@@ -1,0 +1,61 @@
+//===- KernelReference.h - What kernels have to compute
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Products in f64 from what the codec stores, and how far off a kernel may be:
+// benchmarks/README.md has the bounds.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_UNITTESTS_EMULATOR_KERNELREFERENCE_H
+#define ROTQ_UNITTESTS_EMULATOR_KERNELREFERENCE_H
+
+#include "rotq/Codec/PackedWeight.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace mlir::rotq::test {
+
+/// A weight as it is stored.
+struct PackedMatrix {
+  /// Encodes the n x k matrix `values`.
+  PackedMatrix(const ::rotq::Format &format, int64_t n, int64_t k,
+               std::span<const float> values);
+
+  /// The step (0) or the offset (1) of a position of a row.
+  double number(int64_t row, int64_t position, int64_t which) const;
+  bool hasOffset() const { return format.scale.hasOffset; }
+
+  ::rotq::Format format;
+  ::rotq::WeightLayout layout;
+  std::vector<std::byte> blob;
+  std::vector<int8_t> points; ///< n x storedLength(k)
+};
+
+/// Elements of y, row by row.
+struct BoundedProduct {
+  std::vector<double> values;
+  std::vector<double> bounds; ///< how far off a kernel may be
+
+  /// Adds what rounding y to f16 may change.
+  void roundToHalf();
+};
+
+/// The product of a quantized activation of m rows.
+BoundedProduct multiplyCodes(const PackedMatrix &weight,
+                             const ::rotq::QuantizedActivation &activation,
+                             int64_t m, int64_t group);
+
+/// The product of m rows of x and the weight whose rotation is undone in f16.
+BoundedProduct multiplyInHalf(const PackedMatrix &weight,
+                              std::span<const float> x, int64_t m);
+
+} // namespace mlir::rotq::test
+
+#endif // ROTQ_UNITTESTS_EMULATOR_KERNELREFERENCE_H
