@@ -38,3 +38,8 @@ lint: build ## check formatting, run clang-tidy on what changed (ALL=1: on all)
 gpu-check: build ## compile kernels of many shapes and check them on a GPU
 	@.venv/bin/python benchmarks/gpu_check build --out build/gpu-check
 	@.venv/bin/python benchmarks/gpu_check run build/gpu-check
+
+.PHONY: gpu-speed
+gpu-speed: build ## measure kernels on a GPU, beside others; needs torch
+	@.venv/bin/python benchmarks/run_gpu build --out build/gpu-speed
+	@$(or $(PYTHON),python3) benchmarks/run_gpu run build/gpu-speed
