@@ -34,8 +34,6 @@ using namespace mlir::rotq;
 using namespace mlir::rotq::test;
 using ::rotq::Format;
 
-static constexpr int64_t kMaxRows = 67;
-
 //===----------------------------------------------------------------------===//
 // Cases
 //===----------------------------------------------------------------------===//
@@ -163,7 +161,8 @@ private:
   std::optional<KernelsUnderTest> kernels;
   std::optional<PackedMatrix> weight;
   std::vector<std::byte> tiles; ///< the weight as matmuls read it
-  std::vector<float> x;         ///< most rows; as its type holds it
+  std::vector<float> x; ///< of the most rows that are checked, as its type
+                        ///< holds it
   std::vector<float> rotated;
 };
 } // namespace
@@ -187,11 +186,20 @@ func.func @f(%x: tensor<?x{1}x{3}>, %w: !w) -> tensor<?x{0}x{4}> {{
   return parseSourceString<ModuleOp>(text, context);
 }
 
+/// The fewest rows that a kernel takes, and the most to check it with: more
+/// than a tile where it takes them.
+static std::pair<int64_t, int64_t>
+rowsToCheck(const ::rotq::KernelInfo &kernel) {
+  int64_t first = std::max<int64_t>(1, kernel.mMin);
+  int64_t last = std::max<int64_t>(first, first < 34 ? 33 : 67);
+  return {first, kernel.mMax ? std::min<int64_t>(kernel.mMax, last) : last};
+}
+
 void EmulatedKernels::SetUp() {
   if (!hasChip(GetParam().chip))
     return;
-  drawInputs();
   compile();
+  drawInputs();
 }
 
 void EmulatedKernels::compile() {
@@ -230,12 +238,15 @@ void EmulatedKernels::drawInputs() {
   ::rotq::TiledLayout layout(test.format, test.n, test.k);
   tiles.resize(size_t(layout.totalBytes));
   ASSERT_TRUE(::rotq::repack(test.format, test.n, test.k, weight->blob, tiles));
-  x.resize(size_t(kMaxRows * test.k));
+  int64_t rows = 0;
+  for (const ::rotq::KernelInfo &kernel : manifest.kernels)
+    rows = std::max(rows, rowsToCheck(kernel).second);
+  x.resize(size_t(rows * test.k));
   for (float &value : x)
     value = test.x == "f16" ? toHalf(normal(random)) : normal(random);
   int64_t padded = ::rotq::paddedLength(test.k);
-  rotated.resize(size_t(kMaxRows * padded));
-  for (int64_t row = 0; row < kMaxRows; ++row) {
+  rotated.resize(size_t(rows * padded));
+  for (int64_t row = 0; row < rows; ++row) {
     auto target =
         std::span(rotated).subspan(size_t(row * padded), size_t(padded));
     std::copy_n(x.begin() + row * test.k, test.k, target.begin());
@@ -378,10 +389,7 @@ void EmulatedKernels::checkKernel(const ::rotq::KernelInfo &kernel, int64_t m) {
 
 TEST_P(EmulatedKernels, AreWhatTheCodecComputes) {
   for (const ::rotq::KernelInfo &kernel : manifest.kernels) {
-    // The fewest rows, and more than a tile where the kernel takes them.
-    int64_t first = std::max<int64_t>(1, kernel.mMin);
-    int64_t last = std::min<int64_t>(kernel.mMax ? kernel.mMax : kMaxRows,
-                                     first < 34 ? 33 : kMaxRows);
+    auto [first, last] = rowsToCheck(kernel);
     checkKernel(kernel, first);
     if (last > first)
       checkKernel(kernel, std::uniform_int_distribution<int64_t>(first + 1,
