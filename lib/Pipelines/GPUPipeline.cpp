@@ -21,6 +21,12 @@
 using namespace mlir;
 using namespace mlir::rotq;
 
+static const TargetInfo *findTarget(StringRef chip) {
+  return llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
+    return target.name == chip;
+  });
+}
+
 void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
                                    const NVPTXPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(
@@ -28,8 +34,13 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(
       createQuantizeActivations(QuantizeActivationsOptions{options.group}));
   SelectKernelsOptions select;
-  if (!options.chips.empty())
-    select.target = options.chips.front();
+  // Kernels that every chip runs.
+  if (!options.chips.empty()) {
+    auto chip = llvm::find_if(options.chips, [](StringRef chip) {
+      return !findTarget(chip)->hasWarpgroups;
+    });
+    select.target = chip == options.chips.end() ? options.chips.front() : *chip;
+  }
   pm.addNestedPass<func::FuncOp>(createSelectKernels(select));
   pm.addNestedPass<func::FuncOp>(createRepackWeights());
   pm.addPass(createCanonicalizerPass());
@@ -43,20 +54,13 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
 }
 
-static const TargetInfo *findTarget(StringRef chip) {
-  return llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
-    return target.name == chip;
-  });
-}
-
 void mlir::rotq::buildKernelPipeline(OpPassManager &pm,
                                      const NVPTXPipelineOptions &options) {
   ConvertRotQToGPUOptions kernels;
-  kernels.overlap =
-      options.overlap &&
-      llvm::all_of(options.chips, [](const std::string &chip) {
-        return findTarget(chip)->hasDependentLaunch;
-      });
+  kernels.overlap = options.overlap &&
+                    llvm::all_of(options.chips, [](const std::string &chip) {
+                      return findTarget(chip)->hasDependentLaunch;
+                    });
   pm.addPass(createConvertRotQToGPU(kernels));
   pm.addPass(createConvertRotQWeightsToMemRef());
 }

@@ -41,7 +41,8 @@ constexpr KernelEntry kFloatGPUKernels[] = {
 /// Few rows of the activation cost the time to read the weight: it takes enough
 /// warps under way, and short weights get them by dividing K. From some rows on
 /// it is the activation's loads that cost, and a block shares them.
-SmallVector<KernelEntry> quantizedGPUKernels(WeightType weight) {
+SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
+                                             WeightType weight) {
   // Some 16 warps on each of some 132 multiprocessors.
   constexpr int64_t kWarps = 2048;
   bool isShort = weight.getTiledLayout().strips * 4 < kWarps;
@@ -60,7 +61,9 @@ SmallVector<KernelEntry> quantizedGPUKernels(WeightType weight) {
     kernels.push_back({kind, 17, 64, 16, 32, 4, 1, 1, 2, 3});
   }
   // Wider tiles once they fill the multiprocessors.
-  if (hasOffset) {
+  if (target.hasWarpgroups) {
+    kernels.push_back({KernelKind::WgmmaS8, 65, 0, 16, 128, 8, 1, 1, 3});
+  } else if (hasOffset) {
     kernels.push_back({kind, 65, 0, 32, 32, 4, 1, 1, 2, 2});
   } else {
     kernels.push_back({kind, 65, 256, 32, 32, 4, 1, 1, 2, 2});
@@ -73,7 +76,7 @@ SmallVector<KernelEntry> kernelsFor(const TargetInfo &target, MatmulOp op) {
   if (!target.isGPU())
     return to_vector(ArrayRef(kHostKernels));
   if (op.isQuantized())
-    return quantizedGPUKernels(op.getWeight().getType());
+    return quantizedGPUKernels(target, op.getWeight().getType());
   return to_vector(ArrayRef(kFloatGPUKernels));
 }
 

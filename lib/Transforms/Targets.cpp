@@ -21,7 +21,7 @@ static constexpr TargetInfo kTargets[] = {
     {"sm_86", "+ptx80"},
     {"sm_89", "+ptx80"},
     {"sm_90", "+ptx80", /*hasDependentLaunch=*/true},
-    {"sm_90a", "+ptx80", /*hasDependentLaunch=*/true},
+    {"sm_90a", "+ptx80", /*hasDependentLaunch=*/true, /*hasWarpgroups=*/true},
     {"sm_120a", "+ptx87", /*hasDependentLaunch=*/true},
 };
 

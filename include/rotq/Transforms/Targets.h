@@ -25,6 +25,8 @@ struct TargetInfo {
   StringRef ptxFeature;
   /// Whether a launch can start before the one ahead of it ends.
   bool hasDependentLaunch = false;
+  /// Whether it has wgmma.
+  bool hasWarpgroups = false;
 
   bool isGPU() const { return !ptxFeature.empty(); }
 };

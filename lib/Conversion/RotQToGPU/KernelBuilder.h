@@ -88,7 +88,8 @@ public:
   /// `then` where the condition holds, else the values of `otherwise`.
   SmallVector<Value> ifElse(Value condition, ValueRange otherwise,
                             function_ref<SmallVector<Value>()> then);
-  void ifThen(Value condition, function_ref<void()> then);
+  void ifThen(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise = nullptr);
 };
 
 } // namespace mlir::rotq

@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "StagedActivation.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -56,6 +58,23 @@ Value KernelFunction::addShared(int64_t count, Type element) {
   auto type =
       MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space);
   return func.addWorkgroupAttribution(type, func.getLoc());
+}
+
+// Not gpu.dynamic_shared_memory: its variable is internal, and NVPTX makes a
+// static one of it.
+Value KernelFunction::sharedMemory(KernelBuilder &b) {
+  constexpr StringLiteral kName = "rotq_shared_memory";
+  auto module = func->getParentOfType<gpu::GPUModuleOp>();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(kName);
+  if (!global) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    global = LLVM::GlobalOp::create(
+        b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
+        LLVM::Linkage::External, kName, /*value=*/Attribute(),
+        /*alignment=*/16, unsigned(NVVM::NVVMMemorySpace::Shared));
+  }
+  return LLVM::AddressOfOp::create(b, global);
 }
 
 Value KernelFunction::rows(KernelBuilder &b) const {
@@ -157,6 +176,8 @@ std::string mlir::rotq::identifier(StringRef name) {
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;
   info.block = {32 * config.getWarps(), 1, 1};
+  if (isStaged)
+    info.sharedBytes = StagedActivation::sharedBytes(problem, config);
   info.format = weight.getFormat().getFormat().toJson();
   info.n = n;
   info.k = k;

@@ -41,6 +41,8 @@ public:
   Value argument(StringRef name) const;
   /// `count` elements of memory that the threads of a block share.
   Value addShared(int64_t count, Type element);
+  /// Where the `sharedBytes` of the kernel's description start.
+  Value sharedMemory(KernelBuilder &b);
   /// The number of rows of the activation.
   Value rows(KernelBuilder &b) const;
   /// Programmatic dependent launch, where the kernel has it: waits until the
@@ -72,6 +74,10 @@ std::string identifier(StringRef name);
 /// Reports what it cannot compute at the builder's location.
 LogicalResult buildMma(KernelBuilder &b, KernelFunction &kernel,
                        const MatmulProblem &problem, KernelAttr config);
+
+/// The same with wgmma, on int8 points and codes.
+LogicalResult buildWgmma(KernelBuilder &b, KernelFunction &kernel,
+                         const MatmulProblem &problem, KernelAttr config);
 
 /// Rotates and quantizes: a warp takes 256 values of one row.
 LogicalResult buildActivation(KernelBuilder &b, const KernelFunction &kernel,

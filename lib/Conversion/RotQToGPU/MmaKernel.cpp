@@ -5,11 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The weight is operand A (16 rows of it, one output each), the activation
-// operand B (8 rows of it). Lane (g, t) = (lane / 4, lane mod 4) of the warp
-// holds rows g and g + 8 of A and column g of B. Which k an instruction
-// multiplies is free as long as A and B agree, so a lane feeds the runs of 32
-// weights that TiledLayout gives it in order: step s takes two words of a run.
+// Lane (g, t) of a warp also holds column g of operand B; step s of a run takes
+// two words of it.
 //
 // Warps that split K take its tiles in turn, and add up through shared memory.
 // A warp loads the weights of the next tiles while it computes on one, the
@@ -17,11 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Kernels.h"
-#include "StagedActivation.h"
-#include "TileReader.h"
-
-#include "rotq/Conversion/SegmentIndex.h"
+#include "MatmulEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -29,70 +22,27 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
-#include <cmath>
 #include <numeric>
 
 using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::Segment;
 
-static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
-static constexpr int64_t kRun = ::rotq::TiledLayout::kRun;
-/// Runs of a lane in a tile, and how far they are apart.
-static constexpr int64_t kRuns = 2, kRunStride = kColumns / kRuns;
-
 namespace {
-/// What a lane has loaded of the tiles of one column of tiles.
-struct Fragments {
-  SmallVector<SmallVector<Value>> slots;   ///< [rowTile][slot]
-  SmallVector<SmallVector<Value>> numbers; ///< [rowTile][scale segment]
-
-  SmallVector<Value> flatten() const;
-  /// The same with other values.
-  Fragments with(ValueRange values) const;
-};
-
-/// A run of K of a tile that one scale covers.
-struct Piece {
-  Segment segment;    ///< within the tile
-  int64_t scaleIndex; ///< among the scale segments of the tile
-};
-
-class MmaEmitter {
+class MmaEmitter : MatmulEmitter {
 public:
-  MmaEmitter(KernelBuilder &b, KernelFunction &kernel,
-             const MatmulProblem &problem, KernelAttr config)
-      : b(b), kernel(kernel), problem(problem), config(config),
-        groups(activationBlocking(problem.weight.getK(),
-                                  problem.group ? problem.group : 256)),
-        pieces(1, 32) {}
+  using MatmulEmitter::MatmulEmitter;
 
   LogicalResult emit();
 
 private:
-  bool isQuantized() const { return problem.group != 0; }
-  bool isStaged() const { return config.getStages() != 0; }
-  bool isRotated() const { return problem.weight.getFormat().isRotated(); }
-  int64_t k() const { return problem.weight.getK(); }
-  int64_t rowTiles() const { return config.getRows() / 16; }
-  int64_t colTiles() const { return config.getCols() / 8; }
-
-  LogicalResult choosePieces();
-  void emitPositions();
-  SmallVector<Value> addStagedTiles(int64_t count, int64_t tiles,
-                                    ArrayRef<Piece> inTile, ValueRange sums);
-  SmallVector<Value> addTiles(int64_t count, ArrayRef<Piece> inTile,
-                              ValueRange sums);
+  SmallVector<Value> addStagedTiles(int64_t tiles, ValueRange sums);
+  SmallVector<Value> addTiles(ValueRange sums);
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
-  Value columnOf(int64_t colTile, int64_t c);
-  Value groupAt(Value position);
-  SmallVector<Value> columnScales(Value tile, const Segment &segment, int64_t j,
-                                  bool isFull);
   Value productOrigin();
   Value productAsFloat(Value product);
-  Fragments load(Value tile, ArrayRef<Piece> inTile);
   Value weightWords(ArrayRef<Value> slots, int64_t half, int64_t run,
                     ArrayRef<Piece> inTile);
   Value runValues(ArrayRef<Value> slots, int64_t half, int64_t run,
@@ -100,110 +50,11 @@ private:
   Value activationWords(Value col, Value position, bool isFull);
   void multiply(ArrayRef<Value> a, Value x,
                 MutableArrayRef<SmallVector<Value>> products);
-  Value correction(Value col, Value segmentStart, Value scale, int64_t length);
-  void storeResult(ArrayRef<Value> sums);
   void storeSplitResult(ArrayRef<Value> sums);
-  void store(Value sum, Value row, Value col);
 
-  KernelBuilder &b;
-  KernelFunction &kernel;
-  const MatmulProblem &problem;
-  KernelAttr config;
-  std::optional<TileReader> weight;
-  std::optional<StagedActivation> staged;
-  ::rotq::Blocking groups;
-  ::rotq::Blocking pieces; ///< runs of K with one scale and one rotation
-
-  Value m, lane, warp, part, g, t, firstRow, firstCol;
-  SmallVector<Value> strips; ///< clamped; of every row tile
-  SmallVector<Value> cols;   ///< clamped, column g of every col tile
+  SmallVector<Value> cols; ///< clamped, column g of every col tile
 };
 } // namespace
-
-SmallVector<Value> Fragments::flatten() const {
-  SmallVector<Value> values;
-  for (const auto *parts : {&slots, &numbers})
-    for (const SmallVector<Value> &part : *parts)
-      llvm::append_range(values, part);
-  return values;
-}
-
-Fragments Fragments::with(ValueRange values) const {
-  Fragments result(*this);
-  for (auto *parts : {&result.slots, &result.numbers})
-    for (SmallVector<Value> &part : *parts)
-      for (Value &value : part) {
-        value = values.front();
-        values = values.drop_front();
-      }
-  return result;
-}
-
-LogicalResult MmaEmitter::choosePieces() {
-  FormatAttr format = problem.weight.getFormat();
-  int64_t piece = format.getScale().getGroup();
-  if (isQuantized()) {
-    piece = std::min(piece, problem.group);
-  } else if (isRotated()) {
-    int64_t rotation = format.getRotation().getRotation()->block();
-    if (rotation > kColumns || piece < rotation)
-      return emitError(b.getLoc())
-             << "expected a rotation of at most " << kColumns
-             << " and scales that cover it to undo it in the load stage but "
-                "got a rotation of "
-             << rotation << " and scales of " << piece;
-    piece = rotation;
-  } else if (format.getScale().getHasOffset()) {
-    return emitError(b.getLoc())
-           << "expected a quantized activation or a rotated weight, since its "
-              "scales have offsets";
-  }
-  pieces = ::rotq::Blocking(k(), std::min(piece, kColumns));
-  return success();
-}
-
-void MmaEmitter::emitPositions() {
-  m = kernel.rows(b);
-  Value thread = b.threadId();
-  int64_t tiles = config.getWarps() / config.getSplit();
-  lane = b.rem(thread, 32);
-  warp = b.div(thread, 32);
-  part = b.rem(warp, config.getSplit());
-  g = b.div(lane, 4);
-  t = b.rem(lane, 4);
-  weight.emplace(b, problem.weight, kernel.argument("weight"), lane);
-  // Blocks that run together share what they read most of: the activation where
-  // there are few of its rows, otherwise the weight.
-  auto byRows = isStaged() ? gpu::Dimension::y : gpu::Dimension::x;
-  Value tile =
-      b.add(b.mul(b.blockId(byRows), tiles), b.div(warp, config.getSplit()));
-  firstRow = b.mul(tile, config.getRows());
-  firstCol =
-      b.mul(b.blockId(isStaged() ? gpu::Dimension::x : gpu::Dimension::y),
-            config.getCols());
-  // Rows and columns beyond the matrix are computed from the last one and not
-  // stored.
-  int64_t lastStrip = weight->getLayout().strips - 1;
-  for (int64_t i = 0; i < rowTiles(); ++i)
-    strips.push_back(b.min(b.add(b.mul(tile, rowTiles()), i), lastStrip));
-  Value lastCol = b.sub(m, b.index(1));
-  for (int64_t j = 0; j < colTiles(); ++j)
-    cols.push_back(b.min(b.add(b.add(firstCol, 8 * j), g), lastCol));
-}
-
-Fragments MmaEmitter::load(Value tile, ArrayRef<Piece> inTile) {
-  Value firstScale = emitSegmentIndex(
-      b, b.getLoc(), problem.weight.getCanonicalLayout().scaleBlocking,
-      b.mul(tile, kColumns));
-  Fragments result;
-  for (Value strip : strips) {
-    result.slots.push_back(weight->slots(strip, tile));
-    auto &numbers = result.numbers.emplace_back();
-    for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
-      numbers.push_back(weight->numbers(strip, b.add(firstScale, i)));
-  }
-  return result;
-}
 
 /// A run of a row of the tile in f16, after the butterflies that stay within
 /// it.
@@ -315,64 +166,11 @@ void MmaEmitter::multiply(ArrayRef<Value> a, Value x,
   }
 }
 
-/// Column 2t + c of a column tile.
-Value MmaEmitter::columnOf(int64_t colTile, int64_t c) {
-  Value col = b.add(b.add(firstCol, 8 * colTile + c), b.mul(t, 2));
-  return b.min(col, b.sub(m, b.index(1)));
-}
-
-/// The group of the activation at a position of K.
-Value MmaEmitter::groupAt(Value position) {
-  return emitSegmentIndex(b, b.getLoc(), groups, position);
-}
-
-/// What a column's product is corrected by for every unit of offset: the sum of
-/// the activation over the segment or, where the rotation is undone here, the
-/// first entry of its inverse rotation, length^1/2 x[first].
-Value MmaEmitter::correction(Value col, Value segmentStart, Value scale,
-                             int64_t length) {
-  if (isQuantized()) {
-    Value address =
-        b.add(b.mul(col, 4 * groups.size()), b.mul(groupAt(segmentStart), 4));
-    Value sum = b.load(kernel.argument("sums"), address, b.getI32Type(), 4);
-    // The sum of a group that several pieces share counts once.
-    if (groups.block() > pieces.block())
-      sum = b.select(b.startsSegment(groups, segmentStart), sum, b.i32(0));
-    return b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scale);
-  }
-  int64_t bytes = problem.inputType.getIntOrFloatBitWidth() / 8;
-  Value address = b.add(b.mul(col, k() * bytes), b.mul(segmentStart, bytes));
-  Value first =
-      b.toF32(b.load(kernel.argument("x"), address, problem.inputType, bytes));
-  return b.mulF(first, b.f32(float(std::sqrt(double(length)))));
-}
-
 /// Where sums of products start. 256 products of int8 stay below 2^22, and
 /// around 1.5 * 2^23 floats are the integers: integers that start from its bits
 /// are floats without a conversion.
 Value MmaEmitter::productOrigin() {
   return isQuantized() ? b.i32(0x4b400000) : b.f32(0);
-}
-
-/// The scales of columns 2t and 2t + 1 of a column tile for a piece of a tile.
-SmallVector<Value> MmaEmitter::columnScales(Value tile, const Segment &segment,
-                                            int64_t j, bool isFull) {
-  // What the rotation leaves to its factor.
-  if (!isQuantized()) {
-    double factor = isRotated() ? 1 / std::sqrt(double(segment.length)) : 1;
-    return SmallVector<Value>(2, b.f32(float(factor)));
-  }
-  if (staged && isFull)
-    return staged->scales(tile, j, segment.offset);
-  Value group = groupAt(b.add(b.mul(tile, kColumns), segment.offset));
-  SmallVector<Value> result;
-  for (int64_t c = 0; c < 2; ++c) {
-    Value address =
-        b.add(b.mul(columnOf(j, c), 4 * groups.size()), b.mul(group, 4));
-    result.push_back(
-        b.load(kernel.argument("scales"), address, b.getF32Type(), 4));
-  }
-  return result;
 }
 
 /// A sum of products as f32.
@@ -403,23 +201,11 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
   // Little is decoded before it is used, and products of one column tile are
   // there at a time.
   for (const auto &[segment, scaleIndex] : inTile) {
-    std::array<Value, kRuns> isWithin;
-    SmallVector<int64_t> runs;
-    for (int64_t run = 0; run < kRuns; ++run) {
-      int64_t begin = segment.offset - run * kRunStride;
-      int64_t end = begin + segment.length;
-      if (end <= 0 || begin >= kRunStride)
-        continue;
-      runs.push_back(run);
-      // Runs start at multiples of their length, as pieces do.
-      if (begin > 0 || end < kRunStride)
-        isWithin[size_t(run)] = b.less(b.sub(inRun, b.index(begin)),
-                                       std::min(end, kRunStride) - begin);
-    }
+    auto runs = runsOf(segment);
     for (int64_t j = 0; j < colTiles(); ++j) {
       SmallVector<SmallVector<Value>> products(
           rowTiles(), SmallVector<Value>(4, productOrigin()));
-      for (int64_t run : runs) {
+      for (auto [run, isWithin] : runs) {
         Value x =
             staged
                 ? staged->words(tile, j, run)
@@ -427,60 +213,49 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
                                   b.add(b.add(start, inRun), run * kRunStride),
                                   isFull);
         SmallVector<Value> a(rowWords(run));
-        if (Value within = isWithin[size_t(run)])
+        if (isWithin)
           for (Value &words : a)
-            words = b.select(within, words, b.zero(words.getType()));
+            words = b.select(isWithin, words, b.zero(words.getType()));
         multiply(a, x, products);
       }
       SmallVector<Value> scales = columnScales(tile, segment, j, isFull);
-      for (int64_t c = 0; c < 2; ++c) {
-        Value shift;
-        if (weight->hasOffset())
-          shift = correction(columnOf(j, c), b.add(start, segment.offset),
-                             scales[c], segment.length);
-        for (int64_t i = 0; i < rowTiles(); ++i)
-          for (int64_t half = 0; half < 2; ++half) {
-            Value numbers = fragments.numbers[i][size_t(scaleIndex)];
-            Value &sum = sums[(i * colTiles() + j) * 4 + 2 * half + c];
-            sum = b.fma(productAsFloat(products[i][2 * half + c]),
-                        b.mulF(weight->step(numbers, half), scales[c]), sum);
-            if (shift)
-              sum = b.fma(weight->offset(numbers, half), shift, sum);
-          }
+      SmallVector<Value> shifts = corrections(tile, segment, j, scales);
+      for (int64_t i = 0; i < rowTiles(); ++i) {
+        for (Value &product : products[i])
+          product = productAsFloat(product);
+        accumulate(MutableArrayRef(sums).slice((i * colTiles() + j) * 4, 4),
+                   products[i], fragments.numbers[i][size_t(scaleIndex)],
+                   scales, shifts);
       }
     }
   }
   return sums;
 }
 
-/// Adds the first `count` tiles of K, which are whole, of `tiles`: the
-/// activation is copied a tile ahead. The weights come while the warps wait for
-/// each other; ahead of that, they would take registers from the sums.
-SmallVector<Value> MmaEmitter::addStagedTiles(int64_t count, int64_t tiles,
-                                              ArrayRef<Piece> inTile,
-                                              ValueRange sums) {
+/// Adds the whole tiles of K, of `tiles`: the activation is copied a tile
+/// ahead. The weights come while the warps wait for each other; ahead of that,
+/// they would take registers from the sums.
+SmallVector<Value> MmaEmitter::addStagedTiles(int64_t tiles, ValueRange sums) {
   return b.forLoop(
-      b.index(0), b.index(count), 1, sums, [&](Value tile, ValueRange carried) {
+      b.index(0), b.index(whole), 1, sums, [&](Value tile, ValueRange carried) {
         Fragments fragments = load(tile, inTile);
         staged->finish();
-        Value following = b.add(tile, 1);
-        b.ifThen(b.less(following, tiles), [&] { staged->start(following); });
+        staged->start(tile, tiles);
         return addTile(tile, fragments, inTile, /*isFull=*/true, carried);
       });
 }
 
-/// Adds the warp's share of the first `count` tiles of K, which are whole.
-SmallVector<Value> MmaEmitter::addTiles(int64_t count, ArrayRef<Piece> inTile,
-                                        ValueRange sums) {
+/// Adds the warp's share of the whole tiles of K.
+SmallVector<Value> MmaEmitter::addTiles(ValueRange sums) {
   int64_t split = config.getSplit();
   int64_t depth = config.getDepth();
-  Value end = b.index(count);
+  Value end = b.index(whole);
   SmallVector<Fragments> ahead;
   for (int64_t d = 0; d < depth; ++d) {
     Value tile = b.add(part, d * split);
     // The last tile once more, where there is none: it is not used.
-    if (count < (d + 1) * split)
-      tile = b.min(tile, count - 1);
+    if (whole < (d + 1) * split)
+      tile = b.min(tile, whole - 1);
     ahead.push_back(load(tile, inTile));
   }
   SmallVector<Value> carried(sums);
@@ -508,7 +283,7 @@ SmallVector<Value> MmaEmitter::addTiles(int64_t count, ArrayRef<Piece> inTile,
                         for (int64_t d = 1; d < depth; ++d) {
                           Value later = b.add(tile, d * split);
                           auto take = [&] { return takeTile(later, d, next); };
-                          next = count % (depth * split) == 0
+                          next = whole % (depth * split) == 0
                                      ? take()
                                      : b.ifElse(b.less(later, end), next, take);
                         }
@@ -516,24 +291,6 @@ SmallVector<Value> MmaEmitter::addTiles(int64_t count, ArrayRef<Piece> inTile,
                       });
   carried.truncate(sums.size());
   return carried;
-}
-
-void MmaEmitter::store(Value sum, Value row, Value col) {
-  int64_t n = problem.weight.getN();
-  int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
-  b.ifThen(b.logicalAnd(b.less(row, n), b.less(col, m)), [&] {
-    b.store(b.fromF32(sum, problem.outputType), kernel.argument("y"),
-            b.mul(b.add(b.mul(col, n), row), bytes), bytes);
-  });
-}
-
-void MmaEmitter::storeResult(ArrayRef<Value> sums) {
-  for (int64_t i = 0; i < rowTiles(); ++i)
-    for (int64_t j = 0; j < colTiles(); ++j)
-      for (int64_t e = 0; e < 4; ++e)
-        store(sums[(i * colTiles() + j) * 4 + e],
-              b.add(b.add(firstRow, 16 * i + 8 * (e / 2)), g),
-              b.add(b.add(firstCol, 8 * j + e % 2), b.mul(t, 2)));
 }
 
 /// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
@@ -566,38 +323,21 @@ void MmaEmitter::storeSplitResult(ArrayRef<Value> sums) {
 }
 
 LogicalResult MmaEmitter::emit() {
-  if (failed(choosePieces()))
+  if (failed(prepare()))
     return failure();
-  emitPositions();
-  if (config.getBlocks() != 0)
-    kernel.getFunc()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                              b.getI32IntegerAttr(int32_t(config.getBlocks())));
+  Value lastCol = b.sub(m, b.index(1));
+  for (int64_t j = 0; j < colTiles(); ++j)
+    cols.push_back(b.min(b.add(b.add(firstCol, 8 * j), g), lastCol));
 
-  // A tile may be full in the padded row and still reach behind the end of a
-  // float activation; it is then the last.
-  int64_t whole = (isQuantized() ? pieces.paddedSize() : k()) / kColumns;
-  const ::rotq::Blocking scales =
-      problem.weight.getCanonicalLayout().scaleBlocking;
-  SmallVector<Piece> inTile, inTail;
-  for (int64_t at = 0; at < kColumns; at += pieces.block())
-    inTile.push_back({{at, pieces.block()}, at / scales.block()});
-  int64_t tailStart = whole * kColumns;
-  for (int64_t i = 0; i < pieces.size(); ++i)
-    if (Segment segment = pieces.segment(i); segment.offset >= tailStart)
-      inTail.push_back(
-          {{segment.offset - tailStart, segment.length},
-           scales.indexOf(segment.offset) - scales.indexOf(tailStart)});
-
-  if (isStaged())
-    staged.emplace(b, kernel, problem, config, firstCol, whole);
   SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
-  if (staged) {
+  if (isStaged()) {
+    staged.emplace(b, kernel, problem, config, firstCol, whole);
     kernel.waitForPredecessor(b);
-    staged->start(b.index(0));
     int64_t tiles = inTail.empty() ? whole : whole + 1;
-    sums = addStagedTiles(whole, tiles, inTile, sums);
+    staged->startFirst(tiles);
+    sums = addStagedTiles(tiles, sums);
   } else if (whole > 0) {
-    sums = addTiles(whole, inTile, sums);
+    sums = addTiles(sums);
   } else {
     kernel.waitForPredecessor(b);
   }

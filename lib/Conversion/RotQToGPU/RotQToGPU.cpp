@@ -109,8 +109,11 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
                           blocks(info.grid[2])};
   gpu::KernelDim3 block = {constant(info.block[0]), constant(info.block[1]),
                            constant(info.block[2])};
-  gpu::LaunchFuncOp::create(b, kernel, grid, block,
-                            /*dynamicSharedMemorySize=*/Value(), operands);
+  Value shared;
+  if (info.sharedBytes)
+    shared = arith::ConstantOp::create(
+        b, b.getI32IntegerAttr(int32_t(info.sharedBytes)));
+  gpu::LaunchFuncOp::create(b, kernel, grid, block, shared, operands);
 }
 
 /// Kernels get a pointer to rows without gaps, and M.
@@ -195,6 +198,8 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
       case KernelKind::MmaS8:
       case KernelKind::MmaF16:
         return buildMma(kb, kernel, problem, config);
+      case KernelKind::WgmmaS8:
+        return buildWgmma(kb, kernel, problem, config);
       case KernelKind::HostVector:
         return op.emitOpError("expected a GPU kernel but got host_vector");
       }

@@ -12,12 +12,19 @@
 
 namespace mlir::rotq {
 
-/// The codes and scales of the columns that the warps of a block share, a tile
-/// of K at a time: while they compute on one, cp.async copies the next.
+/// The codes and scales of the columns that the warps of a block share, in
+/// stages of one tile of K: while they compute on one, cp.async copies the
+/// next ones.
 ///
-/// Of a column, 256 codes are 16 chunks of 16 bytes. Odd columns have the
-/// chunks of a pair swapped, so that the eight lanes of two columns that load
-/// 16 bytes together find them in different banks.
+/// Of a column, a tile has 256 codes. For `mma.sync` they are 16 chunks of 16
+/// bytes in order, those of a lane's run next to each other; odd columns have
+/// the chunks of a pair swapped, so that the eight lanes of two columns that
+/// load 16 bytes together find them in different banks.
+///
+/// For `wgmma` they are core matrices: [run][word][column][t] of 4 bytes, where
+/// t is the lane whose run the word is of, and 16 bytes behind every word's
+/// columns. Two words of all lanes' runs are operand B of one instruction, and
+/// what a warp writes at a time lies in different banks.
 class StagedActivation {
 public:
   /// Emits at the start of the kernel. `firstCol`: of the block; `whole`: tiles
@@ -26,31 +33,51 @@ public:
                    const MatmulProblem &problem, KernelAttr config,
                    Value firstCol, int64_t whole);
 
-  /// Starts to copy a tile.
-  void start(Value tile);
-  /// Waits until what was started is there, for all warps, and all of them are
-  /// done with the tile before.
+  /// Dynamic shared memory of the kernel.
+  static int64_t sharedBytes(const MatmulProblem &problem, KernelAttr config);
+
+  /// Starts to copy as many of the first of `tiles` tiles as there are stages
+  /// but one.
+  void startFirst(int64_t tiles);
+  /// Starts to copy the tile that takes the stage of the one before `tile`.
+  void start(Value tile, int64_t tiles);
+  /// Waits until the oldest tile that was started is there, for all warps, and
+  /// all of them are done with the tile before.
   void finish();
 
-  /// The 32 codes that a lane feeds from a run of a column: words of operand B.
+  /// The 32 codes that a lane feeds from a run of a column: words of operand B
+  /// of `mma.sync`.
   Value words(Value tile, int64_t colTile, int64_t run);
+  /// Words 2 step and 2 step + 1 of every lane's run: the descriptor of operand
+  /// B of `wgmma`, an i64.
+  Value descriptor(Value tile, int64_t run, int64_t step);
   /// The scales of columns 2t and 2t + 1 for a position in a full tile.
   SmallVector<Value> scales(Value tile, int64_t colTile, int64_t position);
 
 private:
-  void copyCodes(Value tile);
-  void copyScales(Value tile);
-  Value stageOf(Value tile) { return b.rem(tile, kStages); }
+  struct Layout {
+    Layout(const MatmulProblem &problem, KernelAttr config);
+    int64_t stages, cols;
+    bool hasCoreMatrices;
+    int64_t wordBytes;     ///< from a word of all columns to the next
+    int64_t stageBytes;    ///< of codes
+    int64_t groupsPerTile; ///< of a full tile
+    int64_t totalBytes;
+  };
 
-  static constexpr int64_t kStages = 2;
+  void copy(Value tile);
+  void copyChunks(Value tile);
+  void copyWords(Value tile);
+  void copyScales(Value tile);
+  Value stageOf(Value tile) { return b.rem(tile, layout.stages); }
 
   KernelBuilder &b;
   KernelFunction &kernel;
+  Layout layout;
   ::rotq::Blocking groups;
-  int64_t cols, threads, stored, whole;
-  int64_t groupsPerTile; ///< of a full tile
+  int64_t threads, stored, whole;
   Value thread, firstCol, lastCol;
-  Value codes, codeScales;     ///< pointers to shared memory
+  Value shared;                ///< pointer: codes, then scales
   std::array<Value, 2> chunks; ///< where the lane's chunks are in a run
   Value pair;                  ///< where the lane's scales are in a column tile
 };

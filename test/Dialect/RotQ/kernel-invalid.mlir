@@ -5,5 +5,5 @@
 
 // -----
 
-// expected-error @below {{expected no split, depth or blocks in a kernel other than mma}}
+// expected-error @below {{expected no split, depth or blocks in a kernel of the host}}
 #kernel = #rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 1, warps = 4, split = 2>

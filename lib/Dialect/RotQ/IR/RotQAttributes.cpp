@@ -371,31 +371,46 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << kMaxTile << " but got " << rows << " x " << cols;
   if (warps < 1 || warps > 32)
     return emitError() << "expected 1 to 32 warps but got " << warps;
-  bool isMma = kind == KernelKind::MmaS8 || kind == KernelKind::MmaF16;
-  if (isMma && (rows % 16 != 0 || cols % 8 != 0))
+  bool isWgmma = kind == KernelKind::WgmmaS8;
+  bool isGPU = kind != KernelKind::HostVector;
+  if (isGPU && (rows % 16 != 0 || cols % 8 != 0))
     return emitError() << "expected an mma tile in multiples of 16 x 8 but got "
                        << rows << " x " << cols;
+  if (isWgmma && cols != 8 && cols != 24 && cols % 16 != 0)
+    return emitError() << "expected 8, 24 or a multiple of 16 columns in a "
+                          "wgmma kernel but got "
+                       << cols;
+  if (isWgmma && warps % 4 != 0)
+    return emitError() << "expected warpgroups of 4 warps in a wgmma kernel "
+                          "but got "
+                       << warps << " warps";
   if (split < 1 || warps % split != 0)
     return emitError() << "expected a split that divides the " << warps
                        << " warps but got " << split;
   if (depth < 1 || depth > 8)
     return emitError() << "expected a depth from 1 to 8 tiles but got "
                        << depth;
-  if (stages != 0 && (stages != 2 || kind != KernelKind::MmaS8))
-    return emitError() << "expected 2 stages, of mma_s8, or none but got "
+  bool canStage = kind == KernelKind::MmaS8 || isWgmma;
+  if (stages == 0 ? isWgmma : !canStage || stages < 2 || stages > 8)
+    return emitError() << "expected 2 to 8 stages of mma_s8 or wgmma_s8, or "
+                          "none of another kernel, but got "
                        << stages;
-  // Static shared memory of a block: codes and the finest scales.
-  constexpr int64_t kMaxStaged = 64;
-  if (stages != 0 && (split != 1 || cols > kMaxStaged))
-    return emitError() << "expected no split and at most " << kMaxStaged
-                       << " columns in a staged kernel but got " << split
-                       << " and " << cols;
+  if (stages != 0 && (split != 1 || depth != 1))
+    return emitError() << "expected no split and no depth in a staged kernel "
+                          "but got "
+                       << split << " and " << depth;
+  // Shared memory of a block on every chip: codes and the finest scales.
+  constexpr int64_t kMaxShared = 99 << 10, kMaxSharedWgmma = 227 << 10;
+  int64_t bytes = stages * (cols * 256 + (isWgmma ? 256 : 0) + cols * 32);
+  if (int64_t most = isWgmma ? kMaxSharedWgmma : kMaxShared; bytes > most)
+    return emitError() << "expected at most " << most
+                       << " bytes of shared memory but " << stages
+                       << " stages of " << cols << " columns take " << bytes;
   if (blocks < 0 || blocks > 32)
     return emitError() << "expected 0 to 32 blocks a multiprocessor but got "
                        << blocks;
-  if ((split != 1 || depth != 1 || blocks != 0) && !isMma)
+  if ((split != 1 || depth != 1 || blocks != 0) && !isGPU)
     return emitError()
-           << "expected no split, depth or blocks in a kernel other "
-              "than mma";
+           << "expected no split, depth or blocks in a kernel of the host";
   return success();
 }

@@ -383,8 +383,9 @@ static LogicalResult verifyKernels(MatmulOp op) {
     if (*last == 0)
       last.reset();
     KernelKind kind = kernel.getKind();
-    if (op.isQuantized() ? kind == KernelKind::MmaF16
-                         : kind == KernelKind::MmaS8)
+    if (op.isQuantized()
+            ? kind == KernelKind::MmaF16
+            : kind == KernelKind::MmaS8 || kind == KernelKind::WgmmaS8)
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;

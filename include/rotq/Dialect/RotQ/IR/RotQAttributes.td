@@ -152,7 +152,8 @@ def RotQ_LayoutKind : I32EnumAttr<"LayoutKind", "where the bytes of a weight lie
 def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
     I32EnumAttrCase<"MmaS8", 0, "mma_s8">,
     I32EnumAttrCase<"MmaF16", 1, "mma_f16">,
-    I32EnumAttrCase<"HostVector", 2, "host_vector">]> {
+    I32EnumAttrCase<"WgmmaS8", 2, "wgmma_s8">,
+    I32EnumAttrCase<"HostVector", 3, "host_vector">]> {
   let cppNamespace = "::mlir::rotq";
   let genSpecializedAttr = 0;
 }
@@ -164,11 +165,15 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
     rows of the activation (along M); a block has `warps` warps, each with a
     tile of its own unless `split` of them share one and divide K. A warp loads
-    weights `depth` tiles of K ahead. With `stages` (2), the warps of a block
-    share the activation's columns in shared memory, two tiles of it. `blocks` of them have to fit on a
-    multiprocessor together, which bounds registers (0: no bound).
+    weights `depth` tiles of K ahead. With `stages`, the warps of a block share
+    the activation's columns in shared memory, that many tiles of K of them.
+    `blocks` of them have to fit on a multiprocessor together, which bounds
+    registers (0: no bound).
 
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
+    * `wgmma_s8`: `wgmma.m64n<cols>k32.s8` on sm_90a; the warps of four
+      warpgroup ranks, rows a multiple of 16 for each, cols 8, 24 or a multiple
+      of 16, always staged.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
       undone, in the load stage, in f16.

@@ -1,0 +1,252 @@
+//===- MatmulEmitter.cpp - What matmul kernels have in common
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MatmulEmitter.h"
+
+#include "rotq/Conversion/SegmentIndex.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::rotq;
+using ::rotq::Segment;
+
+SmallVector<Value> Fragments::flatten() const {
+  SmallVector<Value> values;
+  for (const auto *parts : {&slots, &numbers})
+    for (const SmallVector<Value> &part : *parts)
+      llvm::append_range(values, part);
+  return values;
+}
+
+Fragments Fragments::with(ValueRange values) const {
+  Fragments result(*this);
+  for (auto *parts : {&result.slots, &result.numbers})
+    for (SmallVector<Value> &part : *parts)
+      for (Value &value : part) {
+        value = values.front();
+        values = values.drop_front();
+      }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulEmitter::choosePieces() {
+  FormatAttr format = problem.weight.getFormat();
+  int64_t piece = format.getScale().getGroup();
+  if (isQuantized()) {
+    piece = std::min(piece, problem.group);
+  } else if (isRotated()) {
+    int64_t rotation = format.getRotation().getRotation()->block();
+    if (rotation > kColumns || piece < rotation)
+      return emitError(b.getLoc())
+             << "expected a rotation of at most " << kColumns
+             << " and scales that cover it to undo it in the load stage but "
+                "got a rotation of "
+             << rotation << " and scales of " << piece;
+    piece = rotation;
+  } else if (format.getScale().getHasOffset()) {
+    return emitError(b.getLoc())
+           << "expected a quantized activation or a rotated weight, since its "
+              "scales have offsets";
+  }
+  pieces = ::rotq::Blocking(k(), std::min(piece, kColumns));
+
+  whole = (isQuantized() ? pieces.paddedSize() : k()) / kColumns;
+  const ::rotq::Blocking scales =
+      problem.weight.getCanonicalLayout().scaleBlocking;
+  for (int64_t at = 0; at < kColumns; at += pieces.block())
+    inTile.push_back({{at, pieces.block()}, at / scales.block()});
+  int64_t tailStart = whole * kColumns;
+  for (int64_t i = 0; i < pieces.size(); ++i)
+    if (Segment segment = pieces.segment(i); segment.offset >= tailStart)
+      inTail.push_back(
+          {{segment.offset - tailStart, segment.length},
+           scales.indexOf(segment.offset) - scales.indexOf(tailStart)});
+  return success();
+}
+
+void MatmulEmitter::placeWarp() {
+  m = kernel.rows(b);
+  Value thread = b.threadId();
+  int64_t tiles = config.getWarps() / config.getSplit();
+  lane = b.rem(thread, 32);
+  warp = b.div(thread, 32);
+  part = b.rem(warp, config.getSplit());
+  g = b.div(lane, 4);
+  t = b.rem(lane, 4);
+  weight.emplace(b, problem.weight, kernel.argument("weight"), lane);
+  // Blocks that run together share what they read most of: the activation where
+  // there are few of its rows, otherwise the weight.
+  auto byRows = isStaged() ? gpu::Dimension::y : gpu::Dimension::x;
+  Value tile =
+      b.add(b.mul(b.blockId(byRows), tiles), b.div(warp, config.getSplit()));
+  firstRow = b.mul(tile, config.getRows());
+  firstCol =
+      b.mul(b.blockId(isStaged() ? gpu::Dimension::x : gpu::Dimension::y),
+            config.getCols());
+  // Rows and columns beyond the matrix are computed from the last one and not
+  // stored.
+  int64_t lastStrip = weight->getLayout().strips - 1;
+  for (int64_t i = 0; i < rowTiles(); ++i)
+    strips.push_back(b.min(b.add(b.mul(tile, rowTiles()), i), lastStrip));
+}
+
+LogicalResult MatmulEmitter::prepare() {
+  if (failed(choosePieces()))
+    return failure();
+  placeWarp();
+  if (config.getBlocks() != 0)
+    kernel.getFunc()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                              b.getI32IntegerAttr(int32_t(config.getBlocks())));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The weight
+//===----------------------------------------------------------------------===//
+
+Fragments MatmulEmitter::load(Value tile, ArrayRef<Piece> inTile) {
+  Value firstScale = emitSegmentIndex(
+      b, b.getLoc(), problem.weight.getCanonicalLayout().scaleBlocking,
+      b.mul(tile, kColumns));
+  Fragments result;
+  for (Value strip : strips) {
+    result.slots.push_back(weight->slots(strip, tile));
+    auto &numbers = result.numbers.emplace_back();
+    for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
+      numbers.push_back(weight->numbers(strip, b.add(firstScale, i)));
+  }
+  return result;
+}
+
+SmallVector<std::pair<int64_t, Value>>
+MatmulEmitter::runsOf(const Segment &segment) {
+  SmallVector<std::pair<int64_t, Value>> result;
+  for (int64_t run = 0; run < kRuns; ++run) {
+    int64_t begin = segment.offset - run * kRunStride;
+    int64_t end = begin + segment.length;
+    if (end <= 0 || begin >= kRunStride)
+      continue;
+    Value isWithin;
+    if (begin > 0 || end < kRunStride)
+      isWithin = b.less(b.sub(b.mul(t, kRun), b.index(begin)),
+                        std::min(end, kRunStride) - begin);
+    result.emplace_back(run, isWithin);
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Scales
+//===----------------------------------------------------------------------===//
+
+Value MatmulEmitter::columnOf(int64_t colTile, int64_t c) {
+  Value col = b.add(b.add(firstCol, 8 * colTile + c), b.mul(t, 2));
+  return b.min(col, b.sub(m, b.index(1)));
+}
+
+/// The group of the activation at a position of K.
+Value MatmulEmitter::groupAt(Value position) {
+  return emitSegmentIndex(b, b.getLoc(), groups, position);
+}
+
+SmallVector<Value> MatmulEmitter::columnScales(Value tile,
+                                               const Segment &segment,
+                                               int64_t colTile, bool isFull) {
+  // What the rotation leaves to its factor.
+  if (!isQuantized()) {
+    double factor = isRotated() ? 1 / std::sqrt(double(segment.length)) : 1;
+    return SmallVector<Value>(2, b.f32(float(factor)));
+  }
+  if (staged && isFull)
+    return staged->scales(tile, colTile, segment.offset);
+  Value group = groupAt(b.add(b.mul(tile, kColumns), segment.offset));
+  SmallVector<Value> result;
+  for (int64_t c = 0; c < 2; ++c) {
+    Value address =
+        b.add(b.mul(columnOf(colTile, c), 4 * groups.size()), b.mul(group, 4));
+    result.push_back(
+        b.load(kernel.argument("scales"), address, b.getF32Type(), 4));
+  }
+  return result;
+}
+
+/// The sum of the activation over the segment or, where the rotation is undone
+/// here, the first entry of its inverse rotation, length^1/2 x[first].
+SmallVector<Value> MatmulEmitter::corrections(Value tile,
+                                              const Segment &segment,
+                                              int64_t colTile,
+                                              ArrayRef<Value> scales) {
+  SmallVector<Value> result;
+  if (!weight->hasOffset())
+    return result;
+  Value start = b.add(b.mul(tile, kColumns), segment.offset);
+  for (int64_t c = 0; c < 2; ++c) {
+    Value col = columnOf(colTile, c);
+    if (isQuantized()) {
+      Value address =
+          b.add(b.mul(col, 4 * groups.size()), b.mul(groupAt(start), 4));
+      Value sum = b.load(kernel.argument("sums"), address, b.getI32Type(), 4);
+      // The sum of a group that several pieces share counts once.
+      if (groups.block() > pieces.block())
+        sum = b.select(b.startsSegment(groups, start), sum, b.i32(0));
+      result.push_back(
+          b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scales[c]));
+      continue;
+    }
+    int64_t bytes = problem.inputType.getIntOrFloatBitWidth() / 8;
+    Value address = b.add(b.mul(col, k() * bytes), b.mul(start, bytes));
+    Value first = b.toF32(
+        b.load(kernel.argument("x"), address, problem.inputType, bytes));
+    result.push_back(
+        b.mulF(first, b.f32(float(std::sqrt(double(segment.length))))));
+  }
+  return result;
+}
+
+void MatmulEmitter::accumulate(MutableArrayRef<Value> sums,
+                               ArrayRef<Value> products, Value numbers,
+                               ArrayRef<Value> scales,
+                               ArrayRef<Value> corrections) {
+  for (int64_t half = 0; half < 2; ++half)
+    for (int64_t c = 0; c < 2; ++c) {
+      int64_t i = 2 * half + c;
+      sums[i] = b.fma(products[i],
+                      b.mulF(weight->step(numbers, half), scales[c]), sums[i]);
+      if (!corrections.empty())
+        sums[i] = b.fma(weight->offset(numbers, half), corrections[c], sums[i]);
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// The result
+//===----------------------------------------------------------------------===//
+
+void MatmulEmitter::store(Value sum, Value row, Value col) {
+  int64_t n = problem.weight.getN();
+  int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
+  b.ifThen(b.logicalAnd(b.less(row, n), b.less(col, m)), [&] {
+    b.store(b.fromF32(sum, problem.outputType), kernel.argument("y"),
+            b.mul(b.add(b.mul(col, n), row), bytes), bytes);
+  });
+}
+
+void MatmulEmitter::storeResult(ArrayRef<Value> sums) {
+  for (int64_t i = 0; i < rowTiles(); ++i)
+    for (int64_t j = 0; j < colTiles(); ++j)
+      for (int64_t e = 0; e < 4; ++e)
+        store(sums[(i * colTiles() + j) * 4 + e],
+              b.add(b.add(firstRow, 16 * i + 8 * (e / 2)), g),
+              b.add(b.add(firstCol, 8 * j + e % 2), b.mul(t, 2)));
+}

@@ -1,0 +1,117 @@
+//===- MatmulEmitter.h - What matmul kernels have in common
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The weight is operand A (16 rows of it, one output each), the activation
+// operand B (8 rows of it, its columns). Lane (g, t) = (lane / 4, lane mod 4)
+// of a warp holds rows g and g + 8 of A, and columns 2t and 2t + 1 of the sums.
+// Which k an instruction multiplies is free as long as A and B agree, so a lane
+// feeds the runs of 32 weights that TiledLayout gives it in order.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_MATMULEMITTER_H
+#define ROTQ_LIB_CONVERSION_ROTQTOGPU_MATMULEMITTER_H
+
+#include "Kernels.h"
+#include "StagedActivation.h"
+#include "TileReader.h"
+
+namespace mlir::rotq {
+
+/// What a lane has loaded of the tiles of one column of tiles.
+struct Fragments {
+  SmallVector<SmallVector<Value>> slots;   ///< [rowTile][slot]
+  SmallVector<SmallVector<Value>> numbers; ///< [rowTile][scale segment]
+
+  SmallVector<Value> flatten() const;
+  /// The same with other values.
+  Fragments with(ValueRange values) const;
+};
+
+/// A run of K of a tile that one scale covers.
+struct Piece {
+  ::rotq::Segment segment; ///< within the tile
+  int64_t scaleIndex;      ///< among the scale segments of the tile
+};
+
+class MatmulEmitter {
+public:
+  MatmulEmitter(KernelBuilder &b, KernelFunction &kernel,
+                const MatmulProblem &problem, KernelAttr config)
+      : b(b), kernel(kernel), problem(problem), config(config),
+        groups(activationBlocking(problem.weight.getK(),
+                                  problem.group ? problem.group : 256)),
+        pieces(1, 32) {}
+
+protected:
+  static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
+  static constexpr int64_t kRun = ::rotq::TiledLayout::kRun;
+  /// Runs of a lane in a tile, and how far they are apart.
+  static constexpr int64_t kRuns = 2, kRunStride = kColumns / kRuns;
+
+  bool isQuantized() const { return problem.group != 0; }
+  bool isStaged() const { return config.getStages() != 0; }
+  bool isRotated() const { return problem.weight.getFormat().isRotated(); }
+  int64_t k() const { return problem.weight.getK(); }
+  int64_t rowTiles() const { return config.getRows() / 16; }
+  int64_t colTiles() const { return config.getCols() / 8; }
+
+  /// Cuts K into tiles and those into pieces; then places the warp.
+  LogicalResult prepare();
+
+  /// The lane's part of the weight in a tile of K.
+  Fragments load(Value tile, ArrayRef<Piece> inTile);
+  /// The runs of a lane that have weights of a segment of the tile, and whether
+  /// the lane's is one of them; null: every lane's is. Runs start at multiples
+  /// of their length, as segments do, and so lie within them or outside.
+  SmallVector<std::pair<int64_t, Value>> runsOf(const ::rotq::Segment &segment);
+
+  /// Column 2t + c of a column tile.
+  Value columnOf(int64_t colTile, int64_t c);
+  /// The scales of columns 2t and 2t + 1 of a column tile for a piece of a
+  /// tile.
+  SmallVector<Value> columnScales(Value tile, const ::rotq::Segment &segment,
+                                  int64_t colTile, bool isFull);
+  /// What these columns are corrected by for every unit of offset; empty
+  /// where the format has none.
+  SmallVector<Value> corrections(Value tile, const ::rotq::Segment &segment,
+                                 int64_t colTile, ArrayRef<Value> scales);
+  /// sums += products by their scales, of a 16 x 8 tile: (row g, row g + 8) x
+  /// (columns 2t, 2t + 1). `products` are f32, `numbers` those of the rows.
+  void accumulate(MutableArrayRef<Value> sums, ArrayRef<Value> products,
+                  Value numbers, ArrayRef<Value> scales,
+                  ArrayRef<Value> corrections);
+  /// Sums are [rowTile][colTile][row half][column].
+  void storeResult(ArrayRef<Value> sums);
+  void store(Value sum, Value row, Value col);
+
+  KernelBuilder &b;
+  KernelFunction &kernel;
+  const MatmulProblem &problem;
+  KernelAttr config;
+  std::optional<TileReader> weight;
+  std::optional<StagedActivation> staged; ///< made by those that stage it
+
+  Value m, lane, warp, part, g, t, firstRow, firstCol;
+  SmallVector<Value> strips; ///< clamped; of every row tile
+
+  /// A tile of K may be whole in the padded row and still reach behind the end
+  /// of a float activation; it is then the last.
+  int64_t whole = 0;                 ///< tiles that are
+  SmallVector<Piece> inTile, inTail; ///< of those, and of the one behind them
+  ::rotq::Blocking groups;           ///< of the quantized activation
+  ::rotq::Blocking pieces;           ///< runs of K with one scale and rotation
+
+private:
+  LogicalResult choosePieces();
+  void placeWarp();
+  Value groupAt(Value position);
+};
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOGPU_MATMULEMITTER_H
