@@ -25,6 +25,7 @@ void addThreadInstructions(Instructions &table);
 void addWarpInstructions(Instructions &table);
 void addMatrixInstructions(Instructions &table);
 void addSharedInstructions(Instructions &table);
+void addGlobalInstructions(Instructions &table);
 void addWarpgroupInstructions(Instructions &table);
 void addConversions(Instructions &table);
 

@@ -76,8 +76,8 @@ static Instructions buildTable() {
   Instructions table;
   for (auto add :
        {addWordInstructions, addThreadInstructions, addWarpInstructions,
-        addMatrixInstructions, addSharedInstructions, addConversions,
-        addWarpgroupInstructions})
+        addMatrixInstructions, addSharedInstructions, addGlobalInstructions,
+        addConversions, addWarpgroupInstructions})
     add(table);
   return table;
 }

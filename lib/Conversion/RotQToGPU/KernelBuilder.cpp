@@ -118,6 +118,22 @@ Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
                               /*isInvariant=*/isConstant);
 }
 
+Value KernelBuilder::loadStreamed(Value pointer, Value byteOffset) {
+  auto words = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getI32Type()));
+  auto load = LLVM::InlineAsmOp::create(
+      *this, words, elementPointer(*this, pointer, byteOffset),
+      "ld.global.nc.L1::no_allocate.L2::256B.v4.b32 {$0, $1, $2, $3}, [$4];",
+      "=r,=r,=r,=r,l", /*has_side_effects=*/false, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None, /*asm_dialect=*/nullptr,
+      /*operand_attrs=*/nullptr);
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < 4; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(*this, load.getResult(0), i));
+  return vector::FromElementsOp::create(
+      *this, VectorType::get({4}, getI32Type()), values);
+}
+
 void KernelBuilder::store(Value value, Value pointer, Value byteOffset,
                           int64_t alignment) {
   LLVM::StoreOp::create(*this, value,

@@ -17,11 +17,9 @@ SmallVector<Value> TileReader::slots(Value strip, Value tile) {
   Value record = b.mul(b.add(b.mul(strip, layout.tilesPerStrip), tile),
                        layout.tileBytes());
   Value own = b.add(record, b.mul(lane, 16));
-  auto words = VectorType::get({4}, b.getI32Type());
   SmallVector<Value> result;
   for (int64_t slot = 0; slot < layout.slots; ++slot)
-    result.push_back(b.load(blob, b.add(own, 512 * slot), words, 16,
-                            /*isConstant=*/true));
+    result.push_back(b.loadStreamed(blob, b.add(own, 512 * slot)));
   return result;
 }
 
