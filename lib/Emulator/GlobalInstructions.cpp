@@ -12,12 +12,12 @@
 
 using namespace mlir::rotq::emulator;
 
-/// A load of `count` words through the read-only path. Operand: the address.
-static void loadConstant(Thread &thread, uint32_t *words, uint32_t site,
-                         unsigned count) {
+/// A load of `count` words. Operand: the address.
+static void load(Thread &thread, uint32_t *words, uint32_t site, unsigned count,
+                 bool isInvariant) {
   Access access{addressOf(words), 4 * count};
   access.log2Alignment = unsigned(std::countr_zero(access.size));
-  access.isInvariant = true;
+  access.isInvariant = isInvariant;
   access.site = site;
   if (regionOf(access.address) == kSharedRegion ||
       regionOf(access.address) == kLocalRegion)
@@ -31,15 +31,17 @@ void mlir::rotq::emulator::addGlobalInstructions(Instructions &table) {
     unsigned count;
   };
   // How caches keep the line changes no result.
-  for (llvm::StringRef line : {"", ".L2::128B", ".L2::256B"})
-    for (const Form &form :
-         {Form{"", "x", 1}, Form{".v2", "{}", 2}, Form{".v4", "{}", 4}})
-      table.push_back(perThread(
-          ("ld.global.nc.L1::no_allocate" + line + form.vector + ".b32 " +
-           form.operand + ",[]")
-              .str(),
-          [count = form.count](Thread &thread, uint32_t *words, uint32_t site) {
-            loadConstant(thread, words, site, count);
-          },
-          kSm80));
+  for (llvm::StringRef path : {"", ".nc"})
+    for (llvm::StringRef line : {"", ".L2::128B", ".L2::256B"})
+      for (const Form &form :
+           {Form{"", "x", 1}, Form{".v2", "{}", 2}, Form{".v4", "{}", 4}})
+        table.push_back(
+            perThread(("ld.global" + path + ".L1::no_allocate" + line +
+                       form.vector + ".b32 " + form.operand + ",[]")
+                          .str(),
+                      [count = form.count, isInvariant = !path.empty()](
+                          Thread &thread, uint32_t *words, uint32_t site) {
+                        load(thread, words, site, count, isInvariant);
+                      },
+                      kSm80));
 }

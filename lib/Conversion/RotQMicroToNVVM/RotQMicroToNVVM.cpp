@@ -43,6 +43,7 @@ private:
     return arith::ConstantOp::create(builder, loc,
                                      builder.getI32IntegerAttr(int32_t(value)));
   }
+  Value inRegister(uint32_t word);
   /// Bytes of `lo` (0 to 3) and `hi` (4 to 7) picked by the low four nibbles of
   /// `selector`, whose top bits are clear.
   Value permute(Value selector, Value lo, Value hi) {
@@ -58,6 +59,15 @@ private:
 };
 } // namespace
 
+/// A constant that ptxas takes for a value of the lane, since it knows nothing
+/// of the highest bit of lanemask.lt, which is never set. Constants it holds in
+/// uniform registers in long loops, and copies them for every PRMT.
+Value PermuteMaterializer::inRegister(uint32_t word) {
+  Value mask = NVVM::LaneMaskLtOp::create(builder, loc, builder.getI32Type());
+  return arith::XOrIOp::create(builder, loc, andMask(mask, 0x80000000),
+                               i32(word));
+}
+
 Value PermuteMaterializer::emitLookup(Value codes,
                                       std::span<const int8_t> table) {
   // The table in registers of four bytes, the last repeated up to a pair.
@@ -67,7 +77,7 @@ Value PermuteMaterializer::emitLookup(Value codes,
     for (size_t j = 0; j < 4; ++j)
       word |= uint32_t(uint8_t(table[std::min(i + j, table.size() - 1)]))
               << (8 * j);
-    registers.push_back(i32(word));
+    registers.push_back(inRegister(word));
   }
   if (registers.size() == 1)
     registers.push_back(registers.front());

@@ -118,13 +118,15 @@ Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
                               /*isInvariant=*/isConstant);
 }
 
+// Not .nc: ptxas orders those behind griddepcontrol.wait. With side effects, or
+// LLVM sinks them to where the words are used.
 Value KernelBuilder::loadStreamed(Value pointer, Value byteOffset) {
   auto words = LLVM::LLVMStructType::getLiteral(
       getContext(), SmallVector<Type>(4, getI32Type()));
   auto load = LLVM::InlineAsmOp::create(
       *this, words, elementPointer(*this, pointer, byteOffset),
-      "ld.global.nc.L1::no_allocate.L2::256B.v4.b32 {$0, $1, $2, $3}, [$4];",
-      "=r,=r,=r,=r,l", /*has_side_effects=*/false, /*is_align_stack=*/false,
+      "ld.global.L1::no_allocate.L2::256B.v4.b32 {$0, $1, $2, $3}, [$4];",
+      "=r,=r,=r,=r,l", /*has_side_effects=*/true, /*is_align_stack=*/false,
       LLVM::TailCallKind::None, /*asm_dialect=*/nullptr,
       /*operand_attrs=*/nullptr);
   SmallVector<Value> values;

@@ -55,8 +55,8 @@ public:
   /// `KernelFunction::waitForPredecessor`.
   Value load(Value pointer, Value byteOffset, Type type, int64_t alignment,
              bool isConstant = false);
-  /// Four words that are constant, as above, and that no other thread wants:
-  /// they take no place in L1, and the lines behind them come into L2.
+  /// Four words of constant memory, as above, that no other thread wants: they
+  /// take no place in L1, and the lines behind them come into L2.
   Value loadStreamed(Value pointer, Value byteOffset);
   void store(Value value, Value pointer, Value byteOffset, int64_t alignment);
 

@@ -94,6 +94,12 @@ static void emitBarrierOfCompiler(KernelBuilder &b, ValueRange operands) {
                             /*operand_attrs=*/nullptr);
 }
 
+void KernelFunction::letSuccessorStart(KernelBuilder &b) const {
+  if (info.pdl)
+    NVVM::GriddepcontrolOp::create(b,
+                                   NVVM::GridDepActionKind::launch_dependents);
+}
+
 void KernelFunction::waitForPredecessor(KernelBuilder &b,
                                         ValueRange loaded) const {
   if (!info.pdl)
@@ -110,8 +116,6 @@ void KernelFunction::waitForPredecessor(KernelBuilder &b,
   emitBarrierOfCompiler(b, words);
   NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
   emitBarrierOfCompiler(b, {});
-  // Not before: the launch after this one may rely on what ended before it.
-  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
 }
 
 std::string mlir::rotq::identifier(StringRef name) {

@@ -45,12 +45,17 @@ public:
   Value sharedMemory(KernelBuilder &b);
   /// The number of rows of the activation.
   Value rows(KernelBuilder &b) const;
+  /// Programmatic dependent launch, where the kernel has it: lets the launch
+  /// after this one start, as soon as all blocks of this one have. First of
+  /// all: what that launch does before it waits is to overlap with this one.
+  void letSuccessorStart(KernelBuilder &b) const;
   /// Programmatic dependent launch, where the kernel has it: waits until the
-  /// launch before this one has ended and what it wrote is visible, then lets
-  /// the one after this start. A kernel does so before it touches memory that
-  /// other launches write; what it reads before has to be older than the launch
-  /// before it. `loaded`, vectors of 32-bit words or pairs of f16, is on its
-  /// way before the wait.
+  /// launch before this one has ended and what it wrote is visible. A kernel
+  /// does so before it touches memory that other launches write; since all of
+  /// them do, all launches before have ended then. What it reads before has to
+  /// be made by copies, or by launches that let none start ahead of their end,
+  /// as those of repack. `loaded`, vectors of 32-bit words or pairs of f16, is
+  /// on its way before the wait.
   void waitForPredecessor(KernelBuilder &b, ValueRange loaded = {}) const;
   gpu::GPUFuncOp getFunc() const { return func; }
 

@@ -130,6 +130,66 @@ Fragments MatmulEmitter::load(Value tile, ArrayRef<Piece> inTile) {
   return result;
 }
 
+SmallVector<Fragments> MatmulEmitter::loadAhead(Value first, int64_t step,
+                                                int64_t depth) {
+  SmallVector<Fragments> ahead;
+  for (int64_t d = 0; d < depth; ++d) {
+    Value tile = b.add(first, d * step);
+    if (whole < (d + 1) * step)
+      tile = b.min(tile, whole - 1);
+    ahead.push_back(load(tile, inTile));
+  }
+  return ahead;
+}
+
+void MatmulEmitter::waitForPredecessor(ArrayRef<Fragments> ahead) {
+  SmallVector<Value> loaded;
+  for (const Fragments &fragments : ahead)
+    llvm::append_range(loaded, fragments.flatten());
+  kernel.waitForPredecessor(b, loaded);
+}
+
+// A turn of the loop takes as many tiles as are loaded ahead. What it loads is
+// moved to where the next one expects it; with a turn more in the loop nothing
+// would be, but ptxas sinks loads to their uses in one turn.
+SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
+                                           ArrayRef<Fragments> ahead,
+                                           ValueRange sums, AddTile add,
+                                           function_ref<void(Value)> begin) {
+  size_t size = ahead.front().flatten().size();
+  int64_t turn = int64_t(ahead.size()) * step;
+  SmallVector<Value> carried(sums);
+  for (const Fragments &fragments : ahead)
+    llvm::append_range(carried, fragments.flatten());
+  Value end = b.index(whole);
+  auto takeTile = [&](Value tile, size_t i, ValueRange values) {
+    SmallVector<Value> next(values);
+    ValueRange own = values.slice(sums.size() + i * size, size);
+    if (begin)
+      begin(tile);
+    Value later = b.add(tile, turn);
+    SmallVector<Value> loaded = b.ifElse(
+        b.less(later, end), own, [&] { return load(later, inTile).flatten(); });
+    llvm::copy(add(tile, ahead[i].with(own), values.take_front(sums.size())),
+               next.begin());
+    llvm::copy(loaded, next.begin() + std::ptrdiff_t(sums.size() + i * size));
+    return next;
+  };
+  carried =
+      b.forLoop(first, end, turn, carried, [&](Value tile, ValueRange values) {
+        SmallVector<Value> next = takeTile(tile, 0, values);
+        for (size_t i = 1; i < ahead.size(); ++i) {
+          Value later = b.add(tile, int64_t(i) * step);
+          auto take = [&] { return takeTile(later, i, next); };
+          next = whole % turn == 0 ? take()
+                                   : b.ifElse(b.less(later, end), next, take);
+        }
+        return next;
+      });
+  carried.truncate(sums.size());
+  return carried;
+}
+
 SmallVector<std::pair<int64_t, Value>>
 MatmulEmitter::runsOf(const Segment &segment) {
   SmallVector<std::pair<int64_t, Value>> result;

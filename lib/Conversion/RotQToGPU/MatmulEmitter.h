@@ -65,6 +65,19 @@ protected:
 
   /// The lane's part of the weight in a tile of K.
   Fragments load(Value tile, ArrayRef<Piece> inTile);
+  /// Loads of the first tiles of K from `first` on in steps, as many as are
+  /// loaded ahead; of those behind the whole ones the last one again.
+  SmallVector<Fragments> loadAhead(Value first, int64_t step, int64_t depth);
+  /// Waits for the predecessor while these come.
+  void waitForPredecessor(ArrayRef<Fragments> ahead);
+  using AddTile = function_ref<SmallVector<Value>(
+      Value tile, const Fragments &fragments, ValueRange sums)>;
+  /// Adds these whole tiles and all that follow in steps, each with `add`; the
+  /// loads for later ones come behind `begin`.
+  SmallVector<Value> addTiles(Value first, int64_t step,
+                              ArrayRef<Fragments> ahead, ValueRange sums,
+                              AddTile add,
+                              function_ref<void(Value tile)> begin = nullptr);
   /// The runs of a lane that have weights of a segment of the tile, and whether
   /// the lane's is one of them; null: every lane's is. Runs start at multiples
   /// of their length, as segments do, and so lie within them or outside.

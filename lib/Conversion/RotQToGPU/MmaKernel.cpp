@@ -37,7 +37,6 @@ public:
 
 private:
   SmallVector<Value> addStagedTiles(int64_t tiles, ValueRange sums);
-  SmallVector<Value> addTiles(ValueRange sums);
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
@@ -245,54 +244,6 @@ SmallVector<Value> MmaEmitter::addStagedTiles(int64_t tiles, ValueRange sums) {
       });
 }
 
-/// Adds the warp's share of the whole tiles of K.
-SmallVector<Value> MmaEmitter::addTiles(ValueRange sums) {
-  int64_t split = config.getSplit();
-  int64_t depth = config.getDepth();
-  Value end = b.index(whole);
-  SmallVector<Fragments> ahead;
-  for (int64_t d = 0; d < depth; ++d) {
-    Value tile = b.add(part, d * split);
-    // The last tile once more, where there is none: it is not used.
-    if (whole < (d + 1) * split)
-      tile = b.min(tile, whole - 1);
-    ahead.push_back(load(tile, inTile));
-  }
-  SmallVector<Value> carried(sums);
-  for (const Fragments &fragments : ahead)
-    llvm::append_range(carried, fragments.flatten());
-  kernel.waitForPredecessor(b, ArrayRef(carried).drop_front(sums.size()));
-
-  auto takeTile = [&](Value tile, int64_t d, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    size_t size = ahead[d].flatten().size();
-    size_t first = sums.size() + size_t(d) * size;
-    ValueRange own = carried.slice(first, size);
-    Value later = b.add(tile, depth * split);
-    SmallVector<Value> loaded = b.ifElse(
-        b.less(later, end), own, [&] { return load(later, inTile).flatten(); });
-    llvm::copy(addTile(tile, ahead[d].with(own), inTile, /*isFull=*/true,
-                       carried.take_front(sums.size())),
-               next.begin());
-    llvm::copy(loaded, next.begin() + first);
-    return next;
-  };
-  carried = b.forLoop(part, end, depth * split, carried,
-                      [&](Value tile, ValueRange values) {
-                        SmallVector<Value> next = takeTile(tile, 0, values);
-                        for (int64_t d = 1; d < depth; ++d) {
-                          Value later = b.add(tile, d * split);
-                          auto take = [&] { return takeTile(later, d, next); };
-                          next = whole % (depth * split) == 0
-                                     ? take()
-                                     : b.ifElse(b.less(later, end), next, take);
-                        }
-                        return next;
-                      });
-  carried.truncate(sums.size());
-  return carried;
-}
-
 /// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
 /// a tile, the warps of the tile then add up every split-th each.
 void MmaEmitter::storeSplitResult(ArrayRef<Value> sums) {
@@ -337,7 +288,14 @@ LogicalResult MmaEmitter::emit() {
     staged->startFirst(tiles);
     sums = addStagedTiles(tiles, sums);
   } else if (whole > 0) {
-    sums = addTiles(sums);
+    auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
+    waitForPredecessor(ahead);
+    sums = addTiles(
+        part, config.getSplit(), ahead, sums,
+        [&](Value tile, const Fragments &fragments, ValueRange carried) {
+          return addTile(tile, fragments, inTile,
+                         /*isFull=*/true, carried);
+        });
   } else {
     kernel.waitForPredecessor(b);
   }

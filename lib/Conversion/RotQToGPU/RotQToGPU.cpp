@@ -77,6 +77,7 @@ FailureOr<gpu::GPUFuncOp> ConvertRotQToGPU::getKernel(
   KernelFunction kernel(getModule(), loc, info);
   KernelBuilder b(loc, &getContext());
   b.setInsertionPointToStart(&kernel.getFunc().getBody().front());
+  kernel.letSuccessorStart(b);
   if (failed(build(b, kernel)))
     return failure();
   manifest.kernels.push_back(info);

@@ -99,23 +99,16 @@ void StagedActivation::copyWords(Value tile) {
   target = b.add(target, b.mul(b.rem(lane, kWords), layout.wordBytes));
   target = b.add(target, b.mul(b.div(lane, kWords), kWord));
   target = b.add(target, b.mul(firstInBlock, kLanes * kWord));
-  int64_t step = threads / 32 / kRuns; // columns
-  auto copyColumns = [&](bool isWhole) {
-    Value firstColumn = b.add(firstCol, firstInBlock);
-    Value source = b.add(b.mul(firstColumn, stored), position);
+  // Columns that the warps copy at a time.
+  int64_t step = threads / 32 / kRuns;
+  Value firstColumn = b.add(firstCol, firstInBlock);
+  Value source = b.add(b.mul(firstColumn, stored), position);
+  Value codes = kernel.argument("codes");
+  auto copyAll = [&] {
     for (int64_t first = 0; first < layout.cols; first += step) {
       auto copy = [&] {
-        Value from = b.add(source, first * stored), bytes;
-        if (!isWhole) {
-          // Behind the last column, and the end of a row, there are zeros.
-          Value column = b.add(firstColumn, first);
-          Value isThere = b.logicalAnd(b.less(position, stored),
-                                       b.less(column, kernel.rows(b)));
-          from = b.select(isThere, from, b.index(0));
-          bytes = b.select(isThere, b.i32(kWord), b.i32(0));
-        }
-        b.copyToShared(shared, b.add(target, first * kLanes * kWord),
-                       kernel.argument("codes"), from, kWord, bytes);
+        b.copyToShared(shared, b.add(target, first * kLanes * kWord), codes,
+                       b.add(source, first * stored), kWord);
       };
       if (first + step <= layout.cols)
         copy();
@@ -123,10 +116,27 @@ void StagedActivation::copyWords(Value tile) {
         b.ifThen(b.less(firstInBlock, layout.cols - first), copy);
     }
   };
+  // Behind the last column, and the end of a row, there are zeros.
+  auto copySome = [&] {
+    b.forLoop(
+        firstInBlock, b.index(layout.cols), step, {},
+        [&](Value inBlock, ValueRange) {
+          Value first = b.sub(inBlock, firstInBlock);
+          Value isThere =
+              b.logicalAnd(b.less(position, stored),
+                           b.less(b.add(firstCol, inBlock), kernel.rows(b)));
+          Value from = b.select(isThere, b.add(source, b.mul(first, stored)),
+                                b.index(0));
+          b.copyToShared(shared, b.add(target, b.mul(first, kLanes * kWord)),
+                         codes, from, kWord,
+                         b.select(isThere, b.i32(kWord), b.i32(0)));
+          return SmallVector<Value>();
+        });
+  };
   Value isWhole =
       b.logicalAnd(b.less(tile, whole),
                    b.less(b.add(firstCol, layout.cols - 1), kernel.rows(b)));
-  b.ifThen(isWhole, [&] { copyColumns(true); }, [&] { copyColumns(false); });
+  b.ifThen(isWhole, copyAll, copySome);
 }
 
 /// [group][col]

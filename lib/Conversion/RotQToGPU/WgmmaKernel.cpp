@@ -173,26 +173,20 @@ LogicalResult WgmmaEmitter::emit() {
   int64_t tiles = inTail.empty() ? whole : whole + 1;
   SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
   if (whole > 0) {
-    Fragments first = load(b.index(0), inTile);
-    SmallVector<Value> carried(first.flatten());
-    kernel.waitForPredecessor(b, carried);
+    Value first = b.index(0);
+    SmallVector<Fragments> ahead = loadAhead(first, /*step=*/1, /*depth=*/1);
+    waitForPredecessor(ahead);
     staged->startFirst(tiles);
-    llvm::append_range(carried, sums);
-    size_t size = first.flatten().size();
-    carried = b.forLoop(
-        b.index(0), b.index(whole), 1, carried,
-        [&](Value tile, ValueRange values) {
-          // The weights come a tile ahead; the last one once more.
-          SmallVector<Value> next =
-              load(b.min(b.add(tile, 1), whole - 1), inTile).flatten();
+    sums = addTiles(
+        first, /*step=*/1, ahead, sums,
+        [&](Value tile, const Fragments &fragments, ValueRange carried) {
+          return addTile(tile, fragments, inTile, /*isFull=*/true, carried);
+        },
+        // Ahead of the loads, which its fence would wait for.
+        [&](Value tile) {
           staged->finish();
           staged->start(tile, tiles);
-          llvm::append_range(
-              next, addTile(tile, first.with(values.take_front(size)), inTile,
-                            /*isFull=*/true, values.drop_front(size)));
-          return next;
         });
-    sums.assign(carried.begin() + std::ptrdiff_t(size), carried.end());
   } else {
     kernel.waitForPredecessor(b);
     staged->startFirst(tiles);
