@@ -142,6 +142,53 @@ define ptx_kernel void @k(ptr addrspace(1) %in, ptr addrspace(1) %out) {
   }
 }
 
+TEST(InlineAssembly, Loads) {
+  // Each thread its own four words, by every path and width.
+  for (std::string path : {"", ".nc"})
+    for (std::string line : {"", ".L2::128B", ".L2::256B"}) {
+      std::string name = "ld.global" + path + ".L1::no_allocate" + line;
+      std::string text =
+          R"(
+declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+define ptx_kernel void @k(ptr addrspace(1) %in, ptr addrspace(1) %out) {
+  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %o = mul i32 %t, 16
+  %p = getelementptr i8, ptr addrspace(1) %in, i32 %o
+  %v = call { i32, i32, i32, i32 } asm sideeffect ")" +
+          name +
+          R"(.v4.b32 {$0, $1, $2, $3}, [$4];", "=r,=r,=r,=r,l"(ptr addrspace(1) %p)
+  %w = call { i32, i32 } asm sideeffect ")" +
+          name +
+          R"(.v2.b32 {$0, $1}, [$2];", "=r,=r,l"(ptr addrspace(1) %p)
+  %x = call i32 asm sideeffect ")" +
+          name + R"(.b32 $0, [$1];", "=r,l"(ptr addrspace(1) %p)
+  %d = extractvalue { i32, i32, i32, i32 } %v, 3
+  %c = extractvalue { i32, i32, i32, i32 } %v, 2
+  %b = extractvalue { i32, i32 } %w, 1
+  %q = getelementptr i8, ptr addrspace(1) %out, i32 %o
+  %s0 = insertelement <4 x i32> undef, i32 %d, i32 0
+  %s1 = insertelement <4 x i32> %s0, i32 %c, i32 1
+  %s2 = insertelement <4 x i32> %s1, i32 %b, i32 2
+  %s3 = insertelement <4 x i32> %s2, i32 %x, i32 3
+  store <4 x i32> %s3, ptr addrspace(1) %q, align 16
+  ret void
+}
+)";
+      std::vector<uint32_t> in(128), out(128);
+      for (size_t i = 0; i < in.size(); ++i)
+        in[i] = uint32_t(i + 100);
+      EmulatorLaunch launch;
+      launch.block[0] = 32;
+      ASSERT_EQ(runKernel(text,
+                          {bufferOf(in, "in", false), bufferOf(out, "out")},
+                          launch),
+                "")
+          << name;
+      for (size_t i = 0; i < in.size(); ++i)
+        EXPECT_EQ(out[i], in[i / 4 * 4 + 3 - i % 4]) << name;
+    }
+}
+
 TEST(PlantedBugs, UnknownAssembly) {
   auto expectRefused = [](const std::string &assembly) {
     std::string message;

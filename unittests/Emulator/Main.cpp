@@ -54,8 +54,7 @@ int main(int argc, char **argv) {
   // Not to be let loose on a GPU.
   std::string filter = testing::GTEST_FLAG(filter);
   bool hasNegative = filter.find('-') != std::string::npos;
-  testing::GTEST_FLAG(filter) =
-      filter + (hasNegative ? ":" : "-") + "Planted*";
+  testing::GTEST_FLAG(filter) = filter + (hasNegative ? ":" : "-") + "Planted*";
   llvm::outs() << "Planted* are left out: they are for the emulator\n";
   int code = RUN_ALL_TESTS();
   test::reportComparisons();

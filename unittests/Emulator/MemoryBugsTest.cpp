@@ -23,6 +23,33 @@ TEST(PlantedBugs, ReadBehindTheEnd) {
                 "(codes) at '%v = load i32, ptr addrspace(1) %a, align 4'");
 }
 
+TEST(PlantedBugs, LoadsInAssembly) {
+  auto load = [](const std::string &pointer) {
+    return "%v = call { i32, i32, i32, i32 } asm sideeffect "
+           "\"ld.global.L1::no_allocate.v4.b32 {$0, $1, $2, $3}, [$4];\", "
+           "\"=r,=r,=r,=r,l\"(" +
+           pointer + ")\n";
+  };
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(
+          byThread5("%a = getelementptr i8, ptr addrspace(1) %p, i64 4088\n" +
+                    load("ptr addrspace(1) %a"))),
+      startsWith(std::string(kThread5) +
+                 "load of 16 bytes at offset 4088 of a buffer of 4096"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(
+          byThread5("%a = getelementptr i8, ptr addrspace(1) %p, i64 8\n" +
+                    load("ptr addrspace(1) %a"))),
+      contains("aligned"));
+  EXPECT_PRED_FORMAT2(
+      says,
+      messageOf(withShared("%g = addrspacecast ptr addrspace(3) %own to ptr\n" +
+                           load("ptr %g"))),
+      contains("ld.global of an address that is not of global memory"));
+}
+
 TEST(PlantedBugs, WriteBeforeTheStart) {
   EXPECT_PRED_FORMAT2(
       says,

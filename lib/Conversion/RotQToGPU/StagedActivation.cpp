@@ -66,19 +66,22 @@ void StagedActivation::copyChunks(Value tile) {
     Value index = b.add(thread, first);
     auto copy = [&] {
       Value inBlock = b.div(index, kChunks), chunk = b.rem(index, kChunks);
-      Value col = b.min(b.add(firstCol, inBlock), lastCol);
+      Value col = b.add(firstCol, inBlock);
       Value position = b.add(b.mul(tile, kColumns), b.mul(chunk, kChunk));
-      // Behind the end of a row there are zeros.
-      Value bytes;
+      // Behind the last column, and the end of a row, there are zeros: to read
+      // the last column again for each would keep its place in L2 busy.
+      Value isThere = b.less(col, kernel.rows(b));
       if (stored % kColumns != 0)
-        bytes = b.select(b.less(position, stored), b.i32(kChunk), b.i32(0));
+        isThere = b.logicalAnd(isThere, b.less(position, stored));
+      Value bytes = b.select(isThere, b.i32(kChunk), b.i32(0));
+      Value from =
+          b.select(isThere, b.add(b.mul(col, stored), position), b.index(0));
       Value place = b.select(b.equal(b.rem(inBlock, 2), b.index(0)), chunk,
                              b.exclusiveOr(chunk, 1));
       b.copyToShared(
           shared,
           b.add(stage, b.add(b.mul(inBlock, kColumns), b.mul(place, kChunk))),
-          kernel.argument("codes"), b.add(b.mul(col, stored), position), kChunk,
-          bytes);
+          kernel.argument("codes"), from, kChunk, bytes);
     };
     if (first + threads <= layout.cols * kChunks)
       copy();
