@@ -4,7 +4,11 @@
 // RUN: quant-opt %s -rotq-select-kernels=target=sm_89 | FileCheck %s
 // RUN: quant-opt %s -rotq-select-kernels=target=sm_90 | FileCheck %s
 // RUN: quant-opt %s -rotq-select-kernels=target=sm_90a | FileCheck %s
+// RUN: quant-opt %s -rotq-select-kernels=target=sm_90a | FileCheck %s --check-prefix=WGMMA
 // RUN: quant-opt %s -rotq-select-kernels=target=sm_120a | FileCheck %s
+
+// Many rows take wgmma where the chip has it.
+// WGMMA: #rotq.kernel<wgmma_s8, m = [{{[0-9]+}}, 0],
 
 // The table itself is not repeated here, so that tuning it breaks no test:
 // only which kinds there are, and that every M has its kernel.
@@ -13,7 +17,8 @@
 !rq3 = !rotq.weight<8x576, #rotq.format<"rq3">>
 
 // CHECK-LABEL: func @dynamic
-// CHECK: kernels = [#rotq.kernel<mma_s8, m = [1, {{.*}}#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0],
+// CHECK: kernels = [#rotq.kernel<mma_s8, m = [1,
+// CHECK-SAME: #rotq.kernel<{{w?g?}}mma_s8, m = [{{[0-9]+}}, 0],
 // HOST-LABEL: func @dynamic
 // HOST: kernels = [#rotq.kernel<host_vector, m = [1, {{.*}}#rotq.kernel<host_vector, m = [{{[0-9]+}}, 0],
 func.func @dynamic(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !int4, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {
@@ -32,7 +37,7 @@ func.func @m1(%c: memref<1x576xi8>, %s: memref<1x3xf32>, %t: memref<1x3xi32>, %w
 }
 
 // CHECK-LABEL: func @m512
-// CHECK: kernels = [#rotq.kernel<mma_s8, m = [{{[0-9]+}}, 0], rows = {{[^#]*}}>]}
+// CHECK: kernels = [#rotq.kernel<{{w?g?}}mma_s8, m = [{{[0-9]+}}, 0], rows = {{[^#]*}}>]}
 func.func @m512(%c: memref<512x576xi8>, %s: memref<512x3xf32>, %t: memref<512x3xi32>, %w: !int4, %y: memref<512x8xf32>) {
   rotq.matmul ins(%c, %s, %t : memref<512x576xi8>, memref<512x3xf32>, memref<512x3xi32>) group(256) weight(%w : !int4) outs(%y : memref<512x8xf32>)
   return

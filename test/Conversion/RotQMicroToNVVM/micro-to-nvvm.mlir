@@ -16,7 +16,12 @@ gpu.module @kernels {
   // A table of four bytes or eight: one PRMT for four codes. Levels -120, -36,
   // 36, 120 are bytes 88 dc 24 78, the word 0x7824dc88.
   // CHECK-LABEL: func @decode_4_levels
-  //       CHECK: %[[TABLE:.*]] = arith.constant 2015681672 : i32
+  // ptxas must not know that it is a constant: it would keep it in a uniform
+  // register, and copy it for every PRMT.
+  //   CHECK-DAG: %[[TABLE_WORD:.*]] = arith.constant 2015681672 : i32
+  //   CHECK-DAG: %[[LANES:.*]] = nvvm.read.ptx.sreg.lanemask.lt
+  //       CHECK: %[[ZERO:.*]] = arith.andi %[[LANES]],
+  //       CHECK: %[[TABLE:.*]] = arith.xori %[[ZERO]], %[[TABLE_WORD]]
   // CHECK-COUNT-8: nvvm.prmt <default> %{{.*}}, %[[TABLE]], %[[TABLE]] : i32
   //   CHECK-NOT: nvvm.prmt
   func.func @decode_4_levels(%codes: vector<32xi4>) -> vector<32xi8> {
