@@ -33,6 +33,10 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
       createPlaceRotations(PlaceRotationsOptions{options.placement}));
   pm.addNestedPass<func::FuncOp>(
       createQuantizeActivations(QuantizeActivationsOptions{options.group}));
+  // Ahead of the choice of kernels: what is launched together is chosen for
+  // together.
+  if (options.fuse)
+    pm.addNestedPass<func::FuncOp>(createFuseMatmuls());
   SelectKernelsOptions select;
   // Kernels that every chip runs.
   if (!options.chips.empty()) {

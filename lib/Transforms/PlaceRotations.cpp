@@ -104,7 +104,7 @@ static Operation *getRowProducer(Value value) {
 
 /// What rotated the activation of `op`, and how; null when nothing did.
 static std::pair<Operation *, RotationAttrInterface>
-getActivationRotation(MatmulOp op) {
+getActivationRotation(MatmulOpInterface op) {
   Operation *producer = getRowProducer(op.getInputs()[0]);
   if (auto quantize = dyn_cast_or_null<QuantizeActivationOp>(producer)) {
     if (quantize.getRotation().getRotation()->block() != 0)
@@ -118,9 +118,8 @@ getActivationRotation(MatmulOp op) {
   return {rotate, rotate.getRotation()};
 }
 
-/// The view that took the rotation off the weight of `op`; null when none did.
-static RotatedViewOp getRotatedView(MatmulOp op) {
-  Value weight = op.getWeight();
+/// The view that took the rotation off a weight; null when none did.
+static RotatedViewOp getRotatedView(Value weight) {
   while (auto rows = weight.getDefiningOp<ExtractRowsOp>())
     weight = rows.getSource();
   auto view = weight.getDefiningOp<RotatedViewOp>();
@@ -129,10 +128,10 @@ static RotatedViewOp getRotatedView(MatmulOp op) {
   return {};
 }
 
-/// Both sides of a matmul are rotated alike, or neither is.
-static LogicalResult verifyRotations(MatmulOp op) {
+/// Both sides of a product are rotated alike, or neither is.
+static LogicalResult verifyRotations(MatmulOpInterface op, Value weight) {
   auto [producer, activationRotation] = getActivationRotation(op);
-  RotatedViewOp view = getRotatedView(op);
+  RotatedViewOp view = getRotatedView(weight);
   RotationAttrInterface weightRotation;
   if (view)
     weightRotation = view.getSource().getType().getFormat().getRotation();
@@ -149,7 +148,7 @@ static LogicalResult verifyRotations(MatmulOp op) {
   InFlightDiagnostic diag =
       op.emitOpError() << "expected a rotated view of a weight rotated by "
                        << activationRotation << " as its activation is but got "
-                       << op.getWeight().getType();
+                       << weight.getType();
   diag.attachNote(producer->getLoc()) << "the activation is rotated here";
   return diag;
 }
@@ -172,8 +171,12 @@ struct PlaceRotations
       placeOnActivations(consumers);
     // While every pair is explicit: afterwards an activation may be rotated
     // because nothing undid it.
-    WalkResult result =
-        func.walk([](MatmulOp op) { return WalkResult(verifyRotations(op)); });
+    WalkResult result = func.walk([](MatmulOpInterface op) {
+      return WalkResult(
+          success(llvm::all_of(op.getWeightsMutable(), [&](OpOperand &weight) {
+            return succeeded(verifyRotations(op, weight.get()));
+          })));
+    });
     if (result.wasInterrupted() || failed(cancelRotations(func)))
       signalPassFailure();
   }

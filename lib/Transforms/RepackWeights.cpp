@@ -19,15 +19,19 @@ namespace {
 struct RepackWeights
     : public mlir::rotq::impl::RepackWeightsBase<RepackWeights> {
   void runOnOperation() override {
-    getOperation().walk([&](MatmulOp op) {
-      if (readsTiles(op) && op.getWeight().getType().isCanonical())
-        op.getWeightMutable().assign(repacked(op.getWeight()));
+    getOperation().walk([&](MatmulOpInterface op) {
+      if (!readsTiles(op))
+        return;
+      for (OpOperand &operand : op.getWeightsMutable())
+        if (auto weight = cast<TypedValue<WeightType>>(operand.get());
+            weight.getType().isCanonical())
+          operand.set(repacked(weight));
     });
   }
 
 private:
   /// Kernels of one matmul share the weight and so its layout.
-  static bool readsTiles(MatmulOp op) {
+  static bool readsTiles(MatmulOpInterface op) {
     return op.getKernels() &&
            llvm::any_of(op.getKernels()->getAsRange<KernelAttr>(),
                         [](KernelAttr kernel) {

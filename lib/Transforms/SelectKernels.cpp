@@ -40,14 +40,18 @@ constexpr KernelEntry kFloatGPUKernels[] = {
 
 /// Few rows of the activation cost the time to read the weight: it takes enough
 /// warps under way, and short weights get them by dividing K. From some rows on
-/// it is the activation's loads that cost, and a block shares them.
+/// it is the activation's loads that cost, and a block shares them. `weights`
+/// share a launch.
 SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
-                                             WeightType weight) {
+                                             ArrayRef<WeightType> weights) {
   // Some 16 warps on each of some 132 multiprocessors.
   constexpr int64_t kWarps = 2048;
-  bool isShort = weight.getTiledLayout().strips * 4 < kWarps;
+  int64_t strips = 0;
+  for (WeightType weight : weights)
+    strips += weight.getTiledLayout().strips;
+  bool isShort = strips * 4 < kWarps;
   // An offset takes registers: wider tiles would spill.
-  bool hasOffset = weight.getFormat().getScale().getHasOffset();
+  bool hasOffset = weights[0].getFormat().getScale().getHasOffset();
   constexpr KernelKind kind = KernelKind::MmaS8;
   // kind, M, rows, cols, warps, split, depth, stages, blocks
   SmallVector<KernelEntry> kernels;
@@ -72,11 +76,12 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
   return kernels;
 }
 
-SmallVector<KernelEntry> kernelsFor(const TargetInfo &target, MatmulOp op) {
+SmallVector<KernelEntry> kernelsFor(const TargetInfo &target,
+                                    MatmulOpInterface op) {
   if (!target.isGPU())
     return to_vector(ArrayRef(kHostKernels));
   if (op.isQuantized())
-    return quantizedGPUKernels(target, op.getWeight().getType());
+    return quantizedGPUKernels(target, op.getWeightTypes());
   return to_vector(ArrayRef(kFloatGPUKernels));
 }
 
@@ -93,8 +98,8 @@ struct SelectKernels
         target, [&] { return emitError(getOperation().getLoc()); });
     if (failed(info))
       return signalPassFailure();
-    getOperation().walk([&](MatmulOp op) {
-      int64_t m = cast<ShapedType>(op.getInits().getType()).getDimSize(0);
+    getOperation().walk([&](MatmulOpInterface op) {
+      int64_t m = cast<ShapedType>(op.getDpsInits()[0].getType()).getDimSize(0);
       if (m == 0 || op.getKernels())
         return;
       SmallVector<Attribute> kernels;

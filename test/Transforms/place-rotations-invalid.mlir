@@ -137,3 +137,21 @@ func.func @unrotated_weight_quantized(%x: tensor<4x576xf32>, %w: !rotq.weight<8x
     weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %0 : tensor<4x8xf32>
 }
+
+// -----
+
+// One view of a group, and a rotated activation.
+
+#rq3 = #rotq.format<"rq3">
+#rq3_rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
+  codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
+func.func @group(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rq3>, %v: !rotq.weight<8x576, #rq3_rotated>, %y: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %e = tensor.empty() : tensor<4x576xf32>
+  // expected-note @below {{the activation is rotated here}}
+  %r = rotq.rotate #rotq.hadamard<256> ins(%x : tensor<4x576xf32>) outs(%e : tensor<4x576xf32>) -> tensor<4x576xf32>
+  %u = rotq.rotated_view %w : !rotq.weight<8x576, #rq3> -> !rotq.weight<8x576, #rq3_rotated>
+  // expected-error @below {{expected a rotated view of a weight rotated by #rotq.hadamard<256> as its activation is}}
+  %0:2 = rotq.grouped_matmul ins(%r : tensor<4x576xf32>) weights(%u, %v : !rotq.weight<8x576, #rq3_rotated>, !rotq.weight<8x576, #rq3_rotated>)
+    outs(%y, %y : tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>
+  return %0#0, %0#1 : tensor<4x8xf32>, tensor<4x8xf32>
+}

@@ -40,3 +40,16 @@ func.func @tiles(%x: tensor<4x256xf16>, %w: !rotq.weight<64x256, #rq3, tiles>, %
   %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%w : !rotq.weight<64x256, #rq3, tiles>) outs(%y : tensor<4x64xf32>) {kernels = [#mma]} -> tensor<4x64xf32>
   return %0 : tensor<4x64xf32>
 }
+
+// Every weight of a group, once each.
+// CHECK-LABEL: func @grouped
+//  CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<4x256xf16>, %[[W:[a-z0-9]*]]: !rotq.weight<64x256, #rq3>, %[[V:[a-z0-9]*]]: !rotq.weight<16x256, #rq3>
+//   CHECK-DAG: %[[TW:.*]] = rotq.repack %[[W]]
+//   CHECK-DAG: %[[TV:.*]] = rotq.repack %[[V]]
+//   CHECK-NOT: rotq.repack
+//       CHECK: rotq.grouped_matmul {{.*}} weights(%[[TW]], %[[TV]], %[[TW]] :
+func.func @grouped(%x: tensor<4x256xf16>, %w: !w, %v: !rotq.weight<16x256, #rq3>, %y: tensor<4x64xf32>, %z: tensor<4x16xf32>) -> (tensor<4x64xf32>, tensor<4x16xf32>, tensor<4x64xf32>) {
+  %0:3 = rotq.grouped_matmul ins(%x : tensor<4x256xf16>) weights(%w, %v, %w : !w, !rotq.weight<16x256, #rq3>, !w)
+    outs(%y, %z, %y : tensor<4x64xf32>, tensor<4x16xf32>, tensor<4x64xf32>) {kernels = [#mma]} -> tensor<4x64xf32>, tensor<4x16xf32>, tensor<4x64xf32>
+  return %0#0, %0#1, %0#2 : tensor<4x64xf32>, tensor<4x16xf32>, tensor<4x64xf32>
+}

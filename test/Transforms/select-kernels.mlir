@@ -72,3 +72,21 @@ func.func @chosen(%x: tensor<?x576xf16>, %w: !rq3, %y: tensor<?x8xf16>) -> tenso
     {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 32, cols = 8, warps = 2>]} -> tensor<?x8xf16>
   return %0 : tensor<?x8xf16>
 }
+
+// A group is chosen for as a matmul of as many rows.
+
+// CHECK-LABEL: func @group
+// CHECK: rotq.matmul {{.*}}kernels = [#rotq.kernel<[[KERNEL:mma_s8, m = \[1, [^>]*]]>
+// CHECK: rotq.grouped_matmul {{.*}}kernels = [#rotq.kernel<[[KERNEL]]>
+// HOST-LABEL: func @group
+// HOST: rotq.grouped_matmul {{.*}}kernels = [#rotq.kernel<host_vector, m = [1,
+!part = !rotq.weight<4096x576, #rotq.format<"int4_g128">>
+!whole = !rotq.weight<8192x576, #rotq.format<"int4_g128">>
+func.func @group(%c: tensor<1x576xi8>, %s: tensor<1x3xf32>, %t: tensor<1x3xi32>, %p: !part, %w: !whole, %y: tensor<1x4096xf32>, %z: tensor<1x8192xf32>)
+    -> (tensor<1x8192xf32>, tensor<1x4096xf32>, tensor<1x4096xf32>) {
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<1x576xi8>, tensor<1x3xf32>, tensor<1x3xi32>) group(256) weight(%w : !whole)
+    outs(%z : tensor<1x8192xf32>) -> tensor<1x8192xf32>
+  %1:2 = rotq.grouped_matmul ins(%c, %s, %t : tensor<1x576xi8>, tensor<1x3xf32>, tensor<1x3xi32>) group(256)
+    weights(%p, %p : !part, !part) outs(%y, %y : tensor<1x4096xf32>, tensor<1x4096xf32>) -> tensor<1x4096xf32>, tensor<1x4096xf32>
+  return %0, %1#0, %1#1 : tensor<1x8192xf32>, tensor<1x4096xf32>, tensor<1x4096xf32>
+}

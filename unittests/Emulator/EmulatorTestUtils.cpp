@@ -101,19 +101,17 @@ double mlir::rotq::test::floatAt(ArrayRef<std::byte> bytes, bool isHalf,
 }
 
 static Error compareValues(StringRef name, ArrayRef<std::byte> emulated,
-                           ArrayRef<std::byte> actual,
-                           const Tolerance &tolerance) {
-  size_t count = tolerance.bounds.size(), equal = 0;
-  if (count * (tolerance.isHalf ? 2 : 4) != actual.size())
-    return createStringError("expected a bound for every element of " + name);
-  for (size_t i = 0; i < count; ++i) {
-    double a = floatAt(emulated, tolerance.isHalf, i);
-    double b = floatAt(actual, tolerance.isHalf, i);
+                           ArrayRef<std::byte> actual, bool isHalf,
+                           ArrayRef<double> bounds) {
+  size_t equal = 0;
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    double a = floatAt(emulated, isHalf, i);
+    double b = floatAt(actual, isHalf, i);
     if (a == b || (std::isnan(a) && std::isnan(b))) {
       ++equal;
       continue;
     }
-    double deviation = std::abs(a - b) / tolerance.bounds[i];
+    double deviation = std::abs(a - b) / bounds[i];
     if (!(deviation <= 1))
       return createStringError(
           llvm::formatv("element {0} of {1}: the emulator wrote {2} and the "
@@ -121,7 +119,7 @@ static Error compareValues(StringRef name, ArrayRef<std::byte> emulated,
                         i, name, a, b, deviation));
     comparisons.worst = std::max(comparisons.worst, deviation);
   }
-  comparisons.boundedValues += count;
+  comparisons.boundedValues += bounds.size();
   comparisons.equalValues += equal;
   return Error::success();
 }
@@ -211,13 +209,27 @@ Error KernelsUnderTest::launch(StringRef kernel, const EmulatorLaunch &launch,
     return error;
   ++comparisons.launches;
   Error differences = Error::success();
-  for (auto [i, buffer] : llvm::enumerate(written)) {
+  // From the last on, as long as there are bounds.
+  ArrayRef<double> bounds(tolerance.bounds);
+  for (auto [buffer, expected] :
+       llvm::reverse(llvm::zip_equal(written, emulated))) {
     ArrayRef<std::byte> actual(buffer.bytes.data(), buffer.bytes.size());
-    bool isBounded = !tolerance.bounds.empty() && i + 1 == written.size();
-    differences = joinErrors(
-        std::move(differences),
-        isBounded ? compareValues(buffer.name, emulated[i], actual, tolerance)
-                  : compareBits(buffer.name, emulated[i], actual));
+    if (bounds.empty()) {
+      differences = joinErrors(std::move(differences),
+                               compareBits(buffer.name, expected, actual));
+      continue;
+    }
+    size_t count = actual.size() / (tolerance.isHalf ? 2 : 4);
+    if (count > bounds.size()) {
+      consumeError(std::move(differences));
+      return createStringError("expected a bound for every element of " +
+                               buffer.name);
+    }
+    differences =
+        joinErrors(std::move(differences),
+                   compareValues(buffer.name, expected, actual,
+                                 tolerance.isHalf, bounds.take_back(count)));
+    bounds = bounds.drop_back(count);
   }
   if (!differences)
     return Error::success();

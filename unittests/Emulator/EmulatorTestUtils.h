@@ -36,7 +36,7 @@ void reportComparisons();
 double lossPerAddend();
 
 /// How far the GPU may be from the emulator: not at all, or for the floats that
-/// the last argument holds by a bound for each. Not-a-numbers are then alike.
+/// the last arguments hold by a bound for each. Not-a-numbers are then alike.
 struct Tolerance {
   std::vector<double> bounds; ///< empty: bit for bit
   bool isHalf = false;        ///< f16, else f32

@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every kernel that the compiler makes for a matmul: codes, scales and sums of
-// activations bit for bit, products within the error that summing in f32
-// allows, in several orders of the threads. --seed draws other cases.
+// Every kernel that the compiler makes for a matmul, or for several of one
+// activation, which share a launch: codes, scales and sums of activations bit
+// for bit, products within the error that summing in f32 allows, in several
+// orders of the threads. --seed draws other cases.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +42,8 @@ using ::rotq::Format;
 namespace {
 struct KernelCase {
   Format format;
-  int64_t n, k;
+  std::vector<int64_t> ns; ///< of the matmuls
+  int64_t k;
   std::string placement, chip;
   std::string x, y;  ///< element types
   int64_t group;     ///< of activations
@@ -105,17 +107,18 @@ static std::vector<KernelCase> makeCases() {
   auto element = [&] { return pick(0, 1) ? "f16" : "f32"; };
   std::vector<KernelCase> cases;
   auto add = [&](const Format &format, StringRef placement, StringRef chip,
-                 int64_t n, int64_t k) {
+                 std::vector<int64_t> ns, int64_t k) {
     // A weight can be rotated as it is loaded where its steps cover a block.
     if (placement == "load" && format.scale.group < format.rotation->block())
       return;
     KernelCase test{
-        format,     n,         k,         placement.str(),
+        format,     ns,        k,         placement.str(),
         chip.str(), element(), element(), pick(0, 3) ? 256 : 32 << pick(0, 2),
         ""};
-    test.label = llvm::formatv("{0}_{1}_n{2}_k{3}_{4}_{5}{6}_g{7}_{8}",
-                               cases.size(), format.name, n, k, placement,
-                               test.x, test.y, test.group, chip);
+    test.label = llvm::formatv("{0}_{1}_n{2:$[_]}_k{3}_{4}_{5}{6}_g{7}_{8}",
+                               cases.size(), format.name,
+                               llvm::make_range(ns.begin(), ns.end()), k,
+                               placement, test.x, test.y, test.group, chip);
     cases.push_back(std::move(test));
   };
   std::vector<Format> formats = makeFormats();
@@ -123,13 +126,18 @@ static std::vector<KernelCase> makeCases() {
     for (const Format &format : formats)
       for (const char *placement : kPlacements) {
         size_t i = cases.size() / 2;
-        add(format, placement, chip, pick(1, 100),
+        add(format, placement, chip, {pick(1, 100)},
             cases.size() % 2 ? pick(1, 1300)
                              : kLengths[i % std::size(kLengths)]);
       }
   for (const Format &format : ::rotq::presets())
     for (const char *placement : kPlacements)
-      add(format, placement, "sm_90a", pick(100, 300), pick(1300, 4400));
+      add(format, placement, "sm_90a", {pick(100, 300)}, pick(1300, 4400));
+  // Groups: members of whole strips, of less than one, at random; equal ones.
+  for (const char *chip : {"sm_80", "sm_90a"})
+    for (const Format &format : formats)
+      for (const char *placement : kPlacements)
+        add(format, placement, chip, {64, 5, pick(1, 200), 5}, pick(1, 1300));
   return cases;
 }
 
@@ -159,8 +167,8 @@ private:
   ::rotq::QuantizedActivation quantize(int64_t m) const;
 
   std::optional<KernelsUnderTest> kernels;
-  std::optional<PackedMatrix> weight;
-  std::vector<std::byte> tiles; ///< the weight as matmuls read it
+  std::vector<PackedMatrix> weights;
+  std::vector<std::vector<std::byte>> tiles; ///< as matmuls read them
   std::vector<float> x; ///< of the most rows that are checked, as its type
                         ///< holds it
   std::vector<float> rotated;
@@ -170,19 +178,33 @@ private:
 static OwningOpRef<ModuleOp> parseCase(const KernelCase &test,
                                        MLIRContext *context) {
   context->loadDialect<RotQDialect>();
+  std::string arguments, body, results, types;
+  for (auto [i, n] : llvm::enumerate(test.ns)) {
+    std::string weight = llvm::formatv("!rotq.weight<{0}x{1}, {2}>", n, test.k,
+                                       FormatAttr::get(context, test.format));
+    std::string y = llvm::formatv("tensor<?x{0}x{1}>", n, test.y);
+    arguments += llvm::formatv(", %w{0}: {1}", i, weight);
+    body += llvm::formatv(
+        R"(
+  %e{0} = tensor.empty(%m) : {2}
+  %y{0} = rotq.matmul ins(%x : !x) weight(%w{0} : {1})
+    outs(%e{0} : {2}) -> {2}
+)",
+        i, weight, y);
+    results += llvm::formatv("{0}%y{1}", i ? ", " : "", i);
+    types += (i ? ", " : "") + y;
+  }
   std::string text = llvm::formatv(
       R"(
-!w = !rotq.weight<{0}x{1}, {2}>
-func.func @f(%x: tensor<?x{1}x{3}>, %w: !w) -> tensor<?x{0}x{4}> {{
+!x = tensor<?x{0}x{1}>
+func.func @f(%x: !x{2}) -> ({3}) {{
   %c0 = arith.constant 0 : index
-  %m = tensor.dim %x, %c0 : tensor<?x{1}x{3}>
-  %e = tensor.empty(%m) : tensor<?x{0}x{4}>
-  %y = rotq.matmul ins(%x : tensor<?x{1}x{3}>) weight(%w : !w)
-    outs(%e : tensor<?x{0}x{4}>) -> tensor<?x{0}x{4}>
-  return %y : tensor<?x{0}x{4}>
+  %m = tensor.dim %x, %c0 : !x
+  {4}
+  return {5} : {3}
 }
 )",
-      test.n, test.k, FormatAttr::get(context, test.format), test.x, test.y);
+      test.k, test.x, arguments, types, body, results);
   return parseSourceString<ModuleOp>(text, context);
 }
 
@@ -231,13 +253,17 @@ static float toHalf(float value) {
 void EmulatedKernels::drawInputs() {
   const KernelCase &test = GetParam();
   std::normal_distribution<float> normal;
-  std::vector<float> weights(size_t(test.n * test.k));
-  for (float &value : weights)
-    value = normal(random);
-  weight.emplace(test.format, test.n, test.k, weights);
-  ::rotq::TiledLayout layout(test.format, test.n, test.k);
-  tiles.resize(size_t(layout.totalBytes));
-  ASSERT_TRUE(::rotq::repack(test.format, test.n, test.k, weight->blob, tiles));
+  for (int64_t n : test.ns) {
+    std::vector<float> values(size_t(n * test.k));
+    for (float &value : values)
+      value = normal(random);
+    const PackedMatrix &weight =
+        weights.emplace_back(test.format, n, test.k, values);
+    ::rotq::TiledLayout layout(test.format, n, test.k);
+    tiles.emplace_back(size_t(layout.totalBytes));
+    ASSERT_TRUE(
+        ::rotq::repack(test.format, n, test.k, weight.blob, tiles.back()));
+  }
   int64_t rows = 0;
   for (const ::rotq::KernelInfo &kernel : manifest.kernels)
     rows = std::max(rows, rowsToCheck(kernel).second);
@@ -311,11 +337,16 @@ static void expectSame(const std::vector<T> &expected,
         << +actual[i];
 }
 
+/// Weights of as many rows share the kernel.
 void EmulatedKernels::checkRepack(const ::rotq::KernelInfo &kernel) {
-  std::vector<std::byte> actual(tiles.size(), std::byte(0xff));
-  launch(kernel, std::nullopt,
-         {bufferOf(weight->blob, "source", false), bufferOf(actual, "weight")});
-  EXPECT_EQ(actual, tiles);
+  const std::vector<int64_t> &ns = GetParam().ns;
+  auto i = size_t(llvm::find(ns, kernel.n) - ns.begin());
+  ASSERT_LT(i, ns.size());
+  std::vector<std::byte> actual(tiles[i].size(), std::byte(0xff));
+  launch(
+      kernel, std::nullopt,
+      {bufferOf(weights[i].blob, "source", false), bufferOf(actual, "weight")});
+  EXPECT_EQ(actual, tiles[i]);
 }
 
 void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
@@ -344,37 +375,43 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
   std::vector<EmulatorArgument> buffers;
   std::vector<std::byte> input;
   ::rotq::QuantizedActivation activation;
-  BoundedProduct expected;
+  auto rows = ArrayRef(x).take_front(size_t(m * test.k));
   if (hasCodes) {
     activation = quantize(m);
-    expected = multiplyCodes(*weight, activation, m, test.groupOfCodes());
     buffers = {bufferOf(activation.codes, "codes", false),
                bufferOf(activation.scales, "scales", false),
                bufferOf(activation.sums, "sums", false)};
   } else {
-    auto rows = ArrayRef(x).take_front(size_t(m * test.k));
-    expected = multiplyInHalf(*weight, rows, m);
     input = pack(rows, test.x);
     buffers = {bufferOf(input, "x", false)};
   }
-  if (isHalf)
-    expected.roundToHalf();
-  // Tensor cores add floats in an order of their own; all else is exact.
+  std::vector<BoundedProduct> products;
+  std::vector<std::vector<std::byte>> ys;
   Tolerance tolerance{{}, isHalf};
-  if (!hasCodes)
-    for (double bound : expected.bounds)
-      tolerance.bounds.push_back(2 * bound);
-  std::vector<float> nothing(size_t(m * test.n), NAN);
-  std::vector<std::byte> y = pack(nothing, test.y);
-  buffers.emplace_back(bufferOf(tiles, "weight", false));
-  buffers.emplace_back(bufferOf(y, "y"));
-  launch(kernel, m, buffers, tolerance);
-  for (size_t i = 0; i < expected.values.size(); ++i) {
-    double actual = floatAt(y, isHalf, i);
-    ASSERT_LE(std::abs(actual - expected.values[i]), expected.bounds[i])
-        << "y " << i << ": expected " << expected.values[i] << " but got "
-        << actual;
+  for (const PackedMatrix &weight : weights) {
+    BoundedProduct &expected = products.emplace_back(
+        hasCodes ? multiplyCodes(weight, activation, m, test.groupOfCodes())
+                 : multiplyInHalf(weight, rows, m));
+    if (isHalf)
+      expected.roundToHalf();
+    // Tensor cores add floats in an order of their own; all else is exact.
+    if (!hasCodes)
+      for (double bound : expected.bounds)
+        tolerance.bounds.push_back(2 * bound);
+    ys.push_back(pack(std::vector<float>(expected.values.size(), NAN), test.y));
   }
+  for (std::vector<std::byte> &weight : tiles)
+    buffers.emplace_back(bufferOf(weight, "weight", false));
+  for (std::vector<std::byte> &y : ys)
+    buffers.emplace_back(bufferOf(y, "y"));
+  launch(kernel, m, buffers, tolerance);
+  for (auto [expected, y] : llvm::zip_equal(products, ys))
+    for (size_t i = 0; i < expected.values.size(); ++i) {
+      double actual = floatAt(y, isHalf, i);
+      ASSERT_LE(std::abs(actual - expected.values[i]), expected.bounds[i])
+          << "y " << &y - ys.data() << ", " << i << ": expected "
+          << expected.values[i] << " but got " << actual;
+    }
 }
 
 void EmulatedKernels::checkKernel(const ::rotq::KernelInfo &kernel, int64_t m) {

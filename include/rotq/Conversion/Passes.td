@@ -33,7 +33,9 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
     Every `rotq.matmul`, `rotq.quantize_activation` and `rotq.repack` becomes
     launches of kernels in `gpu.module @rotq_kernels`, built from micro-ops. Kernels with
     equal configurations are shared. A matmul with several `kernels` and a
-    dynamic M chooses at launch. Each kernel carries `rotq.manifest`, what a
+    dynamic M chooses at launch. A `rotq.grouped_matmul` is launched as a matmul
+    is: the grid has the blocks of every weight, one weight after the other, and
+    a block finds its weight and its output by its number. Each kernel carries `rotq.manifest`, what a
     launcher needs to know.
   }];
   let options = [

@@ -25,10 +25,15 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
+  Option<bool> fuse{
+      *this, "fuse",
+      llvm::cl::desc("let matmuls of one activation share a launch"),
+      llvm::cl::init(true)};
   Option<bool> overlap{
       *this, "overlap",
-      llvm::cl::desc("let a kernel start before the one ahead of it ends, where "
-                     "every chip can (sm_90 and later)"),
+      llvm::cl::desc(
+          "let a kernel start before the one ahead of it ends, where "
+          "every chip can (sm_90 and later)"),
       llvm::cl::init(true)};
 };
 

@@ -159,12 +159,54 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FuseMatmuls : Pass<"rotq-fuse-matmuls", "::mlir::func::FuncOp"> {
+  let summary = "let matmuls of one activation share a launch";
+  let description = [{
+    Matmuls on tensors that read the same activation (in a transformer q, k and
+    v, or gate and up), by weights of one format, layout and K, into one element
+    type and with the same `kernels` or none yet, become a
+    `rotq.grouped_matmul`. It stands where the first of them stood: what the
+    others need is moved ahead of it, and one whose operands cannot be moved, or
+    that is in another block, stays. Nothing else changes: every result is that
+    of its matmul, weights keep their bytes, and N may differ.
+
+    Ahead of `rotq-select-kernels`, which then chooses for the whole group.
+
+    ```mlir
+    func.func @kv(%x: tensor<8x576xf32>, %k: !rotq.weight<192x576, #rotq.format<"rq3">>, %v: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                  %y0: tensor<8x192xf32>, %y1: tensor<8x64xf32>) -> (tensor<8x192xf32>, tensor<8x64xf32>) {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%k : <192x576, #rotq.format<"rq3">>)
+          outs(%y0 : tensor<8x192xf32>) -> tensor<8x192xf32>
+      %1 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%v : <64x576, #rotq.format<"rq3">>)
+          outs(%y1 : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0, %1 : tensor<8x192xf32>, tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @kv(%x: tensor<8x576xf32>, %k: !rotq.weight<192x576, #rotq.format<"rq3">>, %v: !rotq.weight<64x576, #rotq.format<"rq3">>,
+                  %y0: tensor<8x192xf32>, %y1: tensor<8x64xf32>) -> (tensor<8x192xf32>, tensor<8x64xf32>) {
+      %0:2 = rotq.grouped_matmul ins(%x : tensor<8x576xf32>)
+          weights(%k, %v : !rotq.weight<192x576, #rotq.format<"rq3">>, !rotq.weight<64x576, #rotq.format<"rq3">>)
+          outs(%y0, %y1 : tensor<8x192xf32>, tensor<8x64xf32>) -> tensor<8x192xf32>, tensor<8x64xf32>
+      return %0#0, %0#1 : tensor<8x192xf32>, tensor<8x64xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numGroups", "num-groups", "groups made">,
+    Statistic<"numFused", "num-fused", "matmuls in them">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect"];
+}
+
 def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let summary = "choose the kernels of every matmul";
   let description = [{
     Writes `kernels`, a list of `#rotq.kernel` by rising M, from the target, the
-    shape and the format. The only place that knows what is fast. A matmul that
-    has `kernels` keeps them.
+    shape and the format. The only place that knows what is fast. Of a group of
+    matmuls, the shape is that of all of them. A matmul that has `kernels` keeps
+    them.
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,

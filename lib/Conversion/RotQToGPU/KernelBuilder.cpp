@@ -39,8 +39,8 @@ Value KernelBuilder::add(Value a, Value b) {
   return arith::AddIOp::create(*this, a, b);
 }
 
-Value KernelBuilder::mul(Value a, int64_t b) {
-  return arith::MulIOp::create(*this, a, index(b));
+Value KernelBuilder::mul(Value a, Value b) {
+  return arith::MulIOp::create(*this, a, b);
 }
 
 Value KernelBuilder::div(Value a, int64_t b) {

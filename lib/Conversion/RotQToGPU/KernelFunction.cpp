@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Kernels.h"
+#include "GroupMember.h"
 #include "StagedActivation.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,7 +37,7 @@ KernelFunction::KernelFunction(gpu::GPUModuleOp module, Location loc,
   // pointer that nothing aliases and nothing here writes to be.
   for (auto [i, param] : llvm::enumerate(info.params))
     if (param.kind == ::rotq::KernelParam::Kind::Pointer &&
-        (param.name == "weight" ||
+        (StringRef(param.name).starts_with("weight") ||
          param.access == ::rotq::KernelParam::Access::Write))
       func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                       b.getUnitAttr());
@@ -131,20 +131,24 @@ std::string mlir::rotq::identifier(StringRef name) {
   using Param = ::rotq::KernelParam;
   using Access = Param::Access;
   WeightType weight = problem.weight;
-  int64_t n = weight.getN(), k = weight.getK();
+  int64_t k = weight.getK();
   auto nameOf = [](Type type) -> std::string {
     return type.isF32() ? "f32" : "f16";
   };
   ::rotq::KernelInfo info;
   info.role = "matmul";
-  info.name = "matmul_" + identifier(weight.getFormat().getName()) + "_n" +
-              std::to_string(n) + "_k" + std::to_string(k) + "_" +
-              stringifyKernelKind(config.getKind()).str() + "_m" +
-              std::to_string(config.getMMin()) + "_" +
-              std::to_string(config.getMMax()) + "_r" +
-              std::to_string(config.getRows()) + "c" +
-              std::to_string(config.getCols()) + "w" +
-              std::to_string(config.getWarps());
+  info.name = "matmul_" + identifier(weight.getFormat().getName()) + "_n";
+  for (WeightType member : problem.weights) {
+    info.name += std::to_string(member.getN()) + "_";
+    info.n += member.getN();
+  }
+  info.name += "k" + std::to_string(k) + "_" +
+               stringifyKernelKind(config.getKind()).str() + "_m" +
+               std::to_string(config.getMMin()) + "_" +
+               std::to_string(config.getMMax()) + "_r" +
+               std::to_string(config.getRows()) + "c" +
+               std::to_string(config.getCols()) + "w" +
+               std::to_string(config.getWarps());
   if (config.getSplit() != 1)
     info.name += "s" + std::to_string(config.getSplit());
   if (config.getDepth() != 1)
@@ -169,13 +173,17 @@ std::string mlir::rotq::identifier(StringRef name) {
     info.name += "_" + nameOf(problem.inputType);
     pointer("x", Access::Read, nameOf(problem.inputType), {"m", k});
   }
-  pointer("weight", Access::Read, "u8", {weight.getTiledLayout().totalBytes});
-  pointer("y", Access::Write, nameOf(problem.outputType), {"m", n});
+  for (auto [i, member] : llvm::enumerate(problem.weights))
+    pointer(memberName(problem, "weight", i), Access::Read, "u8",
+            {member.getTiledLayout().totalBytes});
+  for (auto [i, member] : llvm::enumerate(problem.weights))
+    pointer(memberName(problem, "y", i), Access::Write,
+            nameOf(problem.outputType), {"m", member.getN()});
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
 
   ::rotq::GridDim byRows, byCols = {1, "m", config.getCols()};
-  byRows.count = int64_t(llvm::divideCeil(
-      n, config.getRows() * config.getWarps() / config.getSplit()));
+  byRows.count = countBlocks(problem, config.getRows() * config.getWarps() /
+                                          config.getSplit());
   bool isStaged = config.getStages() != 0;
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;
@@ -183,7 +191,6 @@ std::string mlir::rotq::identifier(StringRef name) {
   if (isStaged)
     info.sharedBytes = StagedActivation::sharedBytes(problem, config);
   info.format = weight.getFormat().getFormat().toJson();
-  info.n = n;
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
   info.placement = problem.group ? "activation" : "load";

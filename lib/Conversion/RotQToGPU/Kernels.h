@@ -14,9 +14,10 @@
 
 namespace mlir::rotq {
 
-/// One matmul as kernels see it.
+/// One matmul as kernels see it, or a group of them in one launch.
 struct MatmulProblem {
-  WeightType weight;
+  SmallVector<WeightType> weights; ///< of one format and K
+  WeightType weight;               ///< the first: for format and K
   int64_t group;  ///< of the quantized activation; 0: a float activation
   Type inputType; ///< of a float activation
   Type outputType;

@@ -85,21 +85,23 @@ void MatmulEmitter::placeWarp() {
   part = b.rem(warp, config.getSplit());
   g = b.div(lane, 4);
   t = b.rem(lane, 4);
-  weight.emplace(b, problem.weight, kernel.argument("weight"), lane);
   // Blocks that run together share what they read most of: the activation where
   // there are few of its rows, otherwise the weight.
   auto byRows = isStaged() ? gpu::Dimension::y : gpu::Dimension::x;
+  member.emplace(b, kernel, problem, b.blockId(byRows),
+                 tiles * config.getRows());
+  weight.emplace(b, problem.weight, *member, lane);
   Value tile =
-      b.add(b.mul(b.blockId(byRows), tiles), b.div(warp, config.getSplit()));
+      b.add(b.mul(member->block(), tiles), b.div(warp, config.getSplit()));
   firstRow = b.mul(tile, config.getRows());
   firstCol =
       b.mul(b.blockId(isStaged() ? gpu::Dimension::x : gpu::Dimension::y),
             config.getCols());
   // Rows and columns beyond the matrix are computed from the last one and not
   // stored.
-  int64_t lastStrip = weight->getLayout().strips - 1;
   for (int64_t i = 0; i < rowTiles(); ++i)
-    strips.push_back(b.min(b.add(b.mul(tile, rowTiles()), i), lastStrip));
+    strips.push_back(
+        b.min(b.add(b.mul(tile, rowTiles()), i), member->lastStrip()));
 }
 
 LogicalResult MatmulEmitter::prepare() {
@@ -294,11 +296,10 @@ void MatmulEmitter::accumulate(MutableArrayRef<Value> sums,
 //===----------------------------------------------------------------------===//
 
 void MatmulEmitter::store(Value sum, Value row, Value col) {
-  int64_t n = problem.weight.getN();
   int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
-  b.ifThen(b.logicalAnd(b.less(row, n), b.less(col, m)), [&] {
-    b.store(b.fromF32(sum, problem.outputType), kernel.argument("y"),
-            b.mul(b.add(b.mul(col, n), row), bytes), bytes);
+  b.ifThen(b.logicalAnd(b.less(row, member->n()), b.less(col, m)), [&] {
+    b.store(b.fromF32(sum, problem.outputType), member->y(),
+            b.mul(b.add(b.mul(col, member->n()), row), bytes), bytes);
   });
 }
 

@@ -106,6 +106,7 @@ protected:
   KernelFunction &kernel;
   const MatmulProblem &problem;
   KernelAttr config;
+  std::optional<GroupMember> member; ///< of the block
   std::optional<TileReader> weight;
   std::optional<StagedActivation> staged; ///< made by those that stage it
 

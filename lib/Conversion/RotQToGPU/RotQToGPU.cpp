@@ -33,7 +33,7 @@ public:
 
 private:
   LogicalResult convertRepack(RepackOp op);
-  LogicalResult convertMatmul(MatmulOp op);
+  LogicalResult convertMatmul(MatmulOpInterface op);
   LogicalResult convertActivation(QuantizeActivationOp op);
 
   /// The kernel `info` describes, built by `build` unless it exists.
@@ -163,31 +163,33 @@ LogicalResult ConvertRotQToGPU::convertRepack(RepackOp op) {
 }
 
 /// A matmul with several kernels chooses by the number of rows at run time.
-LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOp op) {
+LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   if (failed(verifyBuffers(op)))
     return failure();
-  if (isEmpty(op.getInits())) {
+  Value firstInit = op.getDpsInits().front();
+  if (isEmpty(firstInit)) {
     op.erase();
     return success();
   }
   if (!op.getKernels() || op.getKernels()->empty())
     return op.emitOpError("expected kernels: run rotq-select-kernels first");
   MatmulProblem problem;
-  problem.weight = op.getWeight().getType();
+  problem.weights = op.getWeightTypes();
+  problem.weight = problem.weights.front();
   if (problem.weight.isCanonical())
     return op.emitOpError("expected a weight in tiles: run "
                           "rotq-repack-weights first");
   problem.group = op.isQuantized() ? int64_t(*op.getGroup()) : 0;
   problem.inputType =
       cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
-  auto y = cast<MemRefType>(op.getInits().getType());
-  problem.outputType = y.getElementType();
+  problem.outputType = cast<MemRefType>(firstInit.getType()).getElementType();
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   SmallVector<Value> buffers(op.getInputs());
-  buffers.push_back(bufferOf(b, op.getWeight()));
-  buffers.push_back(op.getInits());
-  Value rows = memref::DimOp::create(b, op.getInits(), 0);
+  for (OpOperand &weight : op.getWeightsMutable())
+    buffers.push_back(bufferOf(b, cast<TypedValue<WeightType>>(weight.get())));
+  llvm::append_range(buffers, op.getDpsInits());
+  Value rows = memref::DimOp::create(b, firstInit, 0);
 
   SmallVector<KernelAttr> configs(op.getKernels()->getAsRange<KernelAttr>());
   for (KernelAttr config : configs) {
@@ -263,13 +265,13 @@ static void eraseHandles(Operation *op) {
 void ConvertRotQToGPU::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
-    if (isa<MatmulOp, QuantizeActivationOp, RepackOp, RotateOp, DequantizeOp,
-            GatherOp>(op))
+    if (isa<MatmulOpInterface, QuantizeActivationOp, RepackOp, RotateOp,
+            DequantizeOp, GatherOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
     LogicalResult result = success();
-    if (auto matmul = dyn_cast<MatmulOp>(op))
+    if (auto matmul = dyn_cast<MatmulOpInterface>(op))
       result = convertMatmul(matmul);
     else if (auto activation = dyn_cast<QuantizeActivationOp>(op))
       result = convertActivation(activation);

@@ -46,7 +46,7 @@ Value TileReader::numbers(Value strip, Value segment) {
   int64_t count = 2 * layout.numbersPerSegment;
   Value group = b.add(b.mul(strip, layout.segments), segment);
   Value pair = b.add(b.mul(group, 8), b.div(lane, 4));
-  return b.load(blob, b.add(b.mul(pair, 2 * count), layout.scalesOffset),
+  return b.load(blob, b.add(b.mul(pair, 2 * count), scalesOffset),
                 VectorType::get({count}, b.getF16Type()), 2 * count,
                 /*isConstant=*/true);
 }

@@ -8,7 +8,7 @@
 #ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_TILEREADER_H
 #define ROTQ_LIB_CONVERSION_ROTQTOGPU_TILEREADER_H
 
-#include "KernelBuilder.h"
+#include "GroupMember.h"
 
 namespace mlir::rotq {
 
@@ -16,11 +16,12 @@ namespace mlir::rotq {
 /// `half` is 0 for row g and 1 for row g + 8; `run` is 0 or 1.
 class TileReader {
 public:
-  TileReader(KernelBuilder &b, WeightType type, Value blob, Value lane)
-      : b(b), type(type), layout(type.getTiledLayout()), blob(blob),
-        lane(lane) {}
+  /// `type` gives format and K.
+  TileReader(KernelBuilder &b, WeightType type, const GroupMember &member,
+             Value lane)
+      : b(b), type(type), layout(type.getTiledLayout()), blob(member.weight()),
+        scalesOffset(member.scalesOffset()), lane(lane) {}
 
-  const ::rotq::TiledLayout &getLayout() const { return layout; }
   bool hasOffset() const { return layout.numbersPerSegment > 1; }
 
   /// The lane's words of a tile: a vector<4xi32> for every slot.
@@ -41,7 +42,7 @@ private:
   KernelBuilder &b;
   WeightType type;
   ::rotq::TiledLayout layout;
-  Value blob, lane;
+  Value blob, scalesOffset, lane;
 };
 
 } // namespace mlir::rotq

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "rotq/Conversion/GroupedMatmul.h"
 #include "rotq/Conversion/Passes.h"
 
 #include "Reference.h"
@@ -41,10 +42,11 @@ struct ConvertRotQToLinalg
     populateRotQToLinalgWeightPatterns(patterns);
     populateRotQToLinalgActivationPatterns(patterns);
     populateRotQToLinalgProductPatterns(patterns);
+    populateExpandGroupedMatmulPatterns(patterns);
 
     ConversionTarget target(getContext());
-    target.addIllegalOp<DequantizeOp, GatherOp, MatmulOp, QuantizeActivationOp,
-                        RotateOp>();
+    target.addIllegalOp<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
+                        QuantizeActivationOp, RotateOp>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))

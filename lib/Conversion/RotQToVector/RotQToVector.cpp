@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "rotq/Conversion/GroupedMatmul.h"
 #include "rotq/Conversion/Passes.h"
 
 #include "HostKernels.h"
@@ -32,10 +33,11 @@ struct ConvertRotQToVector
     populateRotQToVectorActivationPatterns(patterns);
     populateRotQToVectorProductPatterns(patterns);
     populateRotQToVectorWeightPatterns(patterns);
+    populateExpandGroupedMatmulPatterns(patterns);
 
     ConversionTarget target(getContext());
-    target.addIllegalOp<DequantizeOp, GatherOp, MatmulOp, QuantizeActivationOp,
-                        RotateOp>();
+    target.addIllegalOp<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
+                        QuantizeActivationOp, RotateOp>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))

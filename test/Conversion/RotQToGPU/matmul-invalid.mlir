@@ -85,3 +85,24 @@ func.func @canonical(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y: 
     {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
   return
 }
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @grouped_no_kernels(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3, tiles>, %y0: memref<4x64xf32>, %y1: memref<4x64xf32>) {
+  // expected-error @below {{expected kernels: run rotq-select-kernels first}}
+  rotq.grouped_matmul ins(%x : memref<4x256xf16>) weights(%w, %w : !rotq.weight<64x256, #rq3, tiles>, !rotq.weight<64x256, #rq3, tiles>)
+    outs(%y0, %y1 : memref<4x64xf32>, memref<4x64xf32>)
+  return
+}
+
+// -----
+
+#rq3 = #rotq.format<"rq3">
+func.func @grouped_canonical(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3>, %y0: memref<4x64xf32>, %y1: memref<4x64xf32>) {
+  // expected-error @below {{expected a weight in tiles: run rotq-repack-weights first}}
+  rotq.grouped_matmul ins(%x : memref<4x256xf16>) weights(%w, %w : !rotq.weight<64x256, #rq3>, !rotq.weight<64x256, #rq3>)
+    outs(%y0, %y1 : memref<4x64xf32>, memref<4x64xf32>)
+    {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
+  return
+}

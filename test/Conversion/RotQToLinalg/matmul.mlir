@@ -32,3 +32,17 @@ func.func @quantized(%codes: tensor<?x128xi8>, %scales: tensor<?x2xf32>, %sums: 
     outs(%out : tensor<?x16xf32>) -> tensor<?x16xf32>
   return %0 : tensor<?x16xf32>
 }
+
+// A group is its matmuls.
+// CHECK-LABEL: func.func @grouped(
+// CHECK-SAME:    %[[X:[a-z0-9]*]]: tensor<?x64xf16>
+// CHECK:         %[[Y0:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[X]], %{{.*}} : tensor<?x64xf16>, tensor<16x64xf32>)
+// CHECK:         %[[Y1:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[X]], %{{.*}} : tensor<?x64xf16>, tensor<5x64xf32>)
+// CHECK:         return %[[Y0]], %[[Y1]]
+func.func @grouped(%x: tensor<?x64xf16>, %w: !rotq.weight<16x64, #rotq.format<"rq2">>, %v: !rotq.weight<5x64, #rotq.format<"rq2">>,
+                   %out: tensor<?x16xf32>, %out1: tensor<?x5xf32>) -> (tensor<?x16xf32>, tensor<?x5xf32>) {
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<?x64xf16>)
+    weights(%w, %v : !rotq.weight<16x64, #rotq.format<"rq2">>, !rotq.weight<5x64, #rotq.format<"rq2">>)
+    outs(%out, %out1 : tensor<?x16xf32>, tensor<?x5xf32>) -> tensor<?x16xf32>, tensor<?x5xf32>
+  return %0#0, %0#1 : tensor<?x16xf32>, tensor<?x5xf32>
+}

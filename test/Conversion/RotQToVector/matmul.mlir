@@ -64,3 +64,19 @@ func.func @rows(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2"
     outs(%out : memref<1x4xf32>)
   return
 }
+
+// A group is its matmuls, each with the kernels of the group.
+// CHECK-LABEL: func.func @grouped(
+// CHECK-SAME:    %{{.*}}, %[[W:[a-z0-9]*]]: !rotq.weight<16x64{{.*}}, %[[V:[a-z0-9]*]]: !rotq.weight<4x64
+// CHECK:         rotq.storage %[[W]]
+// CHECK:         scf.for %{{.*}} = %c0 to %c16
+// CHECK:         rotq.storage %[[V]]
+// CHECK:         scf.for %{{.*}} = %c0 to %c4
+func.func @grouped(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2">>, %v: !rotq.weight<4x64, #rotq.format<"rq2">>,
+                   %out: memref<1x16xf32>, %out1: memref<1x4xf32>) {
+  rotq.grouped_matmul ins(%x : memref<1x64xf32>)
+    weights(%w, %v : !rotq.weight<16x64, #rotq.format<"rq2">>, !rotq.weight<4x64, #rotq.format<"rq2">>)
+    outs(%out, %out1 : memref<1x16xf32>, memref<1x4xf32>)
+    {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 4, warps = 1>]}
+  return
+}

@@ -47,3 +47,16 @@ func.func @gather_and_dequantize(%ids: tensor<2xi64>, %w: !w) -> (tensor<2x64xf1
   %1 = rotq.dequantize weight(%w : !w) outs(%b : tensor<16x64xf32>) -> tensor<16x64xf32>
   return %0, %1 : tensor<2x64xf16>, tensor<16x64xf32>
 }
+
+// Of one tensor for two results, one is a buffer of its own.
+// CHECK-LABEL: func.func @grouped_matmul(
+// CHECK-SAME:    %[[X:[a-z0-9]*]]: memref<?x64xf32>, %[[W:[a-z0-9]*]]: !rotq.weight<16x64, #rq3>, %[[V:[a-z0-9]*]]: !rotq.weight<16x64, #rq3>, %[[OUT:[a-z0-9]*]]: memref<?x16xf32>)
+// CHECK:         %[[OTHER:.*]] = memref.alloc(
+// CHECK-NOT:     memref.copy
+// CHECK:         rotq.grouped_matmul ins(%[[X]] : memref<?x64xf32>) weights(%[[W]], %[[V]] : {{.*}}) outs(%[[OUT]], %[[OTHER]] : memref<?x16xf32>, memref<?x16xf32>)
+// CHECK-NEXT:    return %[[OUT]], %[[OTHER]]
+func.func @grouped_matmul(%x: tensor<?x64xf32>, %w: !w, %v: !w, %out: tensor<?x16xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32>) {
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<?x64xf32>) weights(%w, %v : !w, !w)
+    outs(%out, %out : tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>, tensor<?x16xf32>
+  return %0#0, %0#1 : tensor<?x16xf32>, tensor<?x16xf32>
+}

@@ -669,3 +669,143 @@ func.func @f() -> !rotq.weight<40x64, #rotq.format<"rq3">, tiles> {
   %0 = rotq.constant dense<0> : tensor<1040xi8> : !rotq.weight<40x64, #rotq.format<"rq3">, tiles>
   return %0 : !rotq.weight<40x64, #rotq.format<"rq3">, tiles>
 }
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>) {
+  // expected-error @below {{expected at least 2 weights but got 1}}
+  %0 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0 : !rotq.weight<8x576, #rotq.format<"rq3">>)
+    outs(%y0 : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>) {
+  // expected-error @below {{expected 2 destinations, one for every weight, but got 1}}
+  %0 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0 : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq2">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected weights of one format, layout and K but got '!rotq.weight<8x576, #rotq.format<"rq3">>' and '!rotq.weight<16x576, #rotq.format<"rq2">>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq2">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x512, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected weights of one format, layout and K but got '!rotq.weight<8x576, #rotq.format<"rq3">>' and '!rotq.weight<16x512, #rotq.format<"rq3">>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x512, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">, tiles>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected weights of one format, layout and K but got '!rotq.weight<8x576, #rotq.format<"rq3">>' and '!rotq.weight<16x576, #rotq.format<"rq3">, tiles>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">, tiles>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf16>) {
+  // expected-error @below {{expected destinations of one element type but got 'tensor<4x8xf32>' and 'tensor<4x16xf16>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf16>) -> tensor<4x8xf32>, tensor<4x16xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x8xf32>) {
+  // expected-error @below {{expected a destination of shape 4x16 but got 'tensor<4x8xf32>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<5x16xf32>) {
+  // expected-error @below {{expected a destination of shape 4x16 but got 'tensor<5x16xf32>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<5x16xf32>) -> tensor<4x8xf32>, tensor<5x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x512xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected an input of shape 4x576 but got 'tensor<4x512xf32>'}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x512xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected 2 results but got 1}}
+  %0 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected no activation group on a float input}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>) group(256)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
+  // expected-error @below {{expected a kernel for a float activation but got}}
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+    weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
+    outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected 1 input (x) or 3 (codes, scales, sums) but got 2}}
+  %0:2 = rotq.grouped_matmul ins(%x, %x : tensor<4x576xf32>, tensor<4x576xf32>)
+    weights(%w, %w : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<8x576, #rotq.format<"rq3">>)
+    outs(%y, %y : tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a rotated view of the weight beside a quantized activation but got '!rotq.weight<8x576, #rotq.format<"rq3">>'}}
+  %0:2 = rotq.grouped_matmul ins(%c, %s, %t : tensor<4x576xi8>, tensor<4x3xf32>, tensor<4x3xi32>) group(256)
+    weights(%w, %w : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<8x576, #rotq.format<"rq3">>)
+    outs(%y, %y : tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>
+  return
+}

@@ -61,6 +61,22 @@ func.func @matmul(%x: tensor<?x576xf32>, %w: !rotq.weight<8x576, #rq3>, %v: !rot
   return
 }
 
+// CHECK-LABEL: func @grouped_matmul
+func.func @grouped_matmul(%x: tensor<?x576xf32>, %w: !rotq.weight<8x576, #rq3>, %w1: !rotq.weight<24x576, #rq3>,
+                          %v: !rotq.weight<8x576, #rq3_rotated, tiles>, %c: memref<?x576xi8>, %s: memref<?x3xf32>,
+                          %t: memref<?x3xi32>, %y: tensor<?x8xf16>, %y1: tensor<?x24xf16>, %z: memref<?x8xf32>, %z1: memref<?x8xf32>) {
+  // CHECK: rotq.grouped_matmul ins(%{{.*}} : tensor<?x576xf32>) weights(%{{.*}}, %{{.*}} : !rotq.weight<8x576, #rq3>, !rotq.weight<24x576, #rq3>)
+  // CHECK-SAME: outs(%{{.*}}, %{{.*}} : tensor<?x8xf16>, tensor<?x24xf16>) -> tensor<?x8xf16>, tensor<?x24xf16>
+  %0:2 = rotq.grouped_matmul ins(%x : tensor<?x576xf32>) weights(%w, %w1 : !rotq.weight<8x576, #rq3>, !rotq.weight<24x576, #rq3>)
+    outs(%y, %y1 : tensor<?x8xf16>, tensor<?x24xf16>) -> tensor<?x8xf16>, tensor<?x24xf16>
+  // CHECK: rotq.grouped_matmul ins(%{{.*}}, %{{.*}}, %{{.*}} : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>) group(256)
+  // CHECK-SAME: outs(%{{.*}}, %{{.*}} : memref<?x8xf32>, memref<?x8xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>]}{{$}}
+  rotq.grouped_matmul ins(%c, %s, %t : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>) group(256)
+    weights(%v, %v : !rotq.weight<8x576, #rq3_rotated, tiles>, !rotq.weight<8x576, #rq3_rotated, tiles>)
+    outs(%z, %z1 : memref<?x8xf32>, memref<?x8xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
+  return
+}
+
 // CHECK-LABEL: func @memrefs
 func.func @memrefs(%x: memref<?x576xf32>, %w: !rotq.weight<8x576, #rq3>, %y: memref<?x8xf32>, %d: memref<8x576xf16>,
                    %ids: memref<?xindex>, %g: memref<?x576xf32>, %c: memref<?x576xi8>, %s: memref<?x3xf32>, %t: memref<?x3xi32>) {

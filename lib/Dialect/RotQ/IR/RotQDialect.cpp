@@ -15,6 +15,7 @@ using namespace mlir::rotq;
 
 #include "rotq/Dialect/RotQ/IR/RotQDialect.cpp.inc"
 #include "rotq/Dialect/RotQ/IR/RotQInterfaces.cpp.inc"
+#include "rotq/Dialect/RotQ/IR/RotQOpInterfaces.cpp.inc"
 
 namespace {
 /// Formats are long: print them once, at the top, as `#rq3`.

@@ -101,6 +101,7 @@ ROTQ_DEFINE_EFFECTS(GatherOp)
 ROTQ_DEFINE_EFFECTS(RotateOp)
 ROTQ_DEFINE_EFFECTS(QuantizeActivationOp)
 ROTQ_DEFINE_EFFECTS(MatmulOp)
+ROTQ_DEFINE_EFFECTS(GroupedMatmulOp)
 #undef ROTQ_DEFINE_EFFECTS
 
 static int64_t rowSize(Value matrix) {
@@ -371,7 +372,7 @@ LogicalResult QuantizeActivationOp::verify() {
 //===----------------------------------------------------------------------===//
 
 /// Ranges of M rise, and every kernel takes the activation there is.
-static LogicalResult verifyKernels(MatmulOp op) {
+static LogicalResult verifyKernels(MatmulOpInterface op) {
   if (op.getKernels()->empty())
     return op.emitOpError("expected at least one kernel");
   std::optional<int64_t> last = 0;
@@ -393,53 +394,89 @@ static LogicalResult verifyKernels(MatmulOp op) {
   return success();
 }
 
-LogicalResult MatmulOp::verify() {
-  WeightType weight = getWeight().getType();
-  if (getInputs().size() != 1 && getInputs().size() != 3)
-    return emitOpError() << "expected 1 input (x) or 3 (codes, scales, sums) "
-                            "but got "
-                         << getInputs().size();
-  if (failed(verifyDestinationStyle(*this)))
-    return failure();
-  int64_t m = columnSize(getInputs()[0]);
-  if (failed(
-          verifyShape(*this, "a destination", getInits(), {m, weight.getN()})))
-    return failure();
-  if (getKernels() && failed(verifyKernels(*this)))
-    return failure();
-  Type element = cast<ShapedType>(getInputs()[0].getType()).getElementType();
-  if (!isQuantized()) {
-    if (getGroup())
-      return emitOpError("expected no activation group on a float input");
+/// What concerns the activation and one of the weights.
+static LogicalResult verifyActivation(MatmulOpInterface op, WeightType weight) {
+  OperandRange inputs = op.getInputs();
+  std::optional<uint64_t> group = op.getGroup();
+  int64_t m = columnSize(inputs[0]);
+  Type element = cast<ShapedType>(inputs[0].getType()).getElementType();
+  if (!op.isQuantized()) {
+    if (group)
+      return op.emitOpError("expected no activation group on a float input");
     if (!isa<FloatType>(element))
-      return emitOpError() << "expected a float input but got " << element;
-    return verifyShape(*this, "an input", getInputs()[0], {m, weight.getK()});
+      return op.emitOpError() << "expected a float input but got " << element;
+    return verifyShape(op, "an input", inputs[0], {m, weight.getK()});
   }
-  if (!getGroup())
-    return emitOpError("expected the group of the quantized activation");
-  if (failed(verifyGroup(*this, *getGroup())))
+  if (!group)
+    return op.emitOpError("expected the group of the quantized activation");
+  if (failed(verifyGroup(op, *group)))
     return failure();
   if (weight.getFormat().isRotated())
-    return emitOpError() << "expected a rotated view of the weight beside a "
-                            "quantized activation but got "
-                         << weight;
-  Builder builder(getContext());
-  int64_t segments = activationBlocking(weight.getK(), *getGroup()).size();
-  if (failed(verifyShape(*this, "codes", getInputs()[0],
+    return op.emitOpError() << "expected a rotated view of the weight beside a "
+                               "quantized activation but got "
+                            << weight;
+  Builder builder(op.getContext());
+  int64_t segments = activationBlocking(weight.getK(), *group).size();
+  if (failed(verifyShape(op, "codes", inputs[0],
                          {m, storedLength(weight.getK())},
                          builder.getI8Type())) ||
-      failed(verifyShape(*this, "scales", getInputs()[1], {m, segments},
+      failed(verifyShape(op, "scales", inputs[1], {m, segments},
                          builder.getF32Type())) ||
-      failed(verifyShape(*this, "sums", getInputs()[2], {m, segments},
+      failed(verifyShape(op, "sums", inputs[2], {m, segments},
                          builder.getI32Type())))
     return failure();
   if (weight.getFormat().getScale().getHasOffset() &&
-      weight.getFormat().getScale().getGroup() < int64_t(*getGroup()))
-    return emitOpError() << "expected an activation group of at most "
-                         << weight.getFormat().getScale().getGroup()
-                         << ", that of a scale with offset, but got "
-                         << *getGroup();
+      weight.getFormat().getScale().getGroup() < int64_t(*group))
+    return op.emitOpError()
+           << "expected an activation group of at most "
+           << weight.getFormat().getScale().getGroup()
+           << ", that of a scale with offset, but got " << *group;
   return success();
+}
+
+/// Every weight has its destination, and all of them suit the activation.
+static LogicalResult verifyProducts(MatmulOpInterface op) {
+  if (op.getInputs().size() != 1 && op.getInputs().size() != 3)
+    return op.emitOpError()
+           << "expected 1 input (x) or 3 (codes, scales, sums) but got "
+           << op.getInputs().size();
+  if (failed(verifyDestinationStyle(op)))
+    return failure();
+  int64_t m = columnSize(op.getInputs()[0]);
+  SmallVector<WeightType> weights = op.getWeightTypes();
+  for (auto [weight, init] : llvm::zip_equal(weights, op.getDpsInits()))
+    if (failed(verifyShape(op, "a destination", init, {m, weight.getN()})))
+      return failure();
+  if (op.getKernels() && failed(verifyKernels(op)))
+    return failure();
+  return verifyActivation(op, weights.front());
+}
+
+LogicalResult MatmulOp::verify() { return verifyProducts(*this); }
+
+LogicalResult GroupedMatmulOp::verify() {
+  if (getWeights().size() < 2)
+    return emitOpError() << "expected at least 2 weights but got "
+                         << getWeights().size();
+  if (getInits().size() != getWeights().size())
+    return emitOpError() << "expected " << getWeights().size()
+                         << " destinations, one for every weight, but got "
+                         << getInits().size();
+  SmallVector<WeightType> weights = getWeightTypes();
+  WeightType first = weights.front();
+  for (WeightType weight : weights)
+    if (weight.getFormat() != first.getFormat() ||
+        weight.getLayout() != first.getLayout() ||
+        weight.getK() != first.getK())
+      return emitOpError() << "expected weights of one format, layout and K "
+                              "but got "
+                           << first << " and " << weight;
+  for (Type type : getInits().getTypes())
+    if (getElementTypeOrSelf(type) != getElementTypeOrSelf(getInits()[0]))
+      return emitOpError() << "expected destinations of one element type but "
+                              "got "
+                           << getInits()[0].getType() << " and " << type;
+  return verifyProducts(*this);
 }
 
 //===----------------------------------------------------------------------===//

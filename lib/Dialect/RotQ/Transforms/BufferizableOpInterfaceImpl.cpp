@@ -87,8 +87,8 @@ template <typename... OpTys> static void attach(MLIRContext *context) {
 void mlir::rotq::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, RotQDialect *) {
-    attach<DequantizeOp, GatherOp, MatmulOp, QuantizeActivationOp, RotateOp>(
-        context);
+    attach<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
+           QuantizeActivationOp, RotateOp>(context);
     QuantizeOp::attachInterface<QuantizeOpInterface>(*context);
   });
 }

@@ -33,6 +33,8 @@
 #define GET_TYPEDEF_CLASSES
 #include "rotq/Dialect/RotQ/IR/RotQTypes.h.inc"
 
+#include "rotq/Dialect/RotQ/IR/RotQOpInterfaces.h.inc"
+
 #define GET_OP_CLASSES
 #include "rotq/Dialect/RotQ/IR/RotQOps.h.inc"
 

@@ -1,4 +1,4 @@
-//===- RotQInterfaces.td - Interfaces of the parts of a format
+//===- RotQInterfaces.td - Interfaces of parts of a format, and of ops
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,6 +9,7 @@
 #define ROTQ_DIALECT_ROTQ_IR_ROTQINTERFACES_TD
 
 include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 
 // Each interface hands out the codec object that the attribute mirrors. The
 // object answers for the host (spans of floats and codes) and for the IR
@@ -45,6 +46,37 @@ def CodingAttrInterface : AttrInterface<"CodingAttrInterface"> {
     InterfaceMethod<"The coding this attribute declares.",
       "std::shared_ptr<const ::rotq::Coding>", "getCoding">,
   ];
+}
+
+def MatmulOpInterface
+    : OpInterface<"MatmulOpInterface", [DestinationStyleOpInterface]> {
+  let cppNamespace = "::mlir::rotq";
+  let description = [{
+    Products of one activation: by one packed weight, or by several of one
+    format and K. Destination i is that of weight i.
+  }];
+  let methods = [
+    InterfaceMethod<"The activation: x, or codes, scales and sums.",
+      "::mlir::OperandRange", "getInputs">,
+    InterfaceMethod<"The weights.",
+      "::mlir::MutableOperandRange", "getWeightsMutable">,
+    InterfaceMethod<"The group of a quantized activation.",
+      "std::optional<uint64_t>", "getGroup">,
+    InterfaceMethod<"The kernels chosen, by rising M.",
+      "std::optional<::mlir::ArrayAttr>", "getKernels">,
+    InterfaceMethod<"Chooses kernels.",
+      "void", "setKernelsAttr", (ins "::mlir::ArrayAttr":$kernels)>,
+  ];
+  let extraSharedClassDeclaration = [{
+    bool isQuantized() { return $_op.getInputs().size() == 3; }
+    ::llvm::SmallVector<::mlir::rotq::WeightType> getWeightTypes() {
+      ::llvm::SmallVector<::mlir::rotq::WeightType> types;
+      for (::mlir::OpOperand &weight : $_op.getWeightsMutable())
+        types.push_back(
+            ::llvm::cast<::mlir::rotq::WeightType>(weight.get().getType()));
+      return types;
+    }
+  }];
 }
 
 #endif // ROTQ_DIALECT_ROTQ_IR_ROTQINTERFACES_TD

@@ -208,7 +208,7 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
 //===----------------------------------------------------------------------===//
 
 def RotQ_MatmulOp : RotQ_DestinationOp<"matmul", [
-    DeclareOpInterfaceMethods<TilingInterface, [
+    MatmulOpInterface, DeclareOpInterfaceMethods<TilingInterface, [
       "getIterationDomain", "getLoopIteratorTypes", "getTiledImplementation",
       "getResultTilePosition"]>]> {
   let summary = "activation times transposed packed weight";
@@ -234,7 +234,35 @@ def RotQ_MatmulOp : RotQ_DestinationOp<"matmul", [
     `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($result)^)?
   }];
   let extraClassDeclaration = initsDeclaration # [{
-    bool isQuantized() { return getInputs().size() == 3; }
+    MutableOperandRange getWeightsMutable() { return getWeightMutable(); }
+  }];
+}
+
+def RotQ_GroupedMatmulOp : RotQ_DestinationOp<"grouped_matmul", [
+    MatmulOpInterface, AttrSizedOperandSegments]> {
+  let summary = "matmuls of one activation that share a launch";
+  let description = [{
+    y_i = x W_i^T for two or more weights of one format, layout and K: x is
+    M x K, W_i an N_i x K weight, y_i M x N_i (overwritten), all y_i of one
+    element type. `rotq-fuse-matmuls` makes it of `matmul`s, and every y_i is
+    what `matmul` gives; inputs, `group` and `kernels` are those of `matmul`.
+
+    ```mlir
+    %y:2 = rotq.grouped_matmul ins(%x : tensor<4x256xf16>)
+        weights(%q, %k : !rotq.weight<64x256, #rotq.format<"rq3">>, !rotq.weight<16x256, #rotq.format<"rq3">>)
+        outs(%y0, %y1 : tensor<4x64xf32>, tensor<4x16xf32>) -> tensor<4x64xf32>, tensor<4x16xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<RotQ_AnyShaped>:$inputs,
+                       Variadic<RotQ_WeightType>:$weights,
+                       Variadic<RotQ_FloatMatrix>:$inits,
+                       OptionalAttr<I64Attr>:$group,
+                       OptionalAttr<TypedArrayAttrBase<RotQ_KernelAttr, "kernels">>:$kernels);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $inputs `:` type($inputs) `)` (`group` `(` $group^ `)`)?
+    `weights` `(` $weights `:` type($weights) `)`
+    `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)?
   }];
 }
 
