@@ -40,39 +40,66 @@ constexpr KernelEntry kFloatGPUKernels[] = {
 
 /// Few rows of the activation cost the time to read the weight: it takes enough
 /// warps under way, and short weights get them by dividing K. From some rows on
-/// it is the activation's loads that cost, and a block shares them. `weights`
-/// share a launch.
+/// it is the activation's loads that cost, and a block shares them; then
+/// products do, in tiles as wide as registers allow once there are enough of
+/// them. `weights` share a launch. Chosen from `benchmarks/tune` on an H100.
 SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
                                              ArrayRef<WeightType> weights) {
-  // Some 16 warps on each of some 132 multiprocessors.
-  constexpr int64_t kWarps = 2048;
-  int64_t strips = 0;
+  constexpr KernelKind mma = KernelKind::MmaS8, wgmma = KernelKind::WgmmaS8;
+  // Of 128 rows; some 132 multiprocessors take them.
+  int64_t rowBlocks = 0;
   for (WeightType weight : weights)
-    strips += weight.getTiledLayout().strips;
-  bool isShort = strips * 4 < kWarps;
-  // An offset takes registers: wider tiles would spill.
-  bool hasOffset = weights[0].getFormat().getScale().getHasOffset();
-  constexpr KernelKind kind = KernelKind::MmaS8;
-  // kind, M, rows, cols, warps, split, depth, stages, blocks
+    rowBlocks +=
+        int64_t(llvm::divideCeil(weight.getTiledLayout().strips, int64_t(8)));
+  bool isShort = rowBlocks <= 64, isLong = rowBlocks >= 192;
+  // What else takes registers, so that larger tiles would spill: an offset,
+  // more than one scale in a tile of K, and long codes.
+  ScaleAttr scale = weights[0].getFormat().getScale();
+  bool hasOffset = scale.getHasOffset();
+  bool isLight = !hasOffset && scale.getGroup() >= 256;
+  bool hasShortCodes = weights[0].getTiledLayout().slots <= 3;
+  int64_t rows = hasOffset ? 16 : 32;
   SmallVector<KernelEntry> kernels;
+  // The entry covers the rows from those of the last on.
+  auto upTo = [&](int64_t mMax, KernelEntry entry) {
+    int64_t mMin = kernels.empty() ? 1 : kernels.back().mMax + 1;
+    if (mMax != 0 && mMax < mMin)
+      return;
+    entry.mMin = mMin;
+    entry.mMax = mMax;
+    kernels.push_back(entry);
+  };
+  // kind, M, rows, cols, warps, split, depth, stages, blocks
   if (isShort) {
-    kernels.push_back({kind, 1, 8, 16, 8, 16, 8, 1, 0, 1});
-    kernels.push_back({kind, 9, 16, 16, 16, 8, 8, 1, 0, 1});
-    kernels.push_back({kind, 17, 64, hasOffset ? 16 : 32, 32, 4, 4});
+    upTo(8, {mma, 0, 0, 16, 8, 8, 8, 1, 0, 2});
+    upTo(16, {mma, 0, 0, 16, 16, 8, 8, 1, 0, 2});
+    upTo(32, {mma, 0, 0, rows, 32, 8, 8});
   } else {
-    kernels.push_back({kind, 1, 8, 16, 8, 4, 4, 1, 0, 3});
-    kernels.push_back({kind, 9, 16, 32, 16, 4, 4, 1, 0, 2});
-    kernels.push_back({kind, 17, 64, 16, 32, 4, 1, 1, 2, 3});
+    bool isFree = isLight && target.hasWarpgroups;
+    upTo(8, {mma, 0, 0, 16, 8, 4, 4, 1, 0, isFree ? 0 : 3});
+    upTo(16, {mma, 0, 0, 16, 16, 8, 8, isLight ? 2 : 1, 0, isLight ? 0 : 2});
+    upTo(32, isLong ? KernelEntry{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1}
+                    : KernelEntry{mma, 0, 0, rows, 32, 4, 4});
   }
-  // Wider tiles once they fill the multiprocessors.
-  if (target.hasWarpgroups) {
-    kernels.push_back({KernelKind::WgmmaS8, 65, 0, 16, 128, 8, 1, 1, 3});
-  } else if (hasOffset) {
-    kernels.push_back({kind, 65, 0, 32, 32, 4, 1, 1, 2, 2});
-  } else {
-    kernels.push_back({kind, 65, 256, 32, 32, 4, 1, 1, 2, 2});
-    kernels.push_back({kind, 257, 0, 32, 40, 4, 1, 1, 2, 2});
+  KernelEntry shared{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1};
+  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4};
+  if (!target.hasWarpgroups) {
+    upTo(64, isShort ? divided : shared);
+    upTo(hasOffset ? 0 : 256, {mma, 0, 0, 32, 32, 4, 1, 1, 2, 2});
+    if (!hasOffset)
+      upTo(0, {mma, 0, 0, 32, 40, 4, 1, 1, 2, 2});
+    return kernels;
   }
+  // Blocks of 64 columns: of no more rows than these, some multiprocessors
+  // would have none.
+  int64_t few = std::max<int64_t>(
+      32, 64 * (int64_t(llvm::divideCeil(int64_t(192), rowBlocks)) - 1));
+  upTo(std::min<int64_t>(few, 64), isShort ? divided : shared);
+  upTo(std::min<int64_t>(few, 128), rowBlocks <= 32 ? divided : shared);
+  bool isWide = isLight && hasShortCodes;
+  upTo(isWide ? few : 0, {wgmma, 0, 0, 16, 64, 8, 1, 1, 4, 1});
+  if (isWide)
+    upTo(0, {wgmma, 0, 0, 32, 64, 4, 1, 1, 4, 2});
   return kernels;
 }
 
