@@ -53,12 +53,13 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
         int64_t(llvm::divideCeil(weight.getTiledLayout().strips, int64_t(8)));
   bool isShort = rowBlocks <= 64, isLong = rowBlocks >= 192;
   // What else takes registers, so that larger tiles would spill: an offset,
-  // more than one scale in a tile of K, and long codes.
+  // more than one scale in a tile of K, long codes, and to tell the members of
+  // a group apart.
   ScaleAttr scale = weights[0].getFormat().getScale();
   bool hasOffset = scale.getHasOffset();
   bool isLight = !hasOffset && scale.getGroup() >= 256;
   bool hasShortCodes = weights[0].getTiledLayout().slots <= 3;
-  int64_t rows = hasOffset ? 16 : 32;
+  int64_t rows = hasOffset || weights.size() > 1 ? 16 : 32;
   SmallVector<KernelEntry> kernels;
   // The entry covers the rows from those of the last on.
   auto upTo = [&](int64_t mMax, KernelEntry entry) {
@@ -70,6 +71,8 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
     kernels.push_back(entry);
   };
   // kind, M, rows, cols, warps, split, depth, stages, blocks
+  KernelEntry shared{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1};
+  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4};
   if (isShort) {
     upTo(8, {mma, 0, 0, 16, 8, 8, 8, 1, 0, 2});
     upTo(16, {mma, 0, 0, 16, 16, 8, 8, 1, 0, 2});
@@ -78,11 +81,8 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
     bool isFree = isLight && target.hasWarpgroups;
     upTo(8, {mma, 0, 0, 16, 8, 4, 4, 1, 0, isFree ? 0 : 3});
     upTo(16, {mma, 0, 0, 16, 16, 8, 8, isLight ? 2 : 1, 0, isLight ? 0 : 2});
-    upTo(32, isLong ? KernelEntry{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1}
-                    : KernelEntry{mma, 0, 0, rows, 32, 4, 4});
+    upTo(32, isLong ? shared : divided);
   }
-  KernelEntry shared{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1};
-  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4};
   if (!target.hasWarpgroups) {
     upTo(64, isShort ? divided : shared);
     upTo(hasOffset ? 0 : 256, {mma, 0, 0, 32, 32, 4, 1, 1, 2, 2});
