@@ -58,7 +58,9 @@ def draw_share(rows: list[dict], figure) -> None:
     axes.set_xticks(range(len(shapes)), [f"{n} x {k}" for n, k in shapes])
     axes.set_ylabel("share of the read ceiling, %")
     axes.set_title("M = 1, the faster way to launch")
-    axes.legend(ncols=2)
+    axes.set_ylim(0, 125)
+    axes.set_yticks(range(0, 101, 20))
+    axes.legend(ncols=4, loc="upper center")
 
 
 def draw_times(rows: list[dict], figure) -> None:

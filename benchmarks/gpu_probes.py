@@ -17,7 +17,8 @@ THREADS = 256
 #: Loads of 16 bytes that a thread has under way.
 LOADS = (2, 4, 8)
 
-#: Lets the next kernel start, and waits for the one before.
+#: Lets the next kernel start, and waits for the one before. What is loaded ahead
+#: of the wait must not be so by ld.global.nc: ptxas puts the wait first.
 START_NEXT, WAIT = "griddepcontrol.launch_dependents;", "griddepcontrol.wait;"
 
 
@@ -44,7 +45,7 @@ def _read(loads: int, overlapped: bool) -> str:
   setp.lt.u32 %inside, %at, %count;
   mul.wide.u32 %offset, %at, 16;
   add.u64 %address, %words, %offset;
-  @%inside ld.global.nc.L1::no_allocate.v4.u32 {{%w{0}, %w{1}, %w{2}, %w{3}}}, [%address];
+  @%inside ld.global.L1::no_allocate.v4.u32 {{%w{0}, %w{1}, %w{2}, %w{3}}}, [%address];
   add.u32 %at, %at, {threads};"""
     words = range(4 * loads)
     zeros = "\n".join(f"  mov.u32 %w{i}, 0;" for i in words)

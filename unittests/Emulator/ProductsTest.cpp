@@ -147,8 +147,8 @@ static void checkProduct(const Product &product) {
       losses[lane * 4 + i] = (product.k + 1) * magnitude;
     }
   // Each is off by its own loss, and by the rounding to f16; the two together
-  // by the sum. A GPU may cut off to f16 after every eight products, and so lose
-  // twice what rounding does.
+  // by the sum. A GPU may cut off to f16 after every eight products, and so
+  // lose twice what rounding does.
   auto boundOf = [&](size_t at, double lossPerAddend) {
     double magnitude = losses[at] / (product.k + 1);
     double rounded = gpuUnderTest ? magnitude * product.k / 4 : sums[at];
