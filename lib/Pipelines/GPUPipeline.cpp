@@ -61,10 +61,13 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
 void mlir::rotq::buildKernelPipeline(OpPassManager &pm,
                                      const NVPTXPipelineOptions &options) {
   ConvertRotQToGPUOptions kernels;
-  kernels.overlap = options.overlap &&
-                    llvm::all_of(options.chips, [](const std::string &chip) {
-                      return findTarget(chip)->hasDependentLaunch;
-                    });
+  auto all = [&](bool TargetInfo::*has) {
+    return llvm::all_of(options.chips, [&](const std::string &chip) {
+      return findTarget(chip)->*has;
+    });
+  };
+  kernels.overlap = options.overlap && all(&TargetInfo::hasDependentLaunch);
+  kernels.warpgroups = all(&TargetInfo::hasWarpgroups);
   pm.addPass(createConvertRotQToGPU(kernels));
   pm.addPass(createConvertRotQWeightsToMemRef());
 }

@@ -35,12 +35,14 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
     equal configurations are shared. A matmul with several `kernels` and a
     dynamic M chooses at launch. A `rotq.grouped_matmul` is launched as a matmul
     is: the grid has the blocks of every weight, one weight after the other, and
-    a block finds its weight and its output by its number. Each kernel carries `rotq.manifest`, what a
-    launcher needs to know.
+    a block finds its weight and its output by its number. Each kernel carries
+    `rotq.manifest`, what a launcher needs to know.
   }];
   let options = [
     Option<"overlap", "overlap", "bool", "false",
            "let a kernel start before the one ahead of it ends (programmatic dependent launch, sm_90 and later)">,
+    Option<"warpgroups", "warpgroups", "bool", "false",
+           "allow kernels with wgmma (sm_90a alone)">,
   ];
   let dependentDialects = ["::mlir::rotq::RotQDialect",
                            "::mlir::arith::ArithDialect",

@@ -202,6 +202,10 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
       case KernelKind::MmaF16:
         return buildMma(kb, kernel, problem, config);
       case KernelKind::WgmmaS8:
+        if (!warpgroups)
+          return op.emitOpError()
+                 << "expected a kernel that every chip runs but got " << config
+                 << ": wgmma is of sm_90a alone";
         return buildWgmma(kb, kernel, problem, config);
       case KernelKind::HostVector:
         return op.emitOpError("expected a GPU kernel but got host_vector");
