@@ -104,6 +104,24 @@ TEST(InlineAssembly, SeveralStatements) {
       [](const Words &words) { return words[0] ^ words[1]; });
 }
 
+static uint32_t inputWord(size_t i) { return uint32_t(i + 100); }
+
+/// What 32 threads make of four words each.
+static void expectWords(const std::string &text,
+                        std::function<uint32_t(size_t)> expected) {
+  std::vector<uint32_t> in(128), out(128);
+  for (size_t i = 0; i < in.size(); ++i)
+    in[i] = inputWord(i);
+  EmulatorLaunch launch;
+  launch.block[0] = 32;
+  ASSERT_EQ(runKernel(text, {bufferOf(in, "in", false), bufferOf(out, "out")},
+                      launch),
+            "")
+      << text;
+  for (size_t i = 0; i < out.size(); ++i)
+    EXPECT_EQ(out[i], expected(i)) << text;
+}
+
 TEST(InlineAssembly, Copies) {
   // A predicate lets odd lanes copy; addresses of 32 and of 64 bits.
   for (std::string pointer : {"i32 %s32", "ptr addrspace(3) %s"}) {
@@ -129,16 +147,9 @@ define ptx_kernel void @k(ptr addrspace(1) %in, ptr addrspace(1) %out) {
   ret void
 }
 )";
-    std::vector<uint32_t> in(128), out(128);
-    for (size_t i = 0; i < in.size(); ++i)
-      in[i] = uint32_t(i + 100);
-    EmulatorLaunch launch;
-    launch.block[0] = 32;
-    ASSERT_EQ(
-        runKernel(text, {bufferOf(in, "in"), bufferOf(out, "out")}, launch),
-        "");
-    for (size_t i = 0; i < in.size(); ++i)
-      EXPECT_EQ(out[i], i / 4 % 2 == 0 ? 7 : i % 4 == 3 ? 0 : in[i]);
+    expectWords(text, [](size_t i) {
+      return i / 4 % 2 == 0 ? 7 : i % 4 == 3 ? 0 : inputWord(i);
+    });
   }
 }
 
@@ -174,18 +185,8 @@ define ptx_kernel void @k(ptr addrspace(1) %in, ptr addrspace(1) %out) {
   ret void
 }
 )";
-      std::vector<uint32_t> in(128), out(128);
-      for (size_t i = 0; i < in.size(); ++i)
-        in[i] = uint32_t(i + 100);
-      EmulatorLaunch launch;
-      launch.block[0] = 32;
-      ASSERT_EQ(runKernel(text,
-                          {bufferOf(in, "in", false), bufferOf(out, "out")},
-                          launch),
-                "")
-          << name;
-      for (size_t i = 0; i < in.size(); ++i)
-        EXPECT_EQ(out[i], in[i / 4 * 4 + 3 - i % 4]) << name;
+      expectWords(text,
+                  [](size_t i) { return inputWord(i / 4 * 4 + 3 - i % 4); });
     }
 }
 
