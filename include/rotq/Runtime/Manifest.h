@@ -62,7 +62,9 @@ struct KernelInfo {
   int64_t mMin = 0;
   int64_t mMax = 0;
   /// The kernel waits for its predecessor itself, so that the two overlap
-  /// (programmatic dependent launch).
+  /// (programmatic dependent launch). Ahead of the wait it reads its weight,
+  /// which therefore must not come from a launch that lets its successor start
+  /// ahead of its own end.
   bool pdl = false;
   bool operator==(const KernelInfo &) const = default;
 
