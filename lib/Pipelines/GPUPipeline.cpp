@@ -21,12 +21,6 @@
 using namespace mlir;
 using namespace mlir::rotq;
 
-static const TargetInfo *findTarget(StringRef chip) {
-  return llvm::find_if(knownTargets(), [&](const TargetInfo &target) {
-    return target.name == chip;
-  });
-}
-
 void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
                                    const NVPTXPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(

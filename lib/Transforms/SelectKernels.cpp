@@ -8,6 +8,8 @@
 #include "rotq/Transforms/Passes.h"
 #include "rotq/Transforms/Targets.h"
 
+#include <algorithm>
+
 namespace mlir::rotq {
 #define GEN_PASS_DEF_SELECTKERNELS
 #include "rotq/Transforms/Passes.h.inc"
@@ -42,9 +44,11 @@ constexpr KernelEntry kFloatGPUKernels[] = {
 /// warps under way, and short weights get them by dividing K. From some rows on
 /// it is the activation's loads that cost, and a block shares them; then
 /// products do, in tiles as wide as registers allow once there are enough of
-/// them. `weights` share a launch. Chosen from `benchmarks/tune` on an H100.
+/// them. `weights` share a launch, and `group` values of the activation a
+/// scale. Chosen from `benchmarks/tune` on an H100.
 SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
-                                             ArrayRef<WeightType> weights) {
+                                             ArrayRef<WeightType> weights,
+                                             int64_t group) {
   constexpr KernelKind mma = KernelKind::MmaS8, wgmma = KernelKind::WgmmaS8;
   // Of 128 rows; some 132 multiprocessors take them.
   int64_t rowBlocks = 0;
@@ -57,7 +61,7 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
   // a group apart.
   ScaleAttr scale = weights[0].getFormat().getScale();
   bool hasOffset = scale.getHasOffset();
-  bool isLight = !hasOffset && scale.getGroup() >= 256;
+  bool isLight = !hasOffset && std::min(scale.getGroup(), group) >= 256;
   bool hasShortCodes = weights[0].getTiledLayout().slots <= 3;
   int64_t rows = hasOffset || weights.size() > 1 ? 16 : 32;
   SmallVector<KernelEntry> kernels;
@@ -72,11 +76,13 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
   };
   // kind, M, rows, cols, warps, split, depth, stages, blocks
   KernelEntry shared{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1};
-  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4};
+  // Left alone, ptxas takes 128 registers for narrow tiles, and spills.
+  bool isNarrow = rows == 16;
+  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4, 1, 0, isNarrow ? 3 : 0};
   if (isShort) {
     upTo(8, {mma, 0, 0, 16, 8, 8, 8, 1, 0, 2});
     upTo(16, {mma, 0, 0, 16, 16, 8, 8, 1, 0, 2});
-    upTo(32, {mma, 0, 0, rows, 32, 8, 8});
+    upTo(32, {mma, 0, 0, rows, 32, 8, 8, 1, 0, isNarrow ? 1 : 0});
   } else {
     bool isFree = isLight && target.hasWarpgroups;
     upTo(8, {mma, 0, 0, 16, 8, 4, 4, 1, 0, isFree ? 0 : 3});
@@ -108,7 +114,8 @@ SmallVector<KernelEntry> kernelsFor(const TargetInfo &target,
   if (!target.isGPU())
     return to_vector(ArrayRef(kHostKernels));
   if (op.isQuantized())
-    return quantizedGPUKernels(target, op.getWeightTypes());
+    return quantizedGPUKernels(target, op.getWeightTypes(),
+                               int64_t(*op.getGroup()));
   return to_vector(ArrayRef(kFloatGPUKernels));
 }
 

@@ -27,7 +27,7 @@ static constexpr TargetInfo kTargets[] = {
 
 ArrayRef<TargetInfo> mlir::rotq::knownTargets() { return kTargets; }
 
-static const TargetInfo *findTarget(StringRef name) {
+const TargetInfo *mlir::rotq::findTarget(StringRef name) {
   const TargetInfo *target = llvm::find_if(
       kTargets, [&](const TargetInfo &known) { return known.name == name; });
   return target == std::end(kTargets) ? nullptr : target;

@@ -28,11 +28,12 @@ static constexpr StringLiteral kLaunchName = "rotq_device_launch";
 
 LogicalResult DeviceRunner::lower(ModuleOp module, StringRef chip,
                                   StringRef text) {
-  if (std::string message = describeUnknownGPU(chip); !message.empty())
-    return emitError(module.getLoc()) << message;
   NVPTXPipelineOptions options;
   if (failed(options.parseFromString(("chip=" + chip + " " + text).str())))
     return emitError(module.getLoc(), "cannot parse --options");
+  for (const std::string &each : options.chips)
+    if (std::string message = describeUnknownGPU(each); !message.empty())
+      return emitError(module.getLoc()) << message;
   PassManager pm(module.getContext());
   buildNVPTXPipeline(pm, options);
   return pm.run(module);

@@ -34,6 +34,9 @@ struct TargetInfo {
 /// Every target, the host first.
 ArrayRef<TargetInfo> knownTargets();
 
+/// The target called `name`, or null.
+const TargetInfo *findTarget(StringRef name);
+
 /// The target called `name`; else emits the error that lists the known ones.
 FailureOr<const TargetInfo *>
 lookupTarget(StringRef name, function_ref<InFlightDiagnostic()> emitError);

@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -118,8 +117,9 @@ Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
                               /*isInvariant=*/isConstant);
 }
 
-// Not .nc: ptxas orders those behind griddepcontrol.wait. With side effects, or
-// LLVM sinks them to where the words are used.
+// Not .nc: ptxas may order those behind griddepcontrol.wait, and does where all
+// loads are such. With side effects, or LLVM sinks them to where the words are
+// used.
 Value KernelBuilder::loadStreamed(Value pointer, Value byteOffset) {
   auto words = LLVM::LLVMStructType::getLiteral(
       getContext(), SmallVector<Type>(4, getI32Type()));
@@ -141,14 +141,6 @@ void KernelBuilder::store(Value value, Value pointer, Value byteOffset,
   LLVM::StoreOp::create(*this, value,
                         elementPointer(*this, pointer, byteOffset),
                         unsigned(alignment));
-}
-
-Value KernelBuilder::sharedPointer(Value memref) {
-  Value address = memref::ExtractAlignedPointerAsIndexOp::create(*this, memref);
-  Type pointer = LLVM::LLVMPointerType::get(
-      getContext(), unsigned(NVVM::NVVMMemorySpace::Shared));
-  address = arith::IndexCastOp::create(*this, getI64Type(), address);
-  return LLVM::IntToPtrOp::create(*this, pointer, address);
 }
 
 void KernelBuilder::copyToShared(Value shared, Value sharedOffset,

@@ -61,8 +61,6 @@ public:
   Value loadStreamed(Value pointer, Value byteOffset);
   void store(Value value, Value pointer, Value byteOffset, int64_t alignment);
 
-  /// The address of memory that the threads of a block share.
-  Value sharedPointer(Value memref);
   /// Starts to copy 4 or 16 bytes from global memory (cp.async); of `size` only
   /// the first `given` where that is not null, and zeros.
   void copyToShared(Value shared, Value sharedOffset, Value pointer,

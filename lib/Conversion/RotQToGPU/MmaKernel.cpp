@@ -10,7 +10,8 @@
 //
 // Warps that split K take its tiles in turn, and add up through shared memory.
 // A warp loads the weights of the next tiles while it computes on one, the
-// first of them before it waits for the kernel that makes the activation.
+// first of them before it waits for the kernel that makes the activation. Where
+// the activation is staged, it loads those of a tile as it gets to it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -231,9 +232,9 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
   return sums;
 }
 
-/// Adds the whole tiles of K, of `tiles`: the activation is copied a tile
-/// ahead. The weights come while the warps wait for each other; ahead of that,
-/// they would take registers from the sums.
+/// Adds the whole tiles of K, of `tiles`: the activation is copied ahead. The
+/// weights come while the warps wait for each other; ahead of that, they would
+/// take registers from the sums.
 SmallVector<Value> MmaEmitter::addStagedTiles(int64_t tiles, ValueRange sums) {
   return b.forLoop(
       b.index(0), b.index(whole), 1, sums, [&](Value tile, ValueRange carried) {

@@ -8,6 +8,7 @@
 #include "StagedActivation.h"
 
 #include "rotq/Codec/TiledLayout.h"
+#include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -146,7 +147,7 @@ void StagedActivation::copyWords(Value tile) {
 void StagedActivation::copyScales(Value tile) {
   int64_t count = layout.groupsPerTile * layout.cols;
   Value stage = b.mul(stageOf(tile), count);
-  Value group = b.div(b.mul(tile, kColumns), groups.block());
+  Value group = emitSegmentIndex(b, b.getLoc(), groups, b.mul(tile, kColumns));
   for (int64_t first = 0; first < count; first += threads) {
     Value index = b.add(thread, first);
     b.ifThen(b.less(index, count), [&] {

@@ -211,6 +211,11 @@ func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows =
 
 // -----
 
+// expected-error @below {{expected at most 49152 bytes of shared memory but the sums of 8 warps take 131072}}
+func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 64, cols = 64, warps = 8, split = 8>}
+
+// -----
+
 // expected-error @below {{expected 8, 24 or a multiple of 16 columns in a wgmma kernel but got 40}}
 func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 40, warps = 4, stages = 2>}
 

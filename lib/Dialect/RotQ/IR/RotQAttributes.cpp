@@ -406,6 +406,12 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected at most " << most
                        << " bytes of shared memory but " << stages
                        << " stages of " << cols << " columns take " << bytes;
+  // Static shared memory, where the warps that divide K add up.
+  constexpr int64_t kMaxStatic = 48 << 10;
+  if (int64_t sums = warps * rows * cols * 4; split != 1 && sums > kMaxStatic)
+    return emitError() << "expected at most " << kMaxStatic
+                       << " bytes of shared memory but the sums of " << warps
+                       << " warps take " << sums;
   if (blocks < 0 || blocks > 32)
     return emitError() << "expected 0 to 32 blocks a multiprocessor but got "
                        << blocks;

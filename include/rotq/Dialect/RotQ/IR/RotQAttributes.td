@@ -171,9 +171,8 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     registers (0: no bound).
 
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
-    * `wgmma_s8`: `wgmma.m64n<cols>k32.s8` on sm_90a; the warps of four
-      warpgroup ranks, rows a multiple of 16 for each, cols 8, 24 or a multiple
-      of 16, always staged.
+    * `wgmma_s8`: `wgmma.m64n<cols>k32.s8` on sm_90a; warps a multiple of 4, rows
+      (of a warp) of 16, cols 8, 24 or a multiple of 16, always staged.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
       undone, in the load stage, in f16.
