@@ -78,7 +78,7 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
   KernelEntry shared{mma, 0, 0, 16, 32, 8, 1, 1, 2, 1};
   // Left alone, ptxas takes 128 registers for narrow tiles, and spills.
   bool isNarrow = rows == 16;
-  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4, 1, 0, isNarrow ? 3 : 0};
+  KernelEntry divided{mma, 0, 0, rows, 32, 4, 4, 1, 0, isNarrow ? 2 : 0};
   if (isShort) {
     upTo(8, {mma, 0, 0, 16, 8, 8, 8, 1, 0, 2});
     upTo(16, {mma, 0, 0, 16, 16, 8, 8, 1, 0, 2});
