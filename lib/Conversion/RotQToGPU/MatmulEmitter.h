@@ -59,6 +59,8 @@ protected:
   int64_t k() const { return problem.weight.getK(); }
   int64_t rowTiles() const { return config.getRows() / 16; }
   int64_t colTiles() const { return config.getCols() / 8; }
+  /// Of K, the one behind the whole ones included.
+  int64_t tiles() const { return inTail.empty() ? whole : whole + 1; }
 
   /// Cuts K into tiles and those into pieces; then places the warp.
   LogicalResult prepare();

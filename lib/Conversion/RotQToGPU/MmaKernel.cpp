@@ -37,7 +37,7 @@ public:
   LogicalResult emit();
 
 private:
-  SmallVector<Value> addStagedTiles(int64_t tiles, ValueRange sums);
+  SmallVector<Value> addStagedTiles(ValueRange sums);
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
@@ -232,15 +232,15 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
   return sums;
 }
 
-/// Adds the whole tiles of K, of `tiles`: the activation is copied ahead. The
+/// Adds the whole tiles of K: the activation is copied ahead. The
 /// weights come while the warps wait for each other; ahead of that, they would
 /// take registers from the sums.
-SmallVector<Value> MmaEmitter::addStagedTiles(int64_t tiles, ValueRange sums) {
+SmallVector<Value> MmaEmitter::addStagedTiles(ValueRange sums) {
   return b.forLoop(
       b.index(0), b.index(whole), 1, sums, [&](Value tile, ValueRange carried) {
         Fragments fragments = load(tile, inTile);
         staged->finish();
-        staged->start(tile, tiles);
+        staged->start(tile, tiles());
         return addTile(tile, fragments, inTile, /*isFull=*/true, carried);
       });
 }
@@ -285,9 +285,8 @@ LogicalResult MmaEmitter::emit() {
   if (isStaged()) {
     staged.emplace(b, kernel, problem, config, firstCol, whole);
     kernel.waitForPredecessor(b);
-    int64_t tiles = inTail.empty() ? whole : whole + 1;
-    staged->startFirst(tiles);
-    sums = addStagedTiles(tiles, sums);
+    staged->startFirst(tiles());
+    sums = addStagedTiles(sums);
   } else if (whole > 0) {
     auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
     waitForPredecessor(ahead);

@@ -170,13 +170,12 @@ LogicalResult WgmmaEmitter::emit() {
   if (failed(prepare()))
     return failure();
   staged.emplace(b, kernel, problem, config, firstCol, whole);
-  int64_t tiles = inTail.empty() ? whole : whole + 1;
   SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
   if (whole > 0) {
     Value first = b.index(0);
     SmallVector<Fragments> ahead = loadAhead(first, /*step=*/1, /*depth=*/1);
     waitForPredecessor(ahead);
-    staged->startFirst(tiles);
+    staged->startFirst(tiles());
     sums = addTiles(
         first, /*step=*/1, ahead, sums,
         [&](Value tile, const Fragments &fragments, ValueRange carried) {
@@ -185,11 +184,11 @@ LogicalResult WgmmaEmitter::emit() {
         // Ahead of the loads, which its fence would wait for.
         [&](Value tile) {
           staged->finish();
-          staged->start(tile, tiles);
+          staged->start(tile, tiles());
         });
   } else {
     kernel.waitForPredecessor(b);
-    staged->startFirst(tiles);
+    staged->startFirst(tiles());
   }
   if (!inTail.empty()) {
     Value tile = b.index(whole);
