@@ -96,16 +96,10 @@ SmallVector<KernelEntry> quantizedGPUKernels(const TargetInfo &target,
       upTo(0, {mma, 0, 0, 32, 40, 4, 1, 1, 2, 2});
     return kernels;
   }
-  // Blocks of 64 columns: of no more rows than these, some multiprocessors
-  // would have none.
-  int64_t few = std::max<int64_t>(
-      32, 64 * (int64_t(llvm::divideCeil(int64_t(192), rowBlocks)) - 1));
-  upTo(std::min<int64_t>(few, 64), isShort ? divided : shared);
-  upTo(std::min<int64_t>(few, 128), rowBlocks <= 32 ? divided : shared);
   bool isWide = isLight && hasShortCodes;
-  upTo(isWide ? few : 0, {wgmma, 0, 0, 16, 64, 8, 1, 1, 4, 1});
+  upTo(isWide ? 256 : 0, {wgmma, 0, 0, 16, 64, 8, 1, 1, 4, 1});
   if (isWide)
-    upTo(0, {wgmma, 0, 0, 32, 64, 4, 1, 1, 4, 2});
+    upTo(0, {wgmma, 0, 0, 16, 128, 8, 1, 1, 4, 1});
   return kernels;
 }
 

@@ -349,6 +349,20 @@ void EmulatedKernels::checkRepack(const ::rotq::KernelInfo &kernel) {
   EXPECT_EQ(actual, tiles[i]);
 }
 
+/// The codes in the order that the kernel has them in.
+static std::vector<int8_t> orderOf(const ::rotq::KernelInfo &kernel,
+                                   std::vector<int8_t> codes, int64_t m) {
+  if (kernel.codes.empty())
+    return codes;
+  auto stored = int64_t(codes.size()) / m;
+  std::vector<int8_t> result(codes.size());
+  for (int64_t i = 0; i < int64_t(codes.size()); ++i)
+    result[size_t(i / stored * stored +
+                  ::rotq::interleavedPosition(i % stored, stored))] =
+        codes[size_t(i)];
+  return result;
+}
+
 void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
                                       int64_t m) {
   const KernelCase &test = GetParam();
@@ -363,7 +377,7 @@ void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
   launch(kernel, m,
          {bufferOf(input, "x", false), bufferOf(actual.codes, "codes"),
           bufferOf(actual.scales, "scales"), bufferOf(actual.sums, "sums")});
-  expectSame(expected.codes, actual.codes, "code");
+  expectSame(orderOf(kernel, expected.codes, m), actual.codes, "code");
   expectSame(expected.scales, actual.scales, "scale");
   expectSame(expected.sums, actual.sums, "sum");
 }
@@ -375,10 +389,12 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
   std::vector<EmulatorArgument> buffers;
   std::vector<std::byte> input;
   ::rotq::QuantizedActivation activation;
+  std::vector<int8_t> codes;
   auto rows = ArrayRef(x).take_front(size_t(m * test.k));
   if (hasCodes) {
     activation = quantize(m);
-    buffers = {bufferOf(activation.codes, "codes", false),
+    codes = orderOf(kernel, activation.codes, m);
+    buffers = {bufferOf(codes, "codes", false),
                bufferOf(activation.scales, "scales", false),
                bufferOf(activation.sums, "sums", false)};
   } else {

@@ -7,6 +7,7 @@
 
 #include "Kernels.h"
 
+#include "rotq/Codec/TiledLayout.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,11 +18,13 @@
 
 using namespace mlir;
 using namespace mlir::rotq;
+using ::rotq::TiledLayout;
 
 /// Values a lane owns, and a warp.
 static constexpr int64_t kLane = 8;
 static constexpr int64_t kSlot = 32 * kLane;
 static constexpr int64_t kWarps = 4;
+static_assert(kSlot == TiledLayout::kColumns);
 
 namespace {
 class ActivationEmitter {
@@ -40,6 +43,7 @@ private:
   Value reduceOverGroup(Value value, Value length,
                         function_ref<Value(Value, Value)> combine);
   Value quantize(Value values, Value largest);
+  void storeCodes(Value codes, Value row, Value position);
   void emitSlot(Value row, Value position);
 
   KernelBuilder &b;
@@ -144,6 +148,38 @@ Value ActivationEmitter::quantize(Value values, Value largest) {
   return b.sub(bits, origin);
 }
 
+/// In order or, within whole tiles, interleaved.
+void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
+  int64_t stored = ::rotq::storedLength(problem.k);
+  Value bytes = arith::TruncIOp::create(
+      b, VectorType::get({kLane}, b.getI8Type()), codes);
+  Value rowStart = b.mul(row, stored);
+  auto inOrder = [&] {
+    b.ifThen(b.less(position, stored), [&] {
+      b.store(bytes, kernel.argument("codes"), b.add(rowStart, position),
+              kLane);
+    });
+  };
+  if (!problem.isInterleaved) {
+    inOrder();
+    return;
+  }
+  // A lane's codes are two words, which are 16 bytes apart.
+  auto interleaved = [&] {
+    constexpr int64_t kRun = TiledLayout::kRun, kHalf = kSlot / 2;
+    Value inTile = b.rem(position, kSlot);
+    Value target = b.add(rowStart, b.sub(position, inTile));
+    target = b.add(target, b.mul(b.div(inTile, kHalf), kHalf));
+    target = b.add(target, b.mul(b.rem(inTile, kRun), 4));
+    target = b.add(target, b.mul(b.rem(b.div(inTile, kRun), 4), 4));
+    Value words = b.asWords(bytes);
+    for (int64_t i = 0; i < kLane / 4; ++i)
+      b.store(b.word(words, i), kernel.argument("codes"), b.add(target, 16 * i),
+              4);
+  };
+  b.ifThen(b.less(position, stored / kSlot * kSlot), interleaved, inOrder);
+}
+
 void ActivationEmitter::emitSlot(Value row, Value position) {
   Value values = rotate(loadValues(row, position), position);
   // Full groups combine a fixed set of lanes.
@@ -165,13 +201,7 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
   sum = reduceOverGroup(sum, length,
                         [&](Value x, Value y) { return b.add(x, y); });
 
-  int64_t stored = ::rotq::storedLength(problem.k);
-  b.ifThen(b.less(position, stored), [&] {
-    Value bytes = arith::TruncIOp::create(
-        b, VectorType::get({kLane}, b.getI8Type()), codes);
-    b.store(bytes, kernel.argument("codes"),
-            b.add(b.mul(row, stored), position), kLane);
-  });
+  storeCodes(codes, row, position);
   Value starts = b.logicalAnd(b.startsSegment(groups, position),
                               b.less(position, groups.paddedSize()));
   b.ifThen(starts, [&] {
@@ -219,7 +249,7 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   ::rotq::KernelInfo info;
   info.name = "quantize_activation_k" + std::to_string(problem.k) + "_r" +
               std::to_string(block) + "_g" + std::to_string(problem.group) +
-              "_" + type;
+              "_" + type + (problem.isInterleaved ? "_interleaved" : "");
   info.role = "quantize_activation";
   auto pointer = [&](std::string name, Access access, std::string element,
                      int64_t width) {
@@ -239,6 +269,9 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
       int64_t(llvm::divideCeil(llvm::divideCeil(stored, kSlot), kWarps));
   info.block = {32 * kWarps, 1, 1};
   info.k = problem.k;
-  info.mMin = 1;
+  if (problem.isInterleaved)
+    info.codes = "interleaved";
+  info.mMin = problem.mMin;
+  info.mMax = problem.mMax;
   return info;
 }

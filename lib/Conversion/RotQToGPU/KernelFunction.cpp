@@ -52,14 +52,6 @@ Value KernelFunction::argument(StringRef name) const {
   llvm_unreachable("a kernel asks for a parameter it does not declare");
 }
 
-Value KernelFunction::addShared(int64_t count, Type element) {
-  auto space = gpu::AddressSpaceAttr::get(func.getContext(),
-                                          gpu::AddressSpace::Workgroup);
-  auto type =
-      MemRefType::get({count}, element, MemRefLayoutAttrInterface(), space);
-  return func.addWorkgroupAttribution(type, func.getLoc());
-}
-
 // Not gpu.dynamic_shared_memory: its variable is internal, and NVPTX makes a
 // static one of it.
 Value KernelFunction::sharedMemory(KernelBuilder &b) {
@@ -190,9 +182,14 @@ std::string mlir::rotq::identifier(StringRef name) {
   info.block = {32 * config.getWarps(), 1, 1};
   if (isStaged)
     info.sharedBytes = StagedActivation::sharedBytes(problem, config);
+  else if (config.getSplit() != 1)
+    info.sharedBytes =
+        config.getWarps() * config.getRows() * config.getCols() * 4;
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
+  if (config.getKind() == KernelKind::WgmmaS8)
+    info.codes = "interleaved";
   info.placement = problem.group ? "activation" : "load";
   info.mMin = config.getMMin();
   info.mMax = config.getMMax();

@@ -29,6 +29,8 @@ struct ActivationProblem {
   int64_t k;
   int64_t group;
   Type inputType;
+  bool isInterleaved; ///< its codes
+  int64_t mMin, mMax; ///< rows it may have; 0: no bound
 };
 
 /// A kernel under construction: the function, its arguments and what a launcher
@@ -40,8 +42,6 @@ public:
                  const ::rotq::KernelInfo &info);
 
   Value argument(StringRef name) const;
-  /// `count` elements of memory that the threads of a block share.
-  Value addShared(int64_t count, Type element);
   /// Where the `sharedBytes` of the kernel's description start.
   Value sharedMemory(KernelBuilder &b);
   /// The number of rows of the activation.

@@ -82,7 +82,12 @@ void MatmulEmitter::placeWarp() {
   int64_t tiles = config.getWarps() / config.getSplit();
   lane = b.rem(thread, 32);
   warp = b.div(thread, 32);
-  part = b.rem(warp, config.getSplit());
+  // [tile / warpsAtOnce][part][tile % warpsAtOnce]
+  int64_t split = config.getSplit();
+  part = b.rem(b.div(warp, warpsAtOnce()), split);
+  Value inBlock =
+      b.add(b.mul(b.div(warp, split * warpsAtOnce()), warpsAtOnce()),
+            b.rem(warp, warpsAtOnce()));
   g = b.div(lane, 4);
   t = b.rem(lane, 4);
   // Blocks that run together share what they read most of: the activation where
@@ -91,8 +96,7 @@ void MatmulEmitter::placeWarp() {
   member.emplace(b, kernel, problem, b.blockId(byRows),
                  tiles * config.getRows());
   weight.emplace(b, problem.weight, *member, lane);
-  Value tile =
-      b.add(b.mul(member->block(), tiles), b.div(warp, config.getSplit()));
+  Value tile = b.add(b.mul(member->block(), tiles), inBlock);
   firstRow = b.mul(tile, config.getRows());
   firstCol =
       b.mul(b.blockId(isStaged() ? gpu::Dimension::x : gpu::Dimension::y),
@@ -156,8 +160,7 @@ void MatmulEmitter::waitForPredecessor(ArrayRef<Fragments> ahead) {
 // would be, but ptxas sinks loads to their uses in one turn.
 SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
                                            ArrayRef<Fragments> ahead,
-                                           ValueRange sums, AddTile add,
-                                           function_ref<void(Value)> begin) {
+                                           ValueRange sums, AddTile add) {
   size_t size = ahead.front().flatten().size();
   int64_t turn = int64_t(ahead.size()) * step;
   SmallVector<Value> carried(sums);
@@ -167,8 +170,6 @@ SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
   auto takeTile = [&](Value tile, size_t i, ValueRange values) {
     SmallVector<Value> next(values);
     ValueRange own = values.slice(sums.size() + i * size, size);
-    if (begin)
-      begin(tile);
     Value later = b.add(tile, turn);
     SmallVector<Value> loaded = b.ifElse(
         b.less(later, end), own, [&] { return load(later, inTile).flatten(); });
@@ -303,7 +304,45 @@ void MatmulEmitter::store(Value sum, Value row, Value col) {
   });
 }
 
+/// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
+/// a tile, the warps of the tile then add up every split-th each.
+void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
+  int64_t count = sums.size(), split = config.getSplit();
+  // Bytes of a sum of all lanes, and from a part of a tile to the next.
+  constexpr int64_t kSum = 32 * 4;
+  int64_t partBytes = warpsAtOnce() * count * kSum;
+  Value shared = kernel.sharedMemory(b);
+  Value inSum = b.mul(lane, 4);
+  // Where activations were staged, other warps may still read them.
+  if (isStaged())
+    gpu::BarrierOp::create(b);
+  Value own = b.add(b.mul(warp, count * kSum), inSum);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    b.store(sum, shared, b.add(own, i * kSum), 4);
+  gpu::BarrierOp::create(b);
+
+  Value first = b.add(
+      b.mul(b.sub(warp, b.mul(part, warpsAtOnce())), count * kSum), inSum);
+  b.forLoop(part, b.index(count), split, {}, [&](Value i, ValueRange) {
+    Value at = b.add(first, b.mul(i, kSum)), sum;
+    for (int64_t s = 0; s < split; ++s) {
+      Value of = b.load(shared, b.add(at, s * partBytes), b.getF32Type(), 4);
+      sum = s == 0 ? of : b.addF(sum, of);
+    }
+    // Sum i is element e of the 16 x 8 tile (rowTile, colTile).
+    Value e = b.rem(i, 4), tile = b.div(i, 4);
+    Value row =
+        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, 2), 8));
+    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, 2));
+    store(sum, b.add(b.add(firstRow, row), g),
+          b.add(b.add(firstCol, col), b.mul(t, 2)));
+    return SmallVector<Value>();
+  });
+}
+
 void MatmulEmitter::storeResult(ArrayRef<Value> sums) {
+  if (config.getSplit() != 1)
+    return storeSplitResult(sums);
   for (int64_t i = 0; i < rowTiles(); ++i)
     for (int64_t j = 0; j < colTiles(); ++j)
       for (int64_t e = 0; e < 4; ++e)

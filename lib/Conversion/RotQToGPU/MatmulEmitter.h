@@ -55,6 +55,10 @@ protected:
 
   bool isQuantized() const { return problem.group != 0; }
   bool isStaged() const { return config.getStages() != 0; }
+  /// Warps that divide K are as many apart: whole warpgroups do so together.
+  int64_t warpsAtOnce() const {
+    return config.getKind() == KernelKind::WgmmaS8 ? 4 : 1;
+  }
   bool isRotated() const { return problem.weight.getFormat().isRotated(); }
   int64_t k() const { return problem.weight.getK(); }
   int64_t rowTiles() const { return config.getRows() / 16; }
@@ -74,12 +78,10 @@ protected:
   void waitForPredecessor(ArrayRef<Fragments> ahead);
   using AddTile = function_ref<SmallVector<Value>(
       Value tile, const Fragments &fragments, ValueRange sums)>;
-  /// Adds these whole tiles and all that follow in steps, each with `add`; the
-  /// loads for later ones come behind `begin`.
+  /// Adds these whole tiles and all that follow in steps, each with `add`.
   SmallVector<Value> addTiles(Value first, int64_t step,
                               ArrayRef<Fragments> ahead, ValueRange sums,
-                              AddTile add,
-                              function_ref<void(Value tile)> begin = nullptr);
+                              AddTile add);
   /// The runs of a lane that have weights of a segment of the tile, and whether
   /// the lane's is one of them; null: every lane's is. Runs start at multiples
   /// of their length, as segments do, and so lie within them or outside.
@@ -100,7 +102,8 @@ protected:
   void accumulate(MutableArrayRef<Value> sums, ArrayRef<Value> products,
                   Value numbers, ArrayRef<Value> scales,
                   ArrayRef<Value> corrections);
-  /// Sums are [rowTile][colTile][row half][column].
+  /// Sums are [rowTile][colTile][row half][column]; those of warps that divide
+  /// K are added up first.
   void storeResult(ArrayRef<Value> sums);
   void store(Value sum, Value row, Value col);
 
@@ -123,6 +126,7 @@ protected:
   ::rotq::Blocking pieces;           ///< runs of K with one scale and rotation
 
 private:
+  void storeSplitResult(ArrayRef<Value> sums);
   LogicalResult choosePieces();
   void placeWarp();
   Value groupAt(Value position);

@@ -50,7 +50,6 @@ private:
   Value activationWords(Value col, Value position, bool isFull);
   void multiply(ArrayRef<Value> a, Value x,
                 MutableArrayRef<SmallVector<Value>> products);
-  void storeSplitResult(ArrayRef<Value> sums);
 
   SmallVector<Value> cols; ///< clamped, column g of every col tile
 };
@@ -245,35 +244,6 @@ SmallVector<Value> MmaEmitter::addStagedTiles(ValueRange sums) {
       });
 }
 
-/// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
-/// a tile, the warps of the tile then add up every split-th each.
-void MmaEmitter::storeSplitResult(ArrayRef<Value> sums) {
-  int64_t count = sums.size(), split = config.getSplit();
-  Value shared =
-      kernel.addShared(config.getWarps() * count * 32, b.getF32Type());
-  Value own = b.add(b.mul(warp, count * 32), lane);
-  for (auto [i, sum] : llvm::enumerate(sums))
-    memref::StoreOp::create(b, sum, shared, b.add(own, 32 * i));
-  gpu::BarrierOp::create(b);
-
-  Value firstOfTile = b.mul(b.sub(warp, part), count * 32);
-  b.forLoop(part, b.index(count), split, {}, [&](Value i, ValueRange) {
-    Value at = b.add(b.add(firstOfTile, b.mul(i, 32)), lane);
-    Value sum = memref::LoadOp::create(b, shared, at);
-    for (int64_t s = 1; s < split; ++s)
-      sum = b.addF(
-          sum, memref::LoadOp::create(b, shared, b.add(at, s * count * 32)));
-    // Sum i is element e of the 16 x 8 tile (rowTile, colTile).
-    Value e = b.rem(i, 4), tile = b.div(i, 4);
-    Value row =
-        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, 2), 8));
-    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, 2));
-    store(sum, b.add(b.add(firstRow, row), g),
-          b.add(b.add(firstCol, col), b.mul(t, 2)));
-    return SmallVector<Value>();
-  });
-}
-
 LogicalResult MmaEmitter::emit() {
   if (failed(prepare()))
     return failure();
@@ -312,10 +282,7 @@ LogicalResult MmaEmitter::emit() {
                ? addTail()
                : b.ifElse(b.equal(part, b.index(whole % split)), sums, addTail);
   }
-  if (config.getSplit() == 1)
-    storeResult(sums);
-  else
-    storeSplitResult(sums);
+  storeResult(sums);
   return success();
 }
 

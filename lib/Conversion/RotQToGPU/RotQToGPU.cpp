@@ -45,6 +45,11 @@ private:
   void launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
               const ::rotq::KernelInfo &info, ValueRange buffers,
               Value rows = {});
+  /// One of them, by the number of rows at run time: the first whose `mMax`
+  /// they do not exceed.
+  using BuiltKernel = std::pair<gpu::GPUFuncOp, ::rotq::KernelInfo>;
+  void launchByRows(ImplicitLocOpBuilder &b, ArrayRef<BuiltKernel> kernels,
+                    ValueRange buffers, Value rows);
   /// The bytes of a weight.
   Value bufferOf(ImplicitLocOpBuilder &b, TypedValue<WeightType> weight);
 
@@ -117,6 +122,22 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
   gpu::LaunchFuncOp::create(b, kernel, grid, block, shared, operands);
 }
 
+void ConvertRotQToGPU::launchByRows(ImplicitLocOpBuilder &b,
+                                    ArrayRef<BuiltKernel> kernels,
+                                    ValueRange buffers, Value rows) {
+  OpBuilder::InsertionGuard guard(b);
+  for (const auto &[kernel, info] : kernels.drop_back()) {
+    Value bound = arith::ConstantIndexOp::create(b, info.mMax);
+    Value fits =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rows, bound);
+    auto branch = scf::IfOp::create(b, fits, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    launch(b, kernel, info, buffers, rows);
+    b.setInsertionPointToStart(branch.elseBlock());
+  }
+  launch(b, kernels.back().first, kernels.back().second, buffers, rows);
+}
+
 /// Kernels get a pointer to rows without gaps, and M.
 static LogicalResult verifyBuffers(Operation *op) {
   if (!cast<DestinationStyleOpInterface>(op).hasPureBufferSemantics())
@@ -162,7 +183,6 @@ LogicalResult ConvertRotQToGPU::convertRepack(RepackOp op) {
   return success();
 }
 
-/// A matmul with several kernels chooses by the number of rows at run time.
 LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   if (failed(verifyBuffers(op)))
     return failure();
@@ -191,14 +211,21 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   llvm::append_range(buffers, op.getDpsInits());
   Value rows = memref::DimOp::create(b, firstInit, 0);
 
-  SmallVector<KernelAttr> configs(op.getKernels()->getAsRange<KernelAttr>());
-  for (KernelAttr config : configs) {
+  SmallVector<BuiltKernel, 0> built;
+  for (KernelAttr config : op.getKernels()->getAsRange<KernelAttr>()) {
     ::rotq::KernelInfo info = describeMatmul(problem, config);
     info.pdl = overlap;
     auto build = [&](KernelBuilder &kb,
                      KernelFunction &kernel) -> LogicalResult {
       switch (config.getKind()) {
       case KernelKind::MmaS8:
+        if (warpgroups && (config.getMMax() == 0 ||
+                           config.getMMax() > ::rotq::kMaxRowsInOrder))
+          return op.emitOpError()
+                 << "expected wgmma_s8 for more than "
+                 << ::rotq::kMaxRowsInOrder << " rows but got " << config
+                 << ": on a chip with warpgroups their codes are interleaved";
+        return buildMma(kb, kernel, problem, config);
       case KernelKind::MmaF16:
         return buildMma(kb, kernel, problem, config);
       case KernelKind::WgmmaS8:
@@ -215,22 +242,14 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
     auto kernel = getKernel(op.getLoc(), info, build);
     if (failed(kernel))
       return failure();
-    if (config == configs.back()) {
-      launch(b, *kernel, info, buffers, rows);
-      continue;
-    }
-    Value bound = arith::ConstantIndexOp::create(b, config.getMMax());
-    Value fits =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rows, bound);
-    auto branch = scf::IfOp::create(b, fits, /*withElseRegion=*/true);
-    b.setInsertionPointToStart(branch.thenBlock());
-    launch(b, *kernel, info, buffers, rows);
-    b.setInsertionPointToStart(branch.elseBlock());
+    built.emplace_back(*kernel, info);
   }
+  launchByRows(b, built, buffers, rows);
   op.erase();
   return success();
 }
 
+/// On a chip with warpgroups, wgmma reads the codes of many rows.
 LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   if (failed(verifyBuffers(op)))
     return failure();
@@ -239,20 +258,42 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
     return success();
   }
   auto x = cast<MemRefType>(op.getInput().getType());
-  ActivationProblem problem{op.getRotation(), x.getDimSize(1),
-                            int64_t(op.getGroup()), x.getElementType()};
-  ::rotq::KernelInfo info = describeActivation(problem);
-  info.pdl = overlap;
-  auto kernel = getKernel(op.getLoc(), info,
-                          [&](KernelBuilder &b, KernelFunction &kernel) {
-                            return buildActivation(b, kernel, problem);
-                          });
-  if (failed(kernel))
-    return failure();
+  ActivationProblem inOrder{op.getRotation(),
+                            x.getDimSize(1),
+                            int64_t(op.getGroup()),
+                            x.getElementType(),
+                            /*isInterleaved=*/false,
+                            /*mMin=*/1,
+                            /*mMax=*/0};
+  SmallVector<ActivationProblem> problems = {inOrder};
+  if (warpgroups) {
+    problems.front().mMax = ::rotq::kMaxRowsInOrder;
+    ActivationProblem &interleaved = problems.emplace_back(inOrder);
+    interleaved.isInterleaved = true;
+    interleaved.mMin = ::rotq::kMaxRowsInOrder + 1;
+  }
+  int64_t m = x.getDimSize(0);
+  SmallVector<BuiltKernel, 0> built;
+  for (const ActivationProblem &problem : problems) {
+    bool isNeeded =
+        ShapedType::isDynamic(m) ||
+        (problem.mMin <= m && (problem.mMax == 0 || m <= problem.mMax));
+    if (!isNeeded)
+      continue;
+    ::rotq::KernelInfo info = describeActivation(problem);
+    info.pdl = overlap;
+    auto kernel = getKernel(op.getLoc(), info,
+                            [&](KernelBuilder &b, KernelFunction &kernel) {
+                              return buildActivation(b, kernel, problem);
+                            });
+    if (failed(kernel))
+      return failure();
+    built.emplace_back(*kernel, info);
+  }
   ImplicitLocOpBuilder b(op.getLoc(), op);
   SmallVector<Value> buffers = {op.getInput()};
   llvm::append_range(buffers, op.getInits());
-  launch(b, *kernel, info, buffers, memref::DimOp::create(b, op.getInput(), 0));
+  launchByRows(b, built, buffers, memref::DimOp::create(b, op.getInput(), 0));
   op.erase();
   return success();
 }

@@ -28,13 +28,19 @@ static constexpr int64_t kWords = kRun / kWord; // of a run
 
 StagedActivation::Layout::Layout(const MatmulProblem &problem,
                                  KernelAttr config)
-    : stages(config.getStages()), cols(config.getCols()),
+    : stages(config.getStages()), split(config.getSplit()),
+      cols(config.getCols()),
       hasCoreMatrices(config.getKind() == KernelKind::WgmmaS8),
       wordBytes((cols + 1) * kLanes * kWord),
       stageBytes(hasCoreMatrices ? kRuns * kWords * wordBytes
                                  : cols * kColumns),
       groupsPerTile(std::max<int64_t>(1, kColumns / problem.group)),
-      totalBytes(stages * (stageBytes + groupsPerTile * cols * 4)) {}
+      totalBytes(stages * split * (stageBytes + groupsPerTile * cols * 4)) {
+  // The sums of warps that divide K come where the stages were.
+  if (split != 1)
+    totalBytes = std::max(totalBytes, config.getWarps() * config.getRows() *
+                                          cols * int64_t(sizeof(float)));
+}
 
 int64_t StagedActivation::sharedBytes(const MatmulProblem &problem,
                                       KernelAttr config) {
@@ -59,6 +65,13 @@ StagedActivation::StagedActivation(KernelBuilder &b, KernelFunction &kernel,
   Value swapped = b.mul(b.rem(g, 2), kChunk);
   chunks = {b.add(own, swapped), b.add(own, b.sub(b.index(kChunk), swapped))};
   pair = b.mul(t, 8);
+}
+
+Value StagedActivation::stageOf(Value tile) {
+  if (layout.split == 1)
+    return b.rem(tile, layout.stages);
+  Value turn = b.rem(b.div(tile, layout.split), layout.stages);
+  return b.add(b.mul(turn, layout.split), b.rem(tile, layout.split));
 }
 
 void StagedActivation::copyChunks(Value tile) {
@@ -91,28 +104,22 @@ void StagedActivation::copyChunks(Value tile) {
   }
 }
 
-/// A warp copies all words of a run of a column at a time. Where the block's
-/// columns and the tile are whole, addresses differ by constants alone.
-void StagedActivation::copyWords(Value tile) {
-  Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
-  Value run = b.rem(warp, kRuns), firstInBlock = b.div(warp, kRuns);
-  Value position = b.add(b.add(b.mul(tile, kColumns), b.mul(run, 32 * kWord)),
-                         b.mul(lane, kWord));
+/// Sixteen threads copy the row of a tile that is interleaved: a chunk each.
+/// Where the block's columns are whole, addresses differ by constants alone.
+void StagedActivation::copyInterleaved(Value tile) {
+  Value chunk = b.rem(thread, kChunks), firstInBlock = b.div(thread, kChunks);
   Value target = b.add(b.mul(stageOf(tile), layout.stageBytes),
-                       b.mul(run, kWords * layout.wordBytes));
-  target = b.add(target, b.mul(b.rem(lane, kWords), layout.wordBytes));
-  target = b.add(target, b.mul(b.div(lane, kWords), kWord));
-  target = b.add(target, b.mul(firstInBlock, kLanes * kWord));
-  // Columns that the warps copy at a time.
-  int64_t step = threads / 32 / kRuns;
-  Value firstColumn = b.add(firstCol, firstInBlock);
-  Value source = b.add(b.mul(firstColumn, stored), position);
+                       b.mul(chunk, layout.wordBytes));
+  target = b.add(target, b.mul(firstInBlock, kChunk));
+  Value source = b.add(b.mul(b.add(firstCol, firstInBlock), stored),
+                       b.add(b.mul(tile, kColumns), b.mul(chunk, kChunk)));
   Value codes = kernel.argument("codes");
+  int64_t step = threads / kChunks; // columns at a time
   auto copyAll = [&] {
     for (int64_t first = 0; first < layout.cols; first += step) {
       auto copy = [&] {
-        b.copyToShared(shared, b.add(target, first * kLanes * kWord), codes,
-                       b.add(source, first * stored), kWord);
+        b.copyToShared(shared, b.add(target, first * kChunk), codes,
+                       b.add(source, first * stored), kChunk);
       };
       if (first + step <= layout.cols)
         copy();
@@ -120,27 +127,52 @@ void StagedActivation::copyWords(Value tile) {
         b.ifThen(b.less(firstInBlock, layout.cols - first), copy);
     }
   };
-  // Behind the last column, and the end of a row, there are zeros.
+  // Behind the last column there are zeros.
   auto copySome = [&] {
-    b.forLoop(
-        firstInBlock, b.index(layout.cols), step, {},
-        [&](Value inBlock, ValueRange) {
-          Value first = b.sub(inBlock, firstInBlock);
-          Value isThere =
-              b.logicalAnd(b.less(position, stored),
-                           b.less(b.add(firstCol, inBlock), kernel.rows(b)));
-          Value from = b.select(isThere, b.add(source, b.mul(first, stored)),
-                                b.index(0));
-          b.copyToShared(shared, b.add(target, b.mul(first, kLanes * kWord)),
-                         codes, from, kWord,
-                         b.select(isThere, b.i32(kWord), b.i32(0)));
-          return SmallVector<Value>();
-        });
+    forColumns(firstInBlock, step, [&](Value column, Value first) {
+      Value isThere = b.less(b.add(firstCol, column), kernel.rows(b));
+      Value from =
+          b.select(isThere, b.add(source, b.mul(first, stored)), b.index(0));
+      b.copyToShared(shared, b.add(target, b.mul(first, kChunk)), codes, from,
+                     kChunk, b.select(isThere, b.i32(kChunk), b.i32(0)));
+    });
   };
-  Value isWhole =
-      b.logicalAnd(b.less(tile, whole),
-                   b.less(b.add(firstCol, layout.cols - 1), kernel.rows(b)));
-  b.ifThen(isWhole, copyAll, copySome);
+  b.ifThen(b.less(b.add(firstCol, layout.cols - 1), kernel.rows(b)), copyAll,
+           copySome);
+}
+
+/// A warp copies the words of a run of a column, which lie in order in the tile
+/// behind the last that is interleaved. Behind the end of a row, and the last
+/// column, there are zeros.
+void StagedActivation::copyWords(Value tile) {
+  Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
+  Value run = b.rem(warp, kRuns), firstInBlock = b.div(warp, kRuns);
+  Value position = b.add(b.add(b.mul(tile, kColumns), b.mul(run, 32 * kWord)),
+                         b.mul(lane, kWord));
+  Value word = b.add(b.mul(run, kWords), b.rem(lane, kWords));
+  Value target = b.add(b.mul(stageOf(tile), layout.stageBytes),
+                       b.mul(word, layout.wordBytes));
+  target = b.add(target, b.mul(b.div(lane, kWords), kWord));
+  forColumns(firstInBlock, threads / 32 / kRuns, [&](Value column, Value) {
+    Value row = b.add(firstCol, column);
+    Value isThere =
+        b.logicalAnd(b.less(position, stored), b.less(row, kernel.rows(b)));
+    Value from =
+        b.select(isThere, b.add(b.mul(row, stored), position), b.index(0));
+    b.copyToShared(shared, b.add(target, b.mul(column, kChunk)),
+                   kernel.argument("codes"), from, kWord,
+                   b.select(isThere, b.i32(kWord), b.i32(0)));
+  });
+}
+
+/// Columns of the block from `begin` on, and how far they are behind it.
+void StagedActivation::forColumns(Value begin, int64_t step,
+                                  function_ref<void(Value, Value)> body) {
+  b.forLoop(begin, b.index(layout.cols), step, {},
+            [&](Value column, ValueRange) {
+              body(column, b.sub(column, begin));
+              return SmallVector<Value>();
+            });
 }
 
 /// [group][col]
@@ -156,34 +188,40 @@ void StagedActivation::copyScales(Value tile) {
       Value col = b.min(b.add(firstCol, inBlock), lastCol);
       Value source = b.add(b.mul(col, groups.size()), b.add(group, inTile));
       b.copyToShared(shared,
-                     b.add(b.mul(b.add(stage, index), 4),
-                           layout.stages * layout.stageBytes),
+                     b.add(b.mul(b.add(stage, index), 4), layout.scalesStart()),
                      kernel.argument("scales"), b.mul(source, 4), 4);
     });
   }
 }
 
 void StagedActivation::copy(Value tile) {
-  if (layout.hasCoreMatrices)
-    copyWords(tile);
-  else
+  if (!layout.hasCoreMatrices)
     copyChunks(tile);
+  else if (stored % kColumns == 0)
+    copyInterleaved(tile);
+  else
+    b.ifThen(
+        b.less(tile, stored / kColumns), [&] { copyInterleaved(tile); },
+        [&] { copyWords(tile); });
   b.ifThen(b.less(tile, whole), [&] { copyScales(tile); });
 }
 
-// Every tile has a group of copies, those behind the last an empty one, so that
+// Every turn has a group of copies, those behind the last an empty one, so that
 // the group to wait for is always as far behind.
 void StagedActivation::startFirst(int64_t tiles) {
-  for (int64_t tile = 0; tile < layout.stages - 1; ++tile) {
-    if (tile < tiles)
-      copy(b.index(tile));
+  for (int64_t turn = 0; turn < layout.stages - 1; ++turn) {
+    for (int64_t i = 0; i < layout.split; ++i)
+      if (int64_t tile = turn * layout.split + i; tile < tiles)
+        copy(b.index(tile));
     NVVM::CpAsyncCommitGroupOp::create(b);
   }
 }
 
 void StagedActivation::start(Value tile, int64_t tiles) {
-  Value following = b.add(tile, layout.stages - 1);
-  b.ifThen(b.less(following, tiles), [&] { copy(following); });
+  for (int64_t i = 0; i < layout.split; ++i) {
+    Value following = b.add(tile, (layout.stages - 1) * layout.split + i);
+    b.ifThen(b.less(following, tiles), [&] { copy(following); });
+  }
   NVVM::CpAsyncCommitGroupOp::create(b);
 }
 
@@ -237,9 +275,8 @@ SmallVector<Value> StagedActivation::scales(Value tile, int64_t colTile,
   int64_t inTile = position / std::min(groups.block(), kColumns);
   Value stage = b.mul(stageOf(tile), layout.groupsPerTile * layout.cols);
   Value start = b.add(stage, inTile * layout.cols + colTile * 8);
-  Value both = b.load(
-      shared,
-      b.add(b.add(b.mul(start, 4), layout.stages * layout.stageBytes), pair),
-      VectorType::get({2}, b.getF32Type()), 8);
+  Value both =
+      b.load(shared, b.add(b.add(b.mul(start, 4), layout.scalesStart()), pair),
+             VectorType::get({2}, b.getF32Type()), 8);
   return {b.word(both, 0), b.word(both, 1)};
 }

@@ -13,8 +13,8 @@
 namespace mlir::rotq {
 
 /// The codes and scales of the columns that the warps of a block share, in
-/// stages of one tile of K: while they compute on one, cp.async copies the
-/// next ones.
+/// stages of a tile of K for each of the warps that divide it: while they
+/// compute on one, cp.async copies the next ones.
 ///
 /// Of a column, a tile has 256 codes. For `mma.sync` they are 16 chunks of 16
 /// bytes in order, those of a lane's run next to each other; odd columns have
@@ -23,8 +23,9 @@ namespace mlir::rotq {
 ///
 /// For `wgmma` they are core matrices: [run][word][column][t] of 4 bytes, where
 /// t is the lane whose run the word is of, and 16 bytes behind every word's
-/// columns. Two words of all lanes' runs are operand B of one instruction, and
-/// what a warp writes at a time lies in different banks.
+/// columns. Two words of all lanes' runs are operand B of one instruction. In
+/// global memory codes are interleaved: 16 bytes there are 16 bytes here, and
+/// what eight threads write at a time lies in different banks.
 class StagedActivation {
 public:
   /// Emits at the start of the kernel. `firstCol`: of the block; `whole`: tiles
@@ -36,13 +37,14 @@ public:
   /// Dynamic shared memory of the kernel.
   static int64_t sharedBytes(const MatmulProblem &problem, KernelAttr config);
 
-  /// Starts to copy as many of the first of `tiles` tiles as there are stages
-  /// but one.
+  /// Starts to copy as many of the first of `tiles` tiles as all stages but one
+  /// have.
   void startFirst(int64_t tiles);
-  /// Starts to copy the tile that takes the stage of the one before `tile`.
+  /// Starts to copy those that take the stage before that of `tile`, the first
+  /// of a stage.
   void start(Value tile, int64_t tiles);
-  /// Waits until the oldest tile that was started is there, for all warps, and
-  /// all of them are done with the tile before.
+  /// Waits until the oldest stage that was started is there, for all warps, and
+  /// all of them are done with the stage before.
   void finish();
 
   /// The 32 codes that a lane feeds from a run of a column: words of operand B
@@ -57,19 +59,24 @@ public:
 private:
   struct Layout {
     Layout(const MatmulProblem &problem, KernelAttr config);
-    int64_t stages, cols;
+    int64_t stages, split, cols;
     bool hasCoreMatrices;
     int64_t wordBytes;     ///< from a word of all columns to the next
     int64_t stageBytes;    ///< of codes
     int64_t groupsPerTile; ///< of a full tile
     int64_t totalBytes;
+    int64_t scalesStart() const { return stages * split * stageBytes; }
   };
 
   void copy(Value tile);
   void copyChunks(Value tile);
+  void copyInterleaved(Value tile);
   void copyWords(Value tile);
+  void forColumns(Value begin, int64_t step,
+                  function_ref<void(Value, Value)> body);
   void copyScales(Value tile);
-  Value stageOf(Value tile) { return b.rem(tile, layout.stages); }
+  /// Where a tile is among those of all stages.
+  Value stageOf(Value tile);
 
   KernelBuilder &b;
   KernelFunction &kernel;

@@ -38,6 +38,8 @@ private:
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
+  SmallVector<Value> addLast(int64_t first, ArrayRef<Fragments> ahead,
+                             ValueRange sums);
   Unit start(Value tile, const Fragments &fragments, const Piece &piece,
              int64_t rowTile);
   void settle(Unit &unit, int64_t underWay, Value tile,
@@ -166,34 +168,69 @@ SmallVector<Value> WgmmaEmitter::addTile(Value tile, const Fragments &fragments,
   return sums;
 }
 
+/// Adds the tile of the warp among the `split` from `first` on, which may be
+/// the one behind the whole tiles, or none.
+SmallVector<Value> WgmmaEmitter::addLast(int64_t first,
+                                         ArrayRef<Fragments> ahead,
+                                         ValueRange sums) {
+  Value tile = b.add(part, first);
+  auto addTail = [&] {
+    return addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
+  };
+  auto addWhole = [&] {
+    return addTile(tile, ahead.front(), inTile, /*isFull=*/true, sums);
+  };
+  if (first == whole) // Then there is a tail, the only one.
+    return config.getSplit() == 1
+               ? addTail()
+               : b.ifElse(b.equal(part, b.index(0)), sums, addTail);
+  SmallVector<Value> result(sums);
+  if (!inTail.empty())
+    result = b.ifElse(b.equal(tile, b.index(whole)), sums, addTail);
+  return b.ifElse(b.less(tile, whole), result, addWhole);
+}
+
 LogicalResult WgmmaEmitter::emit() {
   if (failed(prepare()))
     return failure();
   staged.emplace(b, kernel, problem, config, firstCol, whole);
   SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
-  if (whole > 0) {
-    Value first = b.index(0);
-    SmallVector<Fragments> ahead = loadAhead(first, /*step=*/1, /*depth=*/1);
-    waitForPredecessor(ahead);
-    staged->startFirst(tiles());
-    sums = addTiles(
-        first, /*step=*/1, ahead, sums,
-        [&](Value tile, const Fragments &fragments, ValueRange carried) {
-          return addTile(tile, fragments, inTile, /*isFull=*/true, carried);
-        },
-        // Ahead of the loads, which its fence would wait for.
-        [&](Value tile) {
-          staged->finish();
-          staged->start(tile, tiles());
-        });
-  } else {
-    kernel.waitForPredecessor(b);
-    staged->startFirst(tiles());
+  // Warpgroups that divide K take a tile each in a turn; all of them come to
+  // every barrier.
+  int64_t split = config.getSplit(), together = whole / split * split;
+  SmallVector<Fragments> ahead;
+  if (whole > 0)
+    ahead = loadAhead(part, split, /*depth=*/1);
+  waitForPredecessor(ahead);
+  staged->startFirst(tiles());
+  if (together > 0) {
+    SmallVector<Value> carried(sums);
+    llvm::append_range(carried, ahead.front().flatten());
+    carried = b.forLoop(b.index(0), b.index(together), split, carried,
+                        [&](Value first, ValueRange values) {
+                          ValueRange own = values.drop_front(sums.size());
+                          // Ahead of the loads, which its fence would wait for.
+                          staged->finish();
+                          staged->start(first, tiles());
+                          Value tile = b.add(first, part);
+                          Value later = b.add(tile, split);
+                          SmallVector<Value> next =
+                              b.ifElse(b.less(later, whole), own, [&] {
+                                return load(later, inTile).flatten();
+                              });
+                          SmallVector<Value> result = addTile(
+                              tile, ahead.front().with(own), inTile,
+                              /*isFull=*/true, values.take_front(sums.size()));
+                          llvm::append_range(result, next);
+                          return result;
+                        });
+    ahead.front() =
+        ahead.front().with(ValueRange(carried).drop_front(sums.size()));
+    llvm::copy(ValueRange(carried).take_front(sums.size()), sums.begin());
   }
-  if (!inTail.empty()) {
-    Value tile = b.index(whole);
+  if (together < tiles()) {
     staged->finish();
-    sums = addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
+    sums = addLast(together, ahead, sums);
   }
   storeResult(sums);
   return success();

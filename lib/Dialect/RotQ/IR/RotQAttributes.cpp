@@ -384,9 +384,17 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected warpgroups of 4 warps in a wgmma kernel "
                           "but got "
                        << warps << " warps";
-  if (split < 1 || warps % split != 0)
-    return emitError() << "expected a split that divides the " << warps
-                       << " warps but got " << split;
+  if (isWgmma && mMin <= ::rotq::kMaxRowsInOrder)
+    return emitError() << "expected a wgmma kernel of more than "
+                       << ::rotq::kMaxRowsInOrder
+                       << " rows, whose codes are interleaved, but got them "
+                          "from "
+                       << mMin;
+  int64_t divided = isWgmma ? warps / 4 : warps;
+  if (split < 1 || divided % split != 0)
+    return emitError() << "expected a split that divides the " << divided
+                       << (isWgmma ? " warpgroups" : " warps") << " but got "
+                       << split;
   if (depth < 1 || depth > 8)
     return emitError() << "expected a depth from 1 to 8 tiles but got "
                        << depth;
@@ -395,21 +403,23 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected 2 to 8 stages of mma_s8 or wgmma_s8, or "
                           "none of another kernel, but got "
                        << stages;
-  if (stages != 0 && (split != 1 || depth != 1))
-    return emitError() << "expected no split and no depth in a staged kernel "
-                          "but got "
-                       << split << " and " << depth;
+  if (stages != 0 && ((split != 1 && !isWgmma) || depth != 1))
+    return emitError()
+           << "expected no split of mma_s8 and no depth in a staged "
+              "kernel but got "
+           << split << " and " << depth;
   // Shared memory of a block on every chip: codes and the finest scales.
   constexpr int64_t kMaxShared = 99 << 10, kMaxSharedWgmma = 227 << 10;
-  int64_t bytes = stages * (cols * 256 + (isWgmma ? 256 : 0) + cols * 32);
+  int64_t bytes =
+      stages * split * (cols * 256 + (isWgmma ? 256 : 0) + cols * 32);
   if (int64_t most = isWgmma ? kMaxSharedWgmma : kMaxShared; bytes > most)
     return emitError() << "expected at most " << most
                        << " bytes of shared memory but " << stages
                        << " stages of " << cols << " columns take " << bytes;
-  // Static shared memory, where the warps that divide K add up.
-  constexpr int64_t kMaxStatic = 48 << 10;
-  if (int64_t sums = warps * rows * cols * 4; split != 1 && sums > kMaxStatic)
-    return emitError() << "expected at most " << kMaxStatic
+  // Where the warps that divide K add up: of wgmma where the stages were.
+  int64_t mostSums = isWgmma ? kMaxSharedWgmma : 48 << 10;
+  if (int64_t sums = warps * rows * cols * 4; split != 1 && sums > mostSums)
+    return emitError() << "expected at most " << mostSums
                        << " bytes of shared memory but the sums of " << warps
                        << " warps take " << sums;
   if (blocks < 0 || blocks > 32)
