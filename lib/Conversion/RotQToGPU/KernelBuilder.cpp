@@ -66,8 +66,8 @@ Value KernelBuilder::logicalAnd(Value a, Value b) {
   return arith::AndIOp::create(*this, a, b);
 }
 
-Value KernelBuilder::exclusiveOr(Value a, int64_t b) {
-  return arith::XOrIOp::create(*this, a, index(b));
+Value KernelBuilder::exclusiveOr(Value a, Value b) {
+  return arith::XOrIOp::create(*this, a, b);
 }
 
 Value KernelBuilder::select(Value condition, Value a, Value b) {

@@ -38,7 +38,8 @@ public:
   Value less(Value a, int64_t b) { return less(a, index(b)); }
   Value equal(Value a, Value b);
   Value logicalAnd(Value a, Value b);
-  Value exclusiveOr(Value a, int64_t b);
+  Value exclusiveOr(Value a, Value b);
+  Value exclusiveOr(Value a, int64_t b) { return exclusiveOr(a, index(b)); }
   Value select(Value condition, Value a, Value b);
 
   Value sub(Value a, Value b);

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "GroupMember.h"
-#include "StagedActivation.h"
+
+#include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -64,7 +65,7 @@ Value KernelFunction::sharedMemory(KernelBuilder &b) {
     global = LLVM::GlobalOp::create(
         b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
         LLVM::Linkage::External, kName, /*value=*/Attribute(),
-        /*alignment=*/16, unsigned(NVVM::NVVMMemorySpace::Shared));
+        /*alignment=*/1024, unsigned(NVVM::NVVMMemorySpace::Shared));
   }
   return LLVM::AddressOfOp::create(b, global);
 }
@@ -180,11 +181,7 @@ std::string mlir::rotq::identifier(StringRef name) {
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;
   info.block = {32 * config.getWarps(), 1, 1};
-  if (isStaged)
-    info.sharedBytes = StagedActivation::sharedBytes(problem, config);
-  else if (config.getSplit() != 1)
-    info.sharedBytes =
-        config.getWarps() * config.getRows() * config.getCols() * 4;
+  info.sharedBytes = sharedMemoryOf(config, weight, problem.group);
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();

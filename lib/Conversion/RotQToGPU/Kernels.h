@@ -42,7 +42,8 @@ public:
                  const ::rotq::KernelInfo &info);
 
   Value argument(StringRef name) const;
-  /// Where the `sharedBytes` of the kernel's description start.
+  /// Where the `sharedBytes` of the kernel's description start: at a multiple
+  /// of 1024, as the swizzles of `wgmma` have it.
   Value sharedMemory(KernelBuilder &b);
   /// The number of rows of the activation.
   Value rows(KernelBuilder &b) const;

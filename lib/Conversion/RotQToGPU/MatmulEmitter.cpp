@@ -18,25 +18,6 @@ using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::Segment;
 
-SmallVector<Value> Fragments::flatten() const {
-  SmallVector<Value> values;
-  for (const auto *parts : {&slots, &numbers})
-    for (const SmallVector<Value> &part : *parts)
-      llvm::append_range(values, part);
-  return values;
-}
-
-Fragments Fragments::with(ValueRange values) const {
-  Fragments result(*this);
-  for (auto *parts : {&result.slots, &result.numbers})
-    for (SmallVector<Value> &part : *parts)
-      for (Value &value : part) {
-        value = values.front();
-        values = values.drop_front();
-      }
-  return result;
-}
-
 //===----------------------------------------------------------------------===//
 // Positions
 //===----------------------------------------------------------------------===//
@@ -85,9 +66,8 @@ void MatmulEmitter::placeWarp() {
   // [tile / warpsAtOnce][part][tile % warpsAtOnce]
   int64_t split = config.getSplit();
   part = b.rem(b.div(warp, warpsAtOnce()), split);
-  Value inBlock =
-      b.add(b.mul(b.div(warp, split * warpsAtOnce()), warpsAtOnce()),
-            b.rem(warp, warpsAtOnce()));
+  inBlock = b.add(b.mul(b.div(warp, split * warpsAtOnce()), warpsAtOnce()),
+                  b.rem(warp, warpsAtOnce()));
   g = b.div(lane, 4);
   t = b.rem(lane, 4);
   // Blocks that run together share what they read most of: the activation where
@@ -193,6 +173,54 @@ SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
   return carried;
 }
 
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+void MatmulEmitter::startStages() {
+  StageLayout layout(config, problem.weight, problem.group);
+  stagedActivation.emplace(b, kernel, problem, layout, firstCol, whole);
+  stagedWeight.emplace(b, kernel, *weight, problem.weight, layout, strips,
+                       inBlock, lane);
+  int64_t split = config.getSplit(), turns = config.getStages() - 1;
+  // The weight does not depend on the launch before.
+  for (int64_t turn = 0; turn < turns; ++turn)
+    copyWeight(b.add(part, turn * split));
+  kernel.waitForPredecessor(b);
+  for (int64_t turn = 0; turn < turns; ++turn) {
+    for (int64_t i = 0; i < split; ++i)
+      if (int64_t tile = turn * split + i; tile < tiles())
+        stagedActivation->copy(b.index(tile));
+    NVVM::CpAsyncCommitGroupOp::create(b);
+  }
+}
+
+/// Those behind the whole tiles are loaded where they are used.
+void MatmulEmitter::copyWeight(Value tile) {
+  b.ifThen(b.less(tile, whole), [&] { stagedWeight->copy(tile); });
+}
+
+// Every turn has a group of copies, those behind the last an empty one, so that
+// the group to wait for is always as far behind.
+void MatmulEmitter::takeStage(Value first) {
+  NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(config.getStages() - 2));
+  // Tensor cores read shared memory by themselves.
+  if (config.getKind() == KernelKind::WgmmaS8)
+    NVVM::FenceProxyOp::create(
+        b, NVVM::ProxyKind::async_shared,
+        NVVM::SharedSpaceAttr::get(b.getContext(),
+                                   NVVM::SharedSpace::shared_cta));
+  gpu::BarrierOp::create(b);
+  int64_t split = config.getSplit();
+  Value following = b.add(first, (config.getStages() - 1) * split);
+  copyWeight(b.add(following, part));
+  for (int64_t i = 0; i < split; ++i) {
+    Value tile = b.add(following, i);
+    b.ifThen(b.less(tile, tiles()), [&] { stagedActivation->copy(tile); });
+  }
+  NVVM::CpAsyncCommitGroupOp::create(b);
+}
+
 SmallVector<std::pair<int64_t, Value>>
 MatmulEmitter::runsOf(const Segment &segment) {
   SmallVector<std::pair<int64_t, Value>> result;
@@ -232,8 +260,8 @@ SmallVector<Value> MatmulEmitter::columnScales(Value tile,
     double factor = isRotated() ? 1 / std::sqrt(double(segment.length)) : 1;
     return SmallVector<Value>(2, b.f32(float(factor)));
   }
-  if (staged && isFull)
-    return staged->scales(tile, colTile, segment.offset);
+  if (stagedActivation && isFull)
+    return stagedActivation->scales(tile, colTile, segment.offset);
   Value group = groupAt(b.add(b.mul(tile, kColumns), segment.offset));
   SmallVector<Value> result;
   for (int64_t c = 0; c < 2; ++c) {

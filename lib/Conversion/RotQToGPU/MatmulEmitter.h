@@ -18,19 +18,10 @@
 
 #include "Kernels.h"
 #include "StagedActivation.h"
+#include "StagedWeight.h"
 #include "TileReader.h"
 
 namespace mlir::rotq {
-
-/// What a lane has loaded of the tiles of one column of tiles.
-struct Fragments {
-  SmallVector<SmallVector<Value>> slots;   ///< [rowTile][slot]
-  SmallVector<SmallVector<Value>> numbers; ///< [rowTile][scale segment]
-
-  SmallVector<Value> flatten() const;
-  /// The same with other values.
-  Fragments with(ValueRange values) const;
-};
 
 /// A run of K of a tile that one scale covers.
 struct Piece {
@@ -82,6 +73,14 @@ protected:
   SmallVector<Value> addTiles(Value first, int64_t step,
                               ArrayRef<Fragments> ahead, ValueRange sums,
                               AddTile add);
+  /// Starts the copies of all stages but one, those of the activation once the
+  /// launch before has ended.
+  void startStages();
+  /// Waits until the stage of the tiles from `first` on is there, for all
+  /// warps, and all of them are done with the stage before, which then takes
+  /// others.
+  void takeStage(Value first);
+
   /// The runs of a lane that have weights of a segment of the tile, and whether
   /// the lane's is one of them; null: every lane's is. Runs start at multiples
   /// of their length, as segments do, and so lie within them or outside.
@@ -113,9 +112,12 @@ protected:
   KernelAttr config;
   std::optional<GroupMember> member; ///< of the block
   std::optional<TileReader> weight;
-  std::optional<StagedActivation> staged; ///< made by those that stage it
+  /// Where there are stages.
+  std::optional<StagedActivation> stagedActivation;
+  std::optional<StagedWeight> stagedWeight;
 
   Value m, lane, warp, part, g, t, firstRow, firstCol;
+  Value inBlock;             ///< the warp's tile among those of the block
   SmallVector<Value> strips; ///< clamped; of every row tile
 
   /// A tile of K may be whole in the padded row and still reach behind the end
@@ -129,6 +131,7 @@ private:
   void storeSplitResult(ArrayRef<Value> sums);
   LogicalResult choosePieces();
   void placeWarp();
+  void copyWeight(Value tile);
   Value groupAt(Value position);
 };
 

@@ -10,8 +10,7 @@
 //
 // Warps that split K take its tiles in turn, and add up through shared memory.
 // A warp loads the weights of the next tiles while it computes on one, the
-// first of them before it waits for the kernel that makes the activation. Where
-// the activation is staged, it loads those of a tile as it gets to it.
+// first of them before it waits for the kernel that makes the activation.
 //
 //===----------------------------------------------------------------------===//
 
@@ -206,8 +205,8 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
           rowTiles(), SmallVector<Value>(4, productOrigin()));
       for (auto [run, isWithin] : runs) {
         Value x =
-            staged
-                ? staged->words(tile, j, run)
+            isStaged()
+                ? stagedActivation->words(tile, j, run)
                 : activationWords(cols[j],
                                   b.add(b.add(start, inRun), run * kRunStride),
                                   isFull);
@@ -231,17 +230,14 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
   return sums;
 }
 
-/// Adds the whole tiles of K: the activation is copied ahead. The
-/// weights come while the warps wait for each other; ahead of that, they would
-/// take registers from the sums.
+/// Adds the whole tiles of K, which are copied ahead.
 SmallVector<Value> MmaEmitter::addStagedTiles(ValueRange sums) {
-  return b.forLoop(
-      b.index(0), b.index(whole), 1, sums, [&](Value tile, ValueRange carried) {
-        Fragments fragments = load(tile, inTile);
-        staged->finish();
-        staged->start(tile, tiles());
-        return addTile(tile, fragments, inTile, /*isFull=*/true, carried);
-      });
+  return b.forLoop(b.index(0), b.index(whole), 1, sums,
+                   [&](Value tile, ValueRange carried) {
+                     takeStage(tile);
+                     return addTile(tile, stagedWeight->load(tile), inTile,
+                                    /*isFull=*/true, carried);
+                   });
 }
 
 LogicalResult MmaEmitter::emit() {
@@ -253,9 +249,7 @@ LogicalResult MmaEmitter::emit() {
 
   SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
   if (isStaged()) {
-    staged.emplace(b, kernel, problem, config, firstCol, whole);
-    kernel.waitForPredecessor(b);
-    staged->startFirst(tiles());
+    startStages();
     sums = addStagedTiles(sums);
   } else if (whole > 0) {
     auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
@@ -272,8 +266,8 @@ LogicalResult MmaEmitter::emit() {
   if (!inTail.empty()) {
     auto addTail = [&] {
       Value tile = b.index(whole);
-      if (staged)
-        staged->finish();
+      if (isStaged())
+        takeStage(tile);
       return addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
     };
     // It is one warp's.

@@ -25,35 +25,15 @@ static constexpr int64_t kChunks = kColumns / kChunk;
 static constexpr int64_t kWord = 4; // bytes
 static constexpr int64_t kLanes = 4, kRuns = kColumns / (kLanes * kRun);
 static constexpr int64_t kWords = kRun / kWord; // of a run
-
-StagedActivation::Layout::Layout(const MatmulProblem &problem,
-                                 KernelAttr config)
-    : stages(config.getStages()), split(config.getSplit()),
-      cols(config.getCols()),
-      hasCoreMatrices(config.getKind() == KernelKind::WgmmaS8),
-      wordBytes((cols + 1) * kLanes * kWord),
-      stageBytes(hasCoreMatrices ? kRuns * kWords * wordBytes
-                                 : cols * kColumns),
-      groupsPerTile(std::max<int64_t>(1, kColumns / problem.group)),
-      totalBytes(stages * split * (stageBytes + groupsPerTile * cols * 4)) {
-  // The sums of warps that divide K come where the stages were.
-  if (split != 1)
-    totalBytes = std::max(totalBytes, config.getWarps() * config.getRows() *
-                                          cols * int64_t(sizeof(float)));
-}
-
-int64_t StagedActivation::sharedBytes(const MatmulProblem &problem,
-                                      KernelAttr config) {
-  return Layout(problem, config).totalBytes;
-}
+static constexpr int64_t kRowBytes = kWords * kChunk;
 
 StagedActivation::StagedActivation(KernelBuilder &b, KernelFunction &kernel,
                                    const MatmulProblem &problem,
-                                   KernelAttr config, Value firstCol,
+                                   const StageLayout &layout, Value firstCol,
                                    int64_t whole)
-    : b(b), kernel(kernel), layout(problem, config),
+    : b(b), kernel(kernel), layout(layout),
       groups(activationBlocking(problem.weight.getK(), problem.group)),
-      threads(32 * config.getWarps()),
+      threads(32 * layout.warps * layout.split),
       stored(::rotq::storedLength(problem.weight.getK())), whole(whole),
       firstCol(firstCol) {
   thread = b.threadId();
@@ -67,7 +47,8 @@ StagedActivation::StagedActivation(KernelBuilder &b, KernelFunction &kernel,
   pair = b.mul(t, 8);
 }
 
-Value StagedActivation::stageOf(Value tile) {
+Value mlir::rotq::placeOf(KernelBuilder &b, const StageLayout &layout,
+                          Value tile) {
   if (layout.split == 1)
     return b.rem(tile, layout.stages);
   Value turn = b.rem(b.div(tile, layout.split), layout.stages);
@@ -75,7 +56,7 @@ Value StagedActivation::stageOf(Value tile) {
 }
 
 void StagedActivation::copyChunks(Value tile) {
-  Value stage = b.mul(stageOf(tile), layout.stageBytes);
+  Value stage = b.mul(placeOf(b, layout, tile), layout.codeBytes);
   for (int64_t first = 0; first < layout.cols * kChunks; first += threads) {
     Value index = b.add(thread, first);
     auto copy = [&] {
@@ -104,13 +85,23 @@ void StagedActivation::copyChunks(Value tile) {
   }
 }
 
+/// Where in shared memory a word of all lanes' runs is. Of a word, the place
+/// depends on the column within eight alone.
+Value StagedActivation::chunkAt(Value tile, Value run, Value column,
+                                Value word) {
+  Value row = b.add(b.mul(run, layout.cols), column);
+  Value start = b.add(b.mul(placeOf(b, layout, tile), layout.codeBytes),
+                      b.mul(row, kRowBytes));
+  return b.add(start,
+               b.mul(b.exclusiveOr(word, b.rem(column, kWords)), kChunk));
+}
+
 /// Sixteen threads copy the row of a tile that is interleaved: a chunk each.
 /// Where the block's columns are whole, addresses differ by constants alone.
 void StagedActivation::copyInterleaved(Value tile) {
   Value chunk = b.rem(thread, kChunks), firstInBlock = b.div(thread, kChunks);
-  Value target = b.add(b.mul(stageOf(tile), layout.stageBytes),
-                       b.mul(chunk, layout.wordBytes));
-  target = b.add(target, b.mul(firstInBlock, kChunk));
+  Value target =
+      chunkAt(tile, b.div(chunk, kWords), firstInBlock, b.rem(chunk, kWords));
   Value source = b.add(b.mul(b.add(firstCol, firstInBlock), stored),
                        b.add(b.mul(tile, kColumns), b.mul(chunk, kChunk)));
   Value codes = kernel.argument("codes");
@@ -118,7 +109,7 @@ void StagedActivation::copyInterleaved(Value tile) {
   auto copyAll = [&] {
     for (int64_t first = 0; first < layout.cols; first += step) {
       auto copy = [&] {
-        b.copyToShared(shared, b.add(target, first * kChunk), codes,
+        b.copyToShared(shared, b.add(target, first * kRowBytes), codes,
                        b.add(source, first * stored), kChunk);
       };
       if (first + step <= layout.cols)
@@ -133,8 +124,8 @@ void StagedActivation::copyInterleaved(Value tile) {
       Value isThere = b.less(b.add(firstCol, column), kernel.rows(b));
       Value from =
           b.select(isThere, b.add(source, b.mul(first, stored)), b.index(0));
-      b.copyToShared(shared, b.add(target, b.mul(first, kChunk)), codes, from,
-                     kChunk, b.select(isThere, b.i32(kChunk), b.i32(0)));
+      b.copyToShared(shared, b.add(target, b.mul(first, kRowBytes)), codes,
+                     from, kChunk, b.select(isThere, b.i32(kChunk), b.i32(0)));
     });
   };
   b.ifThen(b.less(b.add(firstCol, layout.cols - 1), kernel.rows(b)), copyAll,
@@ -149,17 +140,14 @@ void StagedActivation::copyWords(Value tile) {
   Value run = b.rem(warp, kRuns), firstInBlock = b.div(warp, kRuns);
   Value position = b.add(b.add(b.mul(tile, kColumns), b.mul(run, 32 * kWord)),
                          b.mul(lane, kWord));
-  Value word = b.add(b.mul(run, kWords), b.rem(lane, kWords));
-  Value target = b.add(b.mul(stageOf(tile), layout.stageBytes),
-                       b.mul(word, layout.wordBytes));
-  target = b.add(target, b.mul(b.div(lane, kWords), kWord));
+  Value word = b.rem(lane, kWords), t = b.mul(b.div(lane, kWords), kWord);
   forColumns(firstInBlock, threads / 32 / kRuns, [&](Value column, Value) {
     Value row = b.add(firstCol, column);
     Value isThere =
         b.logicalAnd(b.less(position, stored), b.less(row, kernel.rows(b)));
     Value from =
         b.select(isThere, b.add(b.mul(row, stored), position), b.index(0));
-    b.copyToShared(shared, b.add(target, b.mul(column, kChunk)),
+    b.copyToShared(shared, b.add(chunkAt(tile, run, column, word), t),
                    kernel.argument("codes"), from, kWord,
                    b.select(isThere, b.i32(kWord), b.i32(0)));
   });
@@ -178,7 +166,7 @@ void StagedActivation::forColumns(Value begin, int64_t step,
 /// [group][col]
 void StagedActivation::copyScales(Value tile) {
   int64_t count = layout.groupsPerTile * layout.cols;
-  Value stage = b.mul(stageOf(tile), count);
+  Value stage = b.mul(placeOf(b, layout, tile), count);
   Value group = emitSegmentIndex(b, b.getLoc(), groups, b.mul(tile, kColumns));
   for (int64_t first = 0; first < count; first += threads) {
     Value index = b.add(thread, first);
@@ -188,7 +176,7 @@ void StagedActivation::copyScales(Value tile) {
       Value col = b.min(b.add(firstCol, inBlock), lastCol);
       Value source = b.add(b.mul(col, groups.size()), b.add(group, inTile));
       b.copyToShared(shared,
-                     b.add(b.mul(b.add(stage, index), 4), layout.scalesStart()),
+                     b.add(b.mul(b.add(stage, index), 4), layout.scalesStart),
                      kernel.argument("scales"), b.mul(source, 4), 4);
     });
   }
@@ -206,38 +194,8 @@ void StagedActivation::copy(Value tile) {
   b.ifThen(b.less(tile, whole), [&] { copyScales(tile); });
 }
 
-// Every turn has a group of copies, those behind the last an empty one, so that
-// the group to wait for is always as far behind.
-void StagedActivation::startFirst(int64_t tiles) {
-  for (int64_t turn = 0; turn < layout.stages - 1; ++turn) {
-    for (int64_t i = 0; i < layout.split; ++i)
-      if (int64_t tile = turn * layout.split + i; tile < tiles)
-        copy(b.index(tile));
-    NVVM::CpAsyncCommitGroupOp::create(b);
-  }
-}
-
-void StagedActivation::start(Value tile, int64_t tiles) {
-  for (int64_t i = 0; i < layout.split; ++i) {
-    Value following = b.add(tile, (layout.stages - 1) * layout.split + i);
-    b.ifThen(b.less(following, tiles), [&] { copy(following); });
-  }
-  NVVM::CpAsyncCommitGroupOp::create(b);
-}
-
-void StagedActivation::finish() {
-  NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(layout.stages - 2));
-  // Tensor cores read shared memory by themselves.
-  if (layout.hasCoreMatrices)
-    NVVM::FenceProxyOp::create(
-        b, NVVM::ProxyKind::async_shared,
-        NVVM::SharedSpaceAttr::get(b.getContext(),
-                                   NVVM::SharedSpace::shared_cta));
-  gpu::BarrierOp::create(b);
-}
-
 Value StagedActivation::words(Value tile, int64_t colTile, int64_t run) {
-  Value start = b.add(b.mul(stageOf(tile), layout.stageBytes),
+  Value start = b.add(b.mul(placeOf(b, layout, tile), layout.codeBytes),
                       colTile * 8 * kColumns + run * kColumns / 2);
   auto half = VectorType::get({4}, b.getI32Type());
   SmallVector<Value> words;
@@ -250,33 +208,40 @@ Value StagedActivation::words(Value tile, int64_t colTile, int64_t run) {
                                         words);
 }
 
-// PTX ISA, "Matrix Descriptor Format": units of 16 bytes; no swizzle. Core
-// matrices that are neighbours along K are a word of all columns apart, those
-// along the columns follow each other.
-Value StagedActivation::descriptor(Value tile, int64_t run, int64_t step) {
-  Value bytes = b.add(b.mul(stageOf(tile), layout.stageBytes),
-                      (run * kWords + 2 * step) * layout.wordBytes);
-  Type i64 = b.getI64Type();
+// PTX ISA, "Matrix Descriptor Format": units of 16 bytes, eight rows of 128
+// bytes apart, swizzled. Descriptors of a tile differ by a constant in the low
+// half, whose address has room for all shared memory.
+Value StagedActivation::descriptor(Value tile, int64_t colTile, int64_t run,
+                                   int64_t step) {
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
   };
-  Value address =
-      arith::AddIOp::create(b, LLVM::PtrToIntOp::create(b, i64, shared),
-                            arith::IndexCastOp::create(b, i64, bytes));
-  address = arith::AndIOp::create(b, address, constant(0x3ffff));
-  int64_t offsets = layout.wordBytes / kChunk << 16 |
-                    int64_t(8 * kLanes * kWord / kChunk) << 32;
+  Value place = arith::IndexCastOp::create(
+      b, i32, b.mul(placeOf(b, layout, tile), layout.codeBytes / kChunk));
+  Value start = LLVM::PtrToIntOp::create(b, i32, shared);
+  start = arith::ShRUIOp::create(
+      b, arith::AndIOp::create(b, start, b.i32(0x3ffff)), b.i32(4));
+  int64_t inPlace =
+      ((run * layout.cols + 8 * colTile) * kRowBytes + 2 * step * kChunk) /
+      kChunk;
+  // The distance along K has no meaning within a row.
+  Value low = b.add(b.add(start, place), b.i32(1 << 16));
+  low = b.add(low, b.i32(inPlace));
+  constexpr int64_t kSwizzle128 = 1;
   return arith::OrIOp::create(
-      b, arith::ShRUIOp::create(b, address, constant(4)), constant(offsets));
+      b, arith::ExtUIOp::create(b, i64, low),
+      constant(kSwizzle128 << 62 | (8 * kRowBytes / kChunk) << 32));
 }
 
 SmallVector<Value> StagedActivation::scales(Value tile, int64_t colTile,
                                             int64_t position) {
   int64_t inTile = position / std::min(groups.block(), kColumns);
-  Value stage = b.mul(stageOf(tile), layout.groupsPerTile * layout.cols);
+  Value stage =
+      b.mul(placeOf(b, layout, tile), layout.groupsPerTile * layout.cols);
   Value start = b.add(stage, inTile * layout.cols + colTile * 8);
   Value both =
-      b.load(shared, b.add(b.add(b.mul(start, 4), layout.scalesStart()), pair),
+      b.load(shared, b.add(b.add(b.mul(start, 4), layout.scalesStart), pair),
              VectorType::get({2}, b.getF32Type()), 8);
   return {b.word(both, 0), b.word(both, 1)};
 }

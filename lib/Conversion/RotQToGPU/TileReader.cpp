@@ -13,10 +13,33 @@ using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::TiledLayout;
 
-SmallVector<Value> TileReader::slots(Value strip, Value tile) {
+SmallVector<Value> Fragments::flatten() const {
+  SmallVector<Value> values;
+  for (const auto *parts : {&slots, &numbers})
+    for (const SmallVector<Value> &part : *parts)
+      llvm::append_range(values, part);
+  return values;
+}
+
+Fragments Fragments::with(ValueRange values) const {
+  Fragments result(*this);
+  for (auto *parts : {&result.slots, &result.numbers})
+    for (SmallVector<Value> &part : *parts)
+      for (Value &value : part) {
+        value = values.front();
+        values = values.drop_front();
+      }
+  return result;
+}
+
+Value TileReader::slotsAt(Value strip, Value tile) {
   Value record = b.mul(b.add(b.mul(strip, layout.tilesPerStrip), tile),
                        layout.tileBytes());
-  Value own = b.add(record, b.mul(lane, 16));
+  return b.add(record, b.mul(lane, 16));
+}
+
+SmallVector<Value> TileReader::slots(Value strip, Value tile) {
+  Value own = slotsAt(strip, tile);
   SmallVector<Value> result;
   for (int64_t slot = 0; slot < layout.slots; ++slot)
     result.push_back(b.loadStreamed(blob, b.add(own, 512 * slot)));
@@ -42,13 +65,19 @@ Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
       UnpackOp::create(b, codes, format.getCoding(), planes));
 }
 
-Value TileReader::numbers(Value strip, Value segment) {
-  int64_t count = 2 * layout.numbersPerSegment;
+VectorType TileReader::numbersType() const {
+  return VectorType::get({2 * layout.numbersPerSegment}, b.getF16Type());
+}
+
+Value TileReader::numbersAt(Value strip, Value segment) {
   Value group = b.add(b.mul(strip, layout.segments), segment);
   Value pair = b.add(b.mul(group, 8), b.div(lane, 4));
-  return b.load(blob, b.add(b.mul(pair, 2 * count), scalesOffset),
-                VectorType::get({count}, b.getF16Type()), 2 * count,
-                /*isConstant=*/true);
+  return b.add(b.mul(pair, 4 * layout.numbersPerSegment), scalesOffset);
+}
+
+Value TileReader::numbers(Value strip, Value segment) {
+  return b.load(blob, numbersAt(strip, segment), numbersType(),
+                4 * layout.numbersPerSegment, /*isConstant=*/true);
 }
 
 Value TileReader::number(Value numbers, int64_t half, int64_t which) {

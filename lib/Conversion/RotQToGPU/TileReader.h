@@ -12,6 +12,16 @@
 
 namespace mlir::rotq {
 
+/// What a lane has of the tiles of a warp in one column of tiles.
+struct Fragments {
+  SmallVector<SmallVector<Value>> slots;   ///< [rowTile][slot]
+  SmallVector<SmallVector<Value>> numbers; ///< [rowTile][scale segment]
+
+  SmallVector<Value> flatten() const;
+  /// The same with other values.
+  Fragments with(ValueRange values) const;
+};
+
 /// Reads the part of a weight that `rotq::TiledLayout` gives to one lane.
 /// `half` is 0 for row g and 1 for row g + 8; `run` is 0 or 1.
 class TileReader {
@@ -26,12 +36,18 @@ public:
 
   /// The lane's words of a tile: a vector<4xi32> for every slot.
   SmallVector<Value> slots(Value strip, Value tile);
+  /// Where the first of them is in the blob, in bytes; the others follow 512
+  /// apart.
+  Value slotsAt(Value strip, Value tile);
   /// The int8 points of a run: vector<32xi8>.
   Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
 
   /// The numbers of both rows in a segment, to take apart with `step` and
   /// `offset`.
   Value numbers(Value strip, Value segment);
+  Value numbersAt(Value strip, Value segment); ///< in bytes
+  VectorType numbersType() const;
+  Value getBlob() const { return blob; }
   /// As f32.
   Value step(Value numbers, int64_t half) { return number(numbers, half, 0); }
   Value offset(Value numbers, int64_t half) { return number(numbers, half, 1); }

@@ -28,20 +28,25 @@ public:
   LogicalResult emit();
 
 private:
-  /// Products that are under way: of a piece of a tile, in a row tile.
+  int64_t unitColTiles() const;
+
+  /// Products that are under way: of a piece of a tile, in a row tile and the
+  /// `colTiles` of a unit from the first on.
   struct Unit {
     Piece piece;
-    int64_t rowTile;
+    int64_t rowTile, firstColTile;
     SmallVector<Value> products; ///< [colTile][row half][column], i32
   };
 
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
-  SmallVector<Value> addLast(int64_t first, ArrayRef<Fragments> ahead,
-                             ValueRange sums);
-  Unit start(Value tile, const Fragments &fragments, const Piece &piece,
-             int64_t rowTile);
+  SmallVector<Value> addLast(int64_t first, ValueRange sums);
+  /// Words of operand A: of every run of the piece, four an instruction.
+  SmallVector<Value> decode(const Fragments &fragments, const Piece &piece,
+                            int64_t rowTile);
+  Unit start(Value tile, const Piece &piece, ArrayRef<Value> a, int64_t rowTile,
+             int64_t firstColTile);
   void settle(Unit &unit, int64_t underWay, Value tile,
               const Fragments &fragments, bool isFull,
               MutableArrayRef<Value> sums);
@@ -113,9 +118,17 @@ static SmallVector<Value> emitWait(KernelBuilder &b, ArrayRef<Value> products,
       int64_t(products.size()), products, /*ties=*/true);
 }
 
-WgmmaEmitter::Unit WgmmaEmitter::start(Value tile, const Fragments &fragments,
-                                       const Piece &piece, int64_t rowTile) {
-  SmallVector<Value> a, descriptors;
+/// One unit is scaled while the next is multiplied: a row tile alone is two.
+int64_t WgmmaEmitter::unitColTiles() const {
+  if (const char *e = getenv("ROTQ_UNIT"))
+    if (int64_t u = atoi(e) / 8; u > 0 && colTiles() % u == 0)
+      return u;
+  return colTiles();
+}
+
+SmallVector<Value> WgmmaEmitter::decode(const Fragments &fragments,
+                                        const Piece &piece, int64_t rowTile) {
+  SmallVector<Value> a;
   for (auto [run, isWithin] : runsOf(piece.segment)) {
     std::array<Value, 2> words;
     for (int64_t half = 0; half < 2; ++half) {
@@ -125,14 +138,23 @@ WgmmaEmitter::Unit WgmmaEmitter::start(Value tile, const Fragments &fragments,
         ofRun = b.select(isWithin, ofRun, b.zero(ofRun.getType()));
       words[size_t(half)] = ofRun;
     }
-    for (int64_t step = 0; step < kRun / 8; ++step) {
-      for (int64_t word : {2 * step, 2 * step + 1})
-        for (Value ofRow : words)
-          a.push_back(b.word(ofRow, word));
-      descriptors.push_back(staged->descriptor(tile, run, step));
-    }
+    for (int64_t word = 0; word < kRun / 4; ++word)
+      for (Value ofRow : words)
+        a.push_back(b.word(ofRow, word));
   }
-  return {piece, rowTile, emitProducts(b, config.getCols(), a, descriptors)};
+  return a;
+}
+
+WgmmaEmitter::Unit WgmmaEmitter::start(Value tile, const Piece &piece,
+                                       ArrayRef<Value> a, int64_t rowTile,
+                                       int64_t firstColTile) {
+  SmallVector<Value> descriptors;
+  for (auto [run, isWithin] : runsOf(piece.segment))
+    for (int64_t step = 0; step < kRun / 8; ++step)
+      descriptors.push_back(
+          stagedActivation->descriptor(tile, firstColTile, run, step));
+  return {piece, rowTile, firstColTile,
+          emitProducts(b, 8 * unitColTiles(), a, descriptors)};
 }
 
 void WgmmaEmitter::settle(Unit &unit, int64_t underWay, Value tile,
@@ -140,12 +162,13 @@ void WgmmaEmitter::settle(Unit &unit, int64_t underWay, Value tile,
                           MutableArrayRef<Value> sums) {
   SmallVector<Value> products = emitWait(b, unit.products, underWay);
   Value numbers = fragments.numbers[unit.rowTile][unit.piece.scaleIndex];
-  for (int64_t j = 0; j < colTiles(); ++j) {
+  for (int64_t i = 0; i < unitColTiles(); ++i) {
     const ::rotq::Segment &segment = unit.piece.segment;
+    int64_t j = unit.firstColTile + i;
     SmallVector<Value> scales = columnScales(tile, segment, j, isFull);
     SmallVector<Value> shifts = corrections(tile, segment, j, scales);
     SmallVector<Value> ofTile;
-    for (Value product : ArrayRef(products).slice(4 * j, 4))
+    for (Value product : ArrayRef(products).slice(4 * i, 4))
       ofTile.push_back(arith::SIToFPOp::create(b, b.getF32Type(), product));
     accumulate(sums.slice((unit.rowTile * colTiles() + j) * 4, 4), ofTile,
                numbers, scales, shifts);
@@ -159,10 +182,13 @@ SmallVector<Value> WgmmaEmitter::addTile(Value tile, const Fragments &fragments,
   std::optional<Unit> before;
   for (const Piece &piece : inTile)
     for (int64_t i = 0; i < rowTiles(); ++i) {
-      Unit unit = start(tile, fragments, piece, i);
-      if (before)
-        settle(*before, /*underWay=*/1, tile, fragments, isFull, sums);
-      before = std::move(unit);
+      SmallVector<Value> a = decode(fragments, piece, i);
+      for (int64_t j = 0; j < colTiles(); j += unitColTiles()) {
+        Unit unit = start(tile, piece, a, i, j);
+        if (before)
+          settle(*before, /*underWay=*/1, tile, fragments, isFull, sums);
+        before = std::move(unit);
+      }
     }
   settle(*before, /*underWay=*/0, tile, fragments, isFull, sums);
   return sums;
@@ -170,67 +196,44 @@ SmallVector<Value> WgmmaEmitter::addTile(Value tile, const Fragments &fragments,
 
 /// Adds the tile of the warp among the `split` from `first` on, which may be
 /// the one behind the whole tiles, or none.
-SmallVector<Value> WgmmaEmitter::addLast(int64_t first,
-                                         ArrayRef<Fragments> ahead,
-                                         ValueRange sums) {
+SmallVector<Value> WgmmaEmitter::addLast(int64_t first, ValueRange sums) {
   Value tile = b.add(part, first);
   auto addTail = [&] {
     return addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
   };
   auto addWhole = [&] {
-    return addTile(tile, ahead.front(), inTile, /*isFull=*/true, sums);
+    return addTile(tile, stagedWeight->load(tile), inTile, /*isFull=*/true,
+                   sums);
   };
-  if (first == whole) // Then there is a tail, the only one.
-    return config.getSplit() == 1
-               ? addTail()
-               : b.ifElse(b.equal(part, b.index(0)), sums, addTail);
+  int64_t last = tiles() - 1;
+  if (first == whole && config.getSplit() == 1)
+    return addTail();
   SmallVector<Value> result(sums);
-  if (!inTail.empty())
-    result = b.ifElse(b.equal(tile, b.index(whole)), sums, addTail);
+  if (last == whole)
+    result = b.ifElse(b.equal(tile, b.index(last)), sums, addTail);
+  if (first == whole)
+    return result;
   return b.ifElse(b.less(tile, whole), result, addWhole);
 }
 
 LogicalResult WgmmaEmitter::emit() {
   if (failed(prepare()))
     return failure();
-  staged.emplace(b, kernel, problem, config, firstCol, whole);
-  SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
+  startStages();
   // Warpgroups that divide K take a tile each in a turn; all of them come to
   // every barrier.
   int64_t split = config.getSplit(), together = whole / split * split;
-  SmallVector<Fragments> ahead;
-  if (whole > 0)
-    ahead = loadAhead(part, split, /*depth=*/1);
-  waitForPredecessor(ahead);
-  staged->startFirst(tiles());
-  if (together > 0) {
-    SmallVector<Value> carried(sums);
-    llvm::append_range(carried, ahead.front().flatten());
-    carried = b.forLoop(b.index(0), b.index(together), split, carried,
-                        [&](Value first, ValueRange values) {
-                          ValueRange own = values.drop_front(sums.size());
-                          // Ahead of the loads, which its fence would wait for.
-                          staged->finish();
-                          staged->start(first, tiles());
-                          Value tile = b.add(first, part);
-                          Value later = b.add(tile, split);
-                          SmallVector<Value> next =
-                              b.ifElse(b.less(later, whole), own, [&] {
-                                return load(later, inTile).flatten();
-                              });
-                          SmallVector<Value> result = addTile(
-                              tile, ahead.front().with(own), inTile,
-                              /*isFull=*/true, values.take_front(sums.size()));
-                          llvm::append_range(result, next);
-                          return result;
-                        });
-    ahead.front() =
-        ahead.front().with(ValueRange(carried).drop_front(sums.size()));
-    llvm::copy(ValueRange(carried).take_front(sums.size()), sums.begin());
-  }
+  SmallVector<Value> sums(rowTiles() * colTiles() * 4, b.f32(0));
+  sums = b.forLoop(b.index(0), b.index(together), split, sums,
+                   [&](Value first, ValueRange carried) {
+                     takeStage(first);
+                     Value tile = b.add(first, part);
+                     return addTile(tile, stagedWeight->load(tile), inTile,
+                                    /*isFull=*/true, carried);
+                   });
   if (together < tiles()) {
-    staged->finish();
-    sums = addLast(together, ahead, sums);
+    takeStage(b.index(together));
+    sums = addLast(together, sums);
   }
   storeResult(sums);
   return success();

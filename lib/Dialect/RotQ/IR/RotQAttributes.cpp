@@ -408,20 +408,6 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
            << "expected no split of mma_s8 and no depth in a staged "
               "kernel but got "
            << split << " and " << depth;
-  // Shared memory of a block on every chip: codes and the finest scales.
-  constexpr int64_t kMaxShared = 99 << 10, kMaxSharedWgmma = 227 << 10;
-  int64_t bytes =
-      stages * split * (cols * 256 + (isWgmma ? 256 : 0) + cols * 32);
-  if (int64_t most = isWgmma ? kMaxSharedWgmma : kMaxShared; bytes > most)
-    return emitError() << "expected at most " << most
-                       << " bytes of shared memory but " << stages
-                       << " stages of " << cols << " columns take " << bytes;
-  // Where the warps that divide K add up: of wgmma where the stages were.
-  int64_t mostSums = isWgmma ? kMaxSharedWgmma : 48 << 10;
-  if (int64_t sums = warps * rows * cols * 4; split != 1 && sums > mostSums)
-    return emitError() << "expected at most " << mostSums
-                       << " bytes of shared memory but the sums of " << warps
-                       << " warps take " << sums;
   if (blocks < 0 || blocks > 32)
     return emitError() << "expected 0 to 32 blocks a multiprocessor but got "
                        << blocks;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
+#include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
@@ -371,7 +372,8 @@ LogicalResult QuantizeActivationOp::verify() {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Ranges of M rise, and every kernel takes the activation there is.
+/// Ranges of M rise, and every kernel takes the activation there is and has
+/// the shared memory it needs.
 static LogicalResult verifyKernels(MatmulOpInterface op) {
   if (op.getKernels()->empty())
     return op.emitOpError("expected at least one kernel");
@@ -390,6 +392,12 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
+    int64_t bytes = sharedMemoryOf(kernel, op.getWeightTypes().front(),
+                                   int64_t(op.getGroup().value_or(0)));
+    if (int64_t most = mostSharedMemory(kind); bytes > most)
+      return op.emitOpError()
+             << "expected at most " << most << " bytes of shared memory but "
+             << kernel << " takes " << bytes;
   }
   return success();
 }
@@ -447,9 +455,9 @@ static LogicalResult verifyProducts(MatmulOpInterface op) {
   for (auto [weight, init] : llvm::zip_equal(weights, op.getDpsInits()))
     if (failed(verifyShape(op, "a destination", init, {m, weight.getN()})))
       return failure();
-  if (op.getKernels() && failed(verifyKernels(op)))
+  if (failed(verifyActivation(op, weights.front())))
     return failure();
-  return verifyActivation(op, weights.front());
+  return success(!op.getKernels() || succeeded(verifyKernels(op)));
 }
 
 LogicalResult MatmulOp::verify() { return verifyProducts(*this); }
