@@ -108,8 +108,8 @@ Fragments MatmulEmitter::load(Value tile, ArrayRef<Piece> inTile) {
       b.mul(tile, kColumns));
   Fragments result;
   for (Value strip : strips) {
-    result.slots.push_back(weight->slots(strip, tile));
-    auto &numbers = result.numbers.emplace_back();
+    auto &[slots, numbers] = result.rowTiles.emplace_back();
+    slots = weight->slots(strip, tile);
     for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
       numbers.push_back(weight->numbers(strip, b.add(firstScale, i)));
   }

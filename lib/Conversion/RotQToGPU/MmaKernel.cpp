@@ -191,9 +191,9 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
   auto rowWords = [&](int64_t run) -> ArrayRef<Value> {
     SmallVector<Value> &words = decoded[size_t(run)];
     if (words.empty())
-      for (ArrayRef<Value> slots : fragments.slots)
+      for (const RowFragments &rowTile : fragments.rowTiles)
         for (int64_t half = 0; half < 2; ++half)
-          words.push_back(weightWords(slots, half, run, inTile));
+          words.push_back(weightWords(rowTile.slots, half, run, inTile));
     return words;
   };
   // Little is decoded before it is used, and products of one column tile are
@@ -222,7 +222,7 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
         for (Value &product : products[i])
           product = productAsFloat(product);
         accumulate(MutableArrayRef(sums).slice((i * colTiles() + j) * 4, 4),
-                   products[i], fragments.numbers[i][size_t(scaleIndex)],
+                   products[i], fragments.rowTiles[i].numbers[scaleIndex],
                    scales, shifts);
       }
     }

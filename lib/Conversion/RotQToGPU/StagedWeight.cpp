@@ -28,15 +28,14 @@ StagedWeight::StagedWeight(KernelBuilder &b, KernelFunction &kernel,
       strips(strips), shared(kernel.sharedMemory(b)), inBlock(inBlock),
       lane(lane) {}
 
-Value StagedWeight::slotsAt(Value tile, size_t rowTile) {
+Value StagedWeight::slotsAt(Value tile, int64_t rowTile) {
   Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inBlock);
   Value start = b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
                       b.mul(lane, kSlot));
-  return b.add(start,
-               layout.weightsStart + int64_t(rowTile) * layout.fragmentBytes);
+  return b.add(start, layout.weightsStart + rowTile * layout.fragmentBytes);
 }
 
-Value StagedWeight::numbersAt(Value tile, size_t rowTile, int64_t segment) {
+Value StagedWeight::numbersAt(Value tile, int64_t rowTile, int64_t segment) {
   Value start =
       b.sub(slotsAt(tile, rowTile), b.mul(lane, kSlot - layout.numberBytes));
   return b.add(start, layout.slotBytes + segment * 32 * layout.numberBytes);
@@ -46,30 +45,35 @@ void StagedWeight::copy(Value tile) {
   Value firstScale = emitSegmentIndex(b, b.getLoc(), scales,
                                       b.mul(tile, TiledLayout::kColumns));
   for (auto [i, strip] : llvm::enumerate(strips)) {
-    Value source = weight.slotsAt(strip, tile), target = slotsAt(tile, i);
+    Value source = weight.slotsAt(strip, tile),
+          target = slotsAt(tile, int64_t(i));
     for (int64_t slot = 0; slot < slots; ++slot)
       b.copyToShared(shared, b.add(target, slot * 32 * kSlot), weight.getBlob(),
                      b.add(source, slot * 32 * kSlot), kSlot);
     for (int64_t segment = 0; segment < segments; ++segment)
-      b.copyToShared(shared, numbersAt(tile, i, segment), weight.getBlob(),
+      b.copyToShared(shared, numbersAt(tile, int64_t(i), segment),
+                     weight.getBlob(),
                      weight.numbersAt(strip, b.add(firstScale, segment)),
                      layout.numberBytes);
   }
 }
 
+RowFragments StagedWeight::load(Value tile, int64_t rowTile) {
+  RowFragments result;
+  auto words = VectorType::get({kSlot / 4}, b.getI32Type());
+  Value start = slotsAt(tile, rowTile);
+  for (int64_t slot = 0; slot < slots; ++slot)
+    result.slots.push_back(
+        b.load(shared, b.add(start, slot * 32 * kSlot), words, kSlot));
+  for (int64_t segment = 0; segment < segments; ++segment)
+    result.numbers.push_back(b.load(shared, numbersAt(tile, rowTile, segment),
+                                    weight.numbersType(), layout.numberBytes));
+  return result;
+}
+
 Fragments StagedWeight::load(Value tile) {
   Fragments result;
-  auto words = VectorType::get({kSlot / 4}, b.getI32Type());
-  for (size_t i = 0; i < strips.size(); ++i) {
-    auto &own = result.slots.emplace_back();
-    Value start = slotsAt(tile, i);
-    for (int64_t slot = 0; slot < slots; ++slot)
-      own.push_back(
-          b.load(shared, b.add(start, slot * 32 * kSlot), words, kSlot));
-    auto &numbers = result.numbers.emplace_back();
-    for (int64_t segment = 0; segment < segments; ++segment)
-      numbers.push_back(b.load(shared, numbersAt(tile, i, segment),
-                               weight.numbersType(), layout.numberBytes));
-  }
+  for (int64_t i = 0; i < layout.rowTiles; ++i)
+    result.rowTiles.push_back(load(tile, i));
   return result;
 }

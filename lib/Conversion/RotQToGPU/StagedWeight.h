@@ -28,12 +28,13 @@ public:
   /// Starts to copy a whole tile of K.
   void copy(Value tile);
   /// A whole tile of K that is there.
+  RowFragments load(Value tile, int64_t rowTile);
   Fragments load(Value tile);
 
 private:
   /// Where the lane's slots of a row tile are, and its numbers of a segment.
-  Value slotsAt(Value tile, size_t rowTile);
-  Value numbersAt(Value tile, size_t rowTile, int64_t segment);
+  Value slotsAt(Value tile, int64_t rowTile);
+  Value numbersAt(Value tile, int64_t rowTile, int64_t segment);
 
   KernelBuilder &b;
   TileReader &weight;

@@ -15,17 +15,18 @@ using ::rotq::TiledLayout;
 
 SmallVector<Value> Fragments::flatten() const {
   SmallVector<Value> values;
-  for (const auto *parts : {&slots, &numbers})
-    for (const SmallVector<Value> &part : *parts)
-      llvm::append_range(values, part);
+  for (const RowFragments &rowTile : rowTiles) {
+    llvm::append_range(values, rowTile.slots);
+    llvm::append_range(values, rowTile.numbers);
+  }
   return values;
 }
 
 Fragments Fragments::with(ValueRange values) const {
   Fragments result(*this);
-  for (auto *parts : {&result.slots, &result.numbers})
-    for (SmallVector<Value> &part : *parts)
-      for (Value &value : part) {
+  for (RowFragments &rowTile : result.rowTiles)
+    for (auto *parts : {&rowTile.slots, &rowTile.numbers})
+      for (Value &value : *parts) {
         value = values.front();
         values = values.drop_front();
       }

@@ -12,10 +12,15 @@
 
 namespace mlir::rotq {
 
-/// What a lane has of the tiles of a warp in one column of tiles.
+/// What a lane has of a tile of a warp.
+struct RowFragments {
+  SmallVector<Value> slots;
+  SmallVector<Value> numbers; ///< of the scale segments
+};
+
+/// The same of all row tiles in one column of tiles.
 struct Fragments {
-  SmallVector<SmallVector<Value>> slots;   ///< [rowTile][slot]
-  SmallVector<SmallVector<Value>> numbers; ///< [rowTile][scale segment]
+  SmallVector<RowFragments> rowTiles;
 
   SmallVector<Value> flatten() const;
   /// The same with other values.

@@ -28,27 +28,29 @@ public:
   LogicalResult emit();
 
 private:
-  int64_t unitColTiles() const;
-
   /// Products that are under way: of a piece of a tile, in a row tile and the
   /// `colTiles` of a unit from the first on.
   struct Unit {
     Piece piece;
+    Value numbers; ///< of the rows
     int64_t rowTile, firstColTile;
     SmallVector<Value> products; ///< [colTile][row half][column], i32
   };
+  /// What a lane has of a row tile.
+  using LoadRowTile = function_ref<RowFragments(int64_t rowTile)>;
 
-  SmallVector<Value> addTile(Value tile, const Fragments &fragments,
+  int64_t unitColTiles() const;
+  SmallVector<Value> addTile(Value tile, LoadRowTile loadRowTile,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
+  SmallVector<Value> addWholeTile(Value tile, ValueRange sums);
+  SmallVector<Value> addTail(Value tile, ValueRange sums);
   SmallVector<Value> addLast(int64_t first, ValueRange sums);
   /// Words of operand A: of every run of the piece, four an instruction.
-  SmallVector<Value> decode(const Fragments &fragments, const Piece &piece,
-                            int64_t rowTile);
-  Unit start(Value tile, const Piece &piece, ArrayRef<Value> a, int64_t rowTile,
-             int64_t firstColTile);
-  void settle(Unit &unit, int64_t underWay, Value tile,
-              const Fragments &fragments, bool isFull,
+  SmallVector<Value> decode(ArrayRef<Value> slots, const Piece &piece);
+  SmallVector<Value> start(Value tile, const Piece &piece, ArrayRef<Value> a,
+                           int64_t firstColTile);
+  void settle(const Unit &unit, int64_t underWay, Value tile, bool isFull,
               MutableArrayRef<Value> sums);
 };
 } // namespace
@@ -118,22 +120,21 @@ static SmallVector<Value> emitWait(KernelBuilder &b, ArrayRef<Value> products,
       int64_t(products.size()), products, /*ties=*/true);
 }
 
-/// One unit is scaled while the next is multiplied: a row tile alone is two.
+/// All column tiles, where their sums leave registers for as many products;
+/// otherwise few, since two units are under way.
 int64_t WgmmaEmitter::unitColTiles() const {
-  if (const char *e = getenv("ROTQ_UNIT"))
-    if (int64_t u = atoi(e) / 8; u > 0 && colTiles() % u == 0)
-      return u;
-  return colTiles();
+  constexpr int64_t kMost = 192 / 8, kFew = 64 / 8;
+  int64_t all = rowTiles() * colTiles();
+  return all > kMost && colTiles() % kFew == 0 ? kFew : colTiles();
 }
 
-SmallVector<Value> WgmmaEmitter::decode(const Fragments &fragments,
-                                        const Piece &piece, int64_t rowTile) {
+SmallVector<Value> WgmmaEmitter::decode(ArrayRef<Value> slots,
+                                        const Piece &piece) {
   SmallVector<Value> a;
   for (auto [run, isWithin] : runsOf(piece.segment)) {
     std::array<Value, 2> words;
     for (int64_t half = 0; half < 2; ++half) {
-      Value ofRun =
-          b.asWords(weight->points(fragments.slots[rowTile], half, run));
+      Value ofRun = b.asWords(weight->points(slots, half, run));
       if (isWithin)
         ofRun = b.select(isWithin, ofRun, b.zero(ofRun.getType()));
       words[size_t(half)] = ofRun;
@@ -145,25 +146,22 @@ SmallVector<Value> WgmmaEmitter::decode(const Fragments &fragments,
   return a;
 }
 
-WgmmaEmitter::Unit WgmmaEmitter::start(Value tile, const Piece &piece,
-                                       ArrayRef<Value> a, int64_t rowTile,
+SmallVector<Value> WgmmaEmitter::start(Value tile, const Piece &piece,
+                                       ArrayRef<Value> a,
                                        int64_t firstColTile) {
   SmallVector<Value> descriptors;
   for (auto [run, isWithin] : runsOf(piece.segment))
     for (int64_t step = 0; step < kRun / 8; ++step)
       descriptors.push_back(
           stagedActivation->descriptor(tile, firstColTile, run, step));
-  return {piece, rowTile, firstColTile,
-          emitProducts(b, 8 * unitColTiles(), a, descriptors)};
+  return emitProducts(b, 8 * unitColTiles(), a, descriptors);
 }
 
-void WgmmaEmitter::settle(Unit &unit, int64_t underWay, Value tile,
-                          const Fragments &fragments, bool isFull,
-                          MutableArrayRef<Value> sums) {
+void WgmmaEmitter::settle(const Unit &unit, int64_t underWay, Value tile,
+                          bool isFull, MutableArrayRef<Value> sums) {
   SmallVector<Value> products = emitWait(b, unit.products, underWay);
-  Value numbers = fragments.numbers[unit.rowTile][unit.piece.scaleIndex];
+  const ::rotq::Segment &segment = unit.piece.segment;
   for (int64_t i = 0; i < unitColTiles(); ++i) {
-    const ::rotq::Segment &segment = unit.piece.segment;
     int64_t j = unit.firstColTile + i;
     SmallVector<Value> scales = columnScales(tile, segment, j, isFull);
     SmallVector<Value> shifts = corrections(tile, segment, j, scales);
@@ -171,49 +169,65 @@ void WgmmaEmitter::settle(Unit &unit, int64_t underWay, Value tile,
     for (Value product : ArrayRef(products).slice(4 * i, 4))
       ofTile.push_back(arith::SIToFPOp::create(b, b.getF32Type(), product));
     accumulate(sums.slice((unit.rowTile * colTiles() + j) * 4, 4), ofTile,
-               numbers, scales, shifts);
+               unit.numbers, scales, shifts);
   }
 }
 
-SmallVector<Value> WgmmaEmitter::addTile(Value tile, const Fragments &fragments,
+// While one unit is multiplied, the one before is scaled, or rows are decoded.
+// Where registers are short, operand A has some for one row tile.
+SmallVector<Value> WgmmaEmitter::addTile(Value tile, LoadRowTile loadRowTile,
                                          ArrayRef<Piece> inTile, bool isFull,
                                          ValueRange carried) {
   SmallVector<Value> sums(carried);
   std::optional<Unit> before;
-  for (const Piece &piece : inTile)
-    for (int64_t i = 0; i < rowTiles(); ++i) {
-      SmallVector<Value> a = decode(fragments, piece, i);
+  auto settleBefore = [&](int64_t underWay) {
+    if (before)
+      settle(*before, underWay, tile, isFull, sums);
+    before.reset();
+  };
+  for (int64_t i = 0; i < rowTiles(); ++i) {
+    if (unitColTiles() < colTiles())
+      settleBefore(/*underWay=*/0);
+    RowFragments fragments = loadRowTile(i);
+    for (const Piece &piece : inTile) {
+      SmallVector<Value> a = decode(fragments.slots, piece);
       for (int64_t j = 0; j < colTiles(); j += unitColTiles()) {
-        Unit unit = start(tile, piece, a, i, j);
-        if (before)
-          settle(*before, /*underWay=*/1, tile, fragments, isFull, sums);
-        before = std::move(unit);
+        SmallVector<Value> products = start(tile, piece, a, j);
+        settleBefore(/*underWay=*/1);
+        before = Unit{piece, fragments.numbers[piece.scaleIndex], i, j,
+                      std::move(products)};
       }
     }
-  settle(*before, /*underWay=*/0, tile, fragments, isFull, sums);
+  }
+  settleBefore(/*underWay=*/0);
   return sums;
+}
+
+SmallVector<Value> WgmmaEmitter::addWholeTile(Value tile, ValueRange sums) {
+  auto loadRowTile = [&](int64_t i) { return stagedWeight->load(tile, i); };
+  return addTile(tile, loadRowTile, inTile, /*isFull=*/true, sums);
+}
+
+SmallVector<Value> WgmmaEmitter::addTail(Value tile, ValueRange sums) {
+  Fragments fragments = load(tile, inTail);
+  auto loadRowTile = [&](int64_t i) { return fragments.rowTiles[i]; };
+  return addTile(tile, loadRowTile, inTail, /*isFull=*/false, sums);
 }
 
 /// Adds the tile of the warp among the `split` from `first` on, which may be
 /// the one behind the whole tiles, or none.
 SmallVector<Value> WgmmaEmitter::addLast(int64_t first, ValueRange sums) {
   Value tile = b.add(part, first);
-  auto addTail = [&] {
-    return addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
-  };
-  auto addWhole = [&] {
-    return addTile(tile, stagedWeight->load(tile), inTile, /*isFull=*/true,
-                   sums);
-  };
-  int64_t last = tiles() - 1;
   if (first == whole && config.getSplit() == 1)
-    return addTail();
+    return addTail(tile, sums);
   SmallVector<Value> result(sums);
-  if (last == whole)
-    result = b.ifElse(b.equal(tile, b.index(last)), sums, addTail);
+  if (tiles() > whole)
+    result = b.ifElse(b.equal(tile, b.index(whole)), sums,
+                      [&] { return addTail(tile, sums); });
   if (first == whole)
     return result;
-  return b.ifElse(b.less(tile, whole), result, addWhole);
+  return b.ifElse(b.less(tile, whole), result,
+                  [&] { return addWholeTile(tile, sums); });
 }
 
 LogicalResult WgmmaEmitter::emit() {
@@ -227,9 +241,7 @@ LogicalResult WgmmaEmitter::emit() {
   sums = b.forLoop(b.index(0), b.index(together), split, sums,
                    [&](Value first, ValueRange carried) {
                      takeStage(first);
-                     Value tile = b.add(first, part);
-                     return addTile(tile, stagedWeight->load(tile), inTile,
-                                    /*isFull=*/true, carried);
+                     return addWholeTile(b.add(first, part), carried);
                    });
   if (together < tiles()) {
     takeStage(b.index(together));
