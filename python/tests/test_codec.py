@@ -91,6 +91,19 @@ def test_quantized_activation():
         assert np.abs(back - x[:, segment]).max() <= scales[:, i].max() / 2 * 1.001
 
 
+def test_codes_in_order():
+    # Kernels of warpgroups have word w of the runs of lanes t = 0 to 3 together.
+    position = np.arange(2 * 256 + 64)
+    half, word, t, i = np.unravel_index(position[:256], (2, 8, 4, 4))
+    tile = 128 * half + 32 * t + 4 * word + i
+    where = np.concatenate([tile, 256 + tile, position[512:]])
+    codes = np.random.default_rng(3).integers(-127, 128, (3, len(position)), np.int8)
+    np.testing.assert_array_equal(codec.in_order(codes[:, where], "interleaved"), codes)
+    np.testing.assert_array_equal(codec.in_order(codes, None), codes)
+    with pytest.raises(RotqError, match="backwards"):
+        codec.in_order(codes, "backwards")
+
+
 def test_error_of_zeros():
     zeros = np.zeros((2, 2), np.float32)
     assert relative_error(zeros, zeros) == 0.0

@@ -341,8 +341,8 @@ void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
   int64_t partBytes = warpsAtOnce() * count * kSum;
   Value shared = kernel.sharedMemory(b);
   Value inSum = b.mul(lane, 4);
-  // Where activations were staged, other warps may still read them.
-  if (isStaged())
+  // Other warps may still read what was staged there.
+  if (stagedWeight)
     gpu::BarrierOp::create(b);
   Value own = b.add(b.mul(warp, count * kSum), inSum);
   for (auto [i, sum] : llvm::enumerate(sums))

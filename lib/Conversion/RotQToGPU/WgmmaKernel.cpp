@@ -120,12 +120,22 @@ static SmallVector<Value> emitWait(KernelBuilder &b, ArrayRef<Value> products,
       int64_t(products.size()), products, /*ties=*/true);
 }
 
-/// All column tiles, where their sums leave registers for as many products;
-/// otherwise few, since two units are under way.
+/// As many as registers allow beside all sums: a unit's products, those of a
+/// second where there is more than one, and operand A of it.
 int64_t WgmmaEmitter::unitColTiles() const {
-  constexpr int64_t kMost = 192 / 8, kFew = 64 / 8;
+  constexpr int64_t kRegisters = 224, kOperandA = 32;
   int64_t all = rowTiles() * colTiles();
-  return all > kMost && colTiles() % kFew == 0 ? kFew : colTiles();
+  for (int64_t parts = 1; parts < colTiles(); ++parts) {
+    int64_t unit = colTiles() / parts;
+    // Columns of an instruction come in multiples of 16.
+    if (colTiles() % parts != 0 || (parts > 1 && unit % 2 != 0))
+      continue;
+    int64_t products = std::min<int64_t>(all / unit, 2) * unit;
+    int64_t operands = parts == 1 && rowTiles() > 1 ? 2 : 1;
+    if (4 * (all + products) + operands * kOperandA <= kRegisters)
+      return unit;
+  }
+  return colTiles() % 2 == 0 ? 2 : colTiles();
 }
 
 SmallVector<Value> WgmmaEmitter::decode(ArrayRef<Value> slots,

@@ -32,10 +32,10 @@ func.func @host_kernel(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq3, til
 #int4 = #rotq.format<"int4_g128">
 func.func @warpgroups(%codes: memref<4x256xi8>, %scales: memref<4x1xf32>, %sums: memref<4x1xi32>,
                       %w: !rotq.weight<64x256, #int4, tiles>, %y: memref<4x64xf32>) {
-  // expected-error @below {{expected a kernel that every chip runs but got #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 16, warps = 4, stages = 2>: wgmma is of sm_90a alone}}
+  // expected-error @below {{expected a kernel that every chip runs but got #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 16, warps = 4, stages = 2>: wgmma is of sm_90a alone}}
   rotq.matmul ins(%codes, %scales, %sums : memref<4x256xi8>, memref<4x1xf32>, memref<4x1xi32>) group(256)
     weight(%w : !rotq.weight<64x256, #int4, tiles>) outs(%y : memref<4x64xf32>)
-    {kernels = [#rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 16, warps = 4, stages = 2>]}
+    {kernels = [#rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 16, warps = 4, stages = 2>]}
   return
 }
 

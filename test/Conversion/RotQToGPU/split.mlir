@@ -2,14 +2,14 @@
 
 // Four warps share a tile and take the blocks of K in turn; the tail (576 = 256 +
 // 256 + 64) is the third's. Sums meet in shared memory behind one barrier.
-//     CHECK: gpu.func @matmul_rq3_rotated_n32_k576_mma_s8_m1_0_r16c8w4s4_f32_g256({{.*}}) workgroup(%[[SHARED:.*]] : memref<512xf32, #gpu.address_space<workgroup>>)
+//     CHECK: gpu.func @matmul_rq3_rotated_n32_k576_mma_s8_m1_0_r16c8w4s4_f32_g256({{.*}})
 //     CHECK: %[[PART:.*]] = arith.remui %{{.*}}, %c4
 //     CHECK: scf.for
 //     CHECK: %[[OWN:.*]] = arith.cmpi eq, %[[PART]], %c2
 //     CHECK: scf.if %[[OWN]]
-// CHECK-COUNT-4: memref.store {{.*}} %[[SHARED]]
+// CHECK-COUNT-4: llvm.store {{.*}} !llvm.ptr<3>
 //     CHECK: gpu.barrier
-//     CHECK: memref.load %[[SHARED]]
+// CHECK-COUNT-4: llvm.load {{.*}} !llvm.ptr<3> -> f32
 // CHECK-NOT: gpu.barrier
 #rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
                         codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>

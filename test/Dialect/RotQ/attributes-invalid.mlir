@@ -177,12 +177,12 @@ func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 1
 // -----
 
 // expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 9}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, stages = 9>}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4, stages = 9>}
 
 // -----
 
 // expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 0}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4>}
 
 // -----
 
@@ -191,38 +191,33 @@ func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 
 
 // -----
 
-// expected-error @below {{expected no split and no depth in a staged kernel but got 2 and 1}}
+// expected-error @below {{expected no split of mma_s8 and no depth in a staged kernel but got 2 and 1}}
 func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 2, stages = 2>}
 
 // -----
 
-// expected-error @below {{expected no split and no depth in a staged kernel but got 1 and 2}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, depth = 2, stages = 2>}
+// expected-error @below {{expected no split of mma_s8 and no depth in a staged kernel but got 1 and 2}}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4, depth = 2, stages = 2>}
 
 // -----
 
-// expected-error @below {{expected at most 101376 bytes of shared memory but 8 stages of 64 columns take 147456}}
-func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 64, warps = 4, stages = 8>}
+// expected-error @below {{expected a wgmma kernel of more than 32 rows, whose codes are interleaved, but got them from 32}}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [32, 0], rows = 16, cols = 16, warps = 4, stages = 2>}
 
 // -----
 
-// expected-error @below {{expected at most 232448 bytes of shared memory but 4 stages of 256 columns take 295936}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 256, warps = 4, stages = 4>}
-
-// -----
-
-// expected-error @below {{expected at most 49152 bytes of shared memory but the sums of 8 warps take 131072}}
-func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 64, cols = 64, warps = 8, split = 8>}
+// expected-error @below {{expected a split that divides the 2 warpgroups but got 4}}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 16, warps = 8, split = 4, stages = 2>}
 
 // -----
 
 // expected-error @below {{expected 8, 24 or a multiple of 16 columns in a wgmma kernel but got 40}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 40, warps = 4, stages = 2>}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 40, warps = 4, stages = 2>}
 
 // -----
 
 // expected-error @below {{expected warpgroups of 4 warps in a wgmma kernel but got 6 warps}}
-func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [1, 0], rows = 16, cols = 32, warps = 6, stages = 2>}
+func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 32, warps = 6, stages = 2>}
 
 // -----
 

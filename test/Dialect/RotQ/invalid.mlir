@@ -809,3 +809,22 @@ func.func @f(%c: tensor<4x576xi8>, %s: tensor<4x3xf32>, %t: tensor<4x3xi32>, %w:
     outs(%y, %y : tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>
   return
 }
+
+// -----
+
+// Eight stages of a tile of 64 columns and of the weights of four warps: 8 * (64 * 256 + 64 * 4 + 4 * (3 * 512 + 32 * 4)).
+func.func @stages_beyond_shared_memory(%c: tensor<64x256xi8>, %s: tensor<64x1xf32>, %t: tensor<64x1xi32>, %w: !rotq.weight<64x256, #rotq.format<"rq3">>, %y: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %v = rotq.rotated_view %w : <64x256, #rotq.format<"rq3">> -> <64x256, #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>>
+  // expected-error @below {{expected at most 101376 bytes of shared memory but #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 64, warps = 4, stages = 8> takes 186368}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<64x256xi8>, tensor<64x1xf32>, tensor<64x1xi32>) group(256) weight(%v : <64x256, #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>>) outs(%y : tensor<64x64xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 64, warps = 4, stages = 8>]} -> tensor<64x64xf32>
+  return %0 : tensor<64x64xf32>
+}
+
+// -----
+
+func.func @sums_beyond_shared_memory(%c: tensor<64x256xi8>, %s: tensor<64x1xf32>, %t: tensor<64x1xi32>, %w: !rotq.weight<64x256, #rotq.format<"rq3">>, %y: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %v = rotq.rotated_view %w : <64x256, #rotq.format<"rq3">> -> <64x256, #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>>
+  // expected-error @below {{takes 131072}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<64x256xi8>, tensor<64x1xf32>, tensor<64x1xi32>) group(256) weight(%v : <64x256, #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>>) outs(%y : tensor<64x64xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 64, cols = 64, warps = 8, split = 8>]} -> tensor<64x64xf32>
+  return %0 : tensor<64x64xf32>
+}
