@@ -247,9 +247,19 @@ Value MatmulEmitter::columnOf(int64_t colTile, int64_t c) {
   return b.min(col, b.sub(m, b.index(1)));
 }
 
-/// The group of the activation at a position of K.
-Value MatmulEmitter::groupAt(Value position) {
-  return emitSegmentIndex(b, b.getLoc(), groups, position);
+/// What columns 2t and 2t + 1 have for the group at a position of K, from an
+/// argument of [column][group] of 4 bytes.
+SmallVector<Value> MatmulEmitter::loadOfColumns(StringRef name, Type type,
+                                                int64_t colTile,
+                                                Value position) {
+  Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
+  SmallVector<Value> result;
+  for (int64_t c = 0; c < 2; ++c) {
+    Value address =
+        b.add(b.mul(columnOf(colTile, c), 4 * groups.size()), b.mul(group, 4));
+    result.push_back(b.load(kernel.argument(name), address, type, 4));
+  }
+  return result;
 }
 
 SmallVector<Value> MatmulEmitter::columnScales(Value tile,
@@ -262,42 +272,37 @@ SmallVector<Value> MatmulEmitter::columnScales(Value tile,
   }
   if (stagedActivation && isFull)
     return stagedActivation->scales(tile, colTile, segment.offset);
-  Value group = groupAt(b.add(b.mul(tile, kColumns), segment.offset));
-  SmallVector<Value> result;
-  for (int64_t c = 0; c < 2; ++c) {
-    Value address =
-        b.add(b.mul(columnOf(colTile, c), 4 * groups.size()), b.mul(group, 4));
-    result.push_back(
-        b.load(kernel.argument("scales"), address, b.getF32Type(), 4));
-  }
-  return result;
+  return loadOfColumns("scales", b.getF32Type(), colTile,
+                       b.add(b.mul(tile, kColumns), segment.offset));
 }
 
 /// The sum of the activation over the segment or, where the rotation is undone
 /// here, the first entry of its inverse rotation, length^1/2 x[first].
-SmallVector<Value> MatmulEmitter::corrections(Value tile,
-                                              const Segment &segment,
-                                              int64_t colTile,
-                                              ArrayRef<Value> scales) {
+SmallVector<Value>
+MatmulEmitter::corrections(Value tile, const Segment &segment, int64_t colTile,
+                           ArrayRef<Value> scales, bool isFull) {
   SmallVector<Value> result;
   if (!weight->hasOffset())
     return result;
   Value start = b.add(b.mul(tile, kColumns), segment.offset);
-  for (int64_t c = 0; c < 2; ++c) {
-    Value col = columnOf(colTile, c);
-    if (isQuantized()) {
-      Value address =
-          b.add(b.mul(col, 4 * groups.size()), b.mul(groupAt(start), 4));
-      Value sum = b.load(kernel.argument("sums"), address, b.getI32Type(), 4);
+  if (isQuantized()) {
+    result = stagedActivation && isFull
+                 ? stagedActivation->sums(tile, colTile, segment.offset)
+                 : loadOfColumns("sums", b.getI32Type(), colTile, start);
+    for (int64_t c = 0; c < 2; ++c) {
+      Value sum = result[c];
       // The sum of a group that several pieces share counts once.
       if (groups.block() > pieces.block())
         sum = b.select(b.startsSegment(groups, start), sum, b.i32(0));
-      result.push_back(
-          b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scales[c]));
-      continue;
+      result[c] =
+          b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scales[c]);
     }
+    return result;
+  }
+  for (int64_t c = 0; c < 2; ++c) {
     int64_t bytes = problem.inputType.getIntOrFloatBitWidth() / 8;
-    Value address = b.add(b.mul(col, k() * bytes), b.mul(start, bytes));
+    Value address =
+        b.add(b.mul(columnOf(colTile, c), k() * bytes), b.mul(start, bytes));
     Value first = b.toF32(
         b.load(kernel.argument("x"), address, problem.inputType, bytes));
     result.push_back(

@@ -95,7 +95,8 @@ protected:
   /// What these columns are corrected by for every unit of offset; empty
   /// where the format has none.
   SmallVector<Value> corrections(Value tile, const ::rotq::Segment &segment,
-                                 int64_t colTile, ArrayRef<Value> scales);
+                                 int64_t colTile, ArrayRef<Value> scales,
+                                 bool isFull);
   /// sums += products by their scales, of a 16 x 8 tile: (row g, row g + 8) x
   /// (columns 2t, 2t + 1). `products` are f32, `numbers` those of the rows.
   void accumulate(MutableArrayRef<Value> sums, ArrayRef<Value> products,
@@ -132,7 +133,8 @@ private:
   LogicalResult choosePieces();
   void placeWarp();
   void copyWeight(Value tile);
-  Value groupAt(Value position);
+  SmallVector<Value> loadOfColumns(StringRef name, Type type, int64_t colTile,
+                                   Value position);
 };
 
 } // namespace mlir::rotq

@@ -217,7 +217,7 @@ SmallVector<Value> MmaEmitter::addTile(Value tile, const Fragments &fragments,
         multiply(a, x, products);
       }
       SmallVector<Value> scales = columnScales(tile, segment, j, isFull);
-      SmallVector<Value> shifts = corrections(tile, segment, j, scales);
+      SmallVector<Value> shifts = corrections(tile, segment, j, scales, isFull);
       for (int64_t i = 0; i < rowTiles(); ++i) {
         for (Value &product : products[i])
           product = productAsFloat(product);

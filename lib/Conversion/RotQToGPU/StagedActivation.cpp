@@ -163,7 +163,7 @@ void StagedActivation::forColumns(Value begin, int64_t step,
             });
 }
 
-/// [group][col]
+/// Scales, and sums where they are needed: [group][col] of 4 bytes.
 void StagedActivation::copyScales(Value tile) {
   int64_t count = layout.groupsPerTile * layout.cols;
   Value stage = b.mul(placeOf(b, layout, tile), count);
@@ -174,10 +174,14 @@ void StagedActivation::copyScales(Value tile) {
       Value inBlock = b.rem(index, layout.cols);
       Value inTile = b.div(index, layout.cols);
       Value col = b.min(b.add(firstCol, inBlock), lastCol);
-      Value source = b.add(b.mul(col, groups.size()), b.add(group, inTile));
-      b.copyToShared(shared,
-                     b.add(b.mul(b.add(stage, index), 4), layout.scalesStart),
-                     kernel.argument("scales"), b.mul(source, 4), 4);
+      Value source =
+          b.mul(b.add(b.mul(col, groups.size()), b.add(group, inTile)), 4);
+      Value target = b.mul(b.add(stage, index), 4);
+      b.copyToShared(shared, b.add(target, layout.scalesStart),
+                     kernel.argument("scales"), source, 4);
+      if (layout.sumsStart != layout.weightsStart)
+        b.copyToShared(shared, b.add(target, layout.sumsStart),
+                       kernel.argument("sums"), source, 4);
     });
   }
 }
@@ -234,14 +238,24 @@ Value StagedActivation::descriptor(Value tile, int64_t colTile, int64_t run,
       constant(kSwizzle128 << 62 | (8 * kRowBytes / kChunk) << 32));
 }
 
-SmallVector<Value> StagedActivation::scales(Value tile, int64_t colTile,
-                                            int64_t position) {
+SmallVector<Value> StagedActivation::ofColumns(int64_t start, Type type,
+                                               Value tile, int64_t colTile,
+                                               int64_t position) {
   int64_t inTile = position / std::min(groups.block(), kColumns);
   Value stage =
       b.mul(placeOf(b, layout, tile), layout.groupsPerTile * layout.cols);
-  Value start = b.add(stage, inTile * layout.cols + colTile * 8);
-  Value both =
-      b.load(shared, b.add(b.add(b.mul(start, 4), layout.scalesStart), pair),
-             VectorType::get({2}, b.getF32Type()), 8);
+  Value first = b.add(stage, inTile * layout.cols + colTile * 8);
+  Value both = b.load(shared, b.add(b.add(b.mul(first, 4), start), pair),
+                      VectorType::get({2}, type), 8);
   return {b.word(both, 0), b.word(both, 1)};
+}
+
+SmallVector<Value> StagedActivation::scales(Value tile, int64_t colTile,
+                                            int64_t position) {
+  return ofColumns(layout.scalesStart, b.getF32Type(), tile, colTile, position);
+}
+
+SmallVector<Value> StagedActivation::sums(Value tile, int64_t colTile,
+                                          int64_t position) {
+  return ofColumns(layout.sumsStart, b.getI32Type(), tile, colTile, position);
 }

@@ -50,6 +50,8 @@ public:
   Value descriptor(Value tile, int64_t colTile, int64_t run, int64_t step);
   /// The scales of columns 2t and 2t + 1 for a position in a full tile.
   SmallVector<Value> scales(Value tile, int64_t colTile, int64_t position);
+  /// Their sums of codes; those of a weight without offset are not there.
+  SmallVector<Value> sums(Value tile, int64_t colTile, int64_t position);
 
 private:
   void copyChunks(Value tile);
@@ -59,6 +61,8 @@ private:
   void forColumns(Value begin, int64_t step,
                   function_ref<void(Value, Value)> body);
   void copyScales(Value tile);
+  SmallVector<Value> ofColumns(int64_t start, Type type, Value tile,
+                               int64_t colTile, int64_t position);
 
   KernelBuilder &b;
   KernelFunction &kernel;

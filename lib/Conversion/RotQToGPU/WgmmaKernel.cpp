@@ -174,7 +174,7 @@ void WgmmaEmitter::settle(const Unit &unit, int64_t underWay, Value tile,
   for (int64_t i = 0; i < unitColTiles(); ++i) {
     int64_t j = unit.firstColTile + i;
     SmallVector<Value> scales = columnScales(tile, segment, j, isFull);
-    SmallVector<Value> shifts = corrections(tile, segment, j, scales);
+    SmallVector<Value> shifts = corrections(tile, segment, j, scales, isFull);
     SmallVector<Value> ofTile;
     for (Value product : ArrayRef(products).slice(4 * i, 4))
       ofTile.push_back(arith::SIToFPOp::create(b, b.getF32Type(), product));

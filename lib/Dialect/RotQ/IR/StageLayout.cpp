@@ -26,8 +26,10 @@ StageLayout::StageLayout(KernelAttr kernel, WeightType weight, int64_t group)
   fragmentBytes = slotBytes + segments * 32 * numberBytes;
   int64_t places = stages * split;
   scalesStart = places * codeBytes;
-  weightsStart =
-      scalesStart + places * groupsPerTile * cols * int64_t(sizeof(float));
+  int64_t scaleBytes = places * groupsPerTile * cols * int64_t(sizeof(float));
+  bool hasOffset = weight.getFormat().getScale().getHasOffset();
+  sumsStart = scalesStart + scaleBytes;
+  weightsStart = sumsStart + (hasOffset ? scaleBytes : 0);
   totalBytes = weightsStart + places * warps * rowTiles * fragmentBytes;
 }
 

@@ -19,6 +19,7 @@ namespace mlir::rotq {
 ///
 ///   codes:   [place] of `codeBytes`
 ///   scales:  [place][group][column] f32
+///   sums:    the same of i32, where the weight has an offset
 ///   weights: [place][warp of the part][row tile] of `fragmentBytes`, that is
 ///            [slot][lane] 16 bytes, then [segment][lane] numbers of two rows
 struct StageLayout {
@@ -32,7 +33,7 @@ struct StageLayout {
   int64_t rowTiles;               ///< of a warp
   int64_t slotBytes, numberBytes; ///< of a row tile; of a lane in a segment
   int64_t fragmentBytes;
-  int64_t scalesStart, weightsStart, totalBytes;
+  int64_t scalesStart, sumsStart, weightsStart, totalBytes;
 };
 
 /// The dynamic shared memory a kernel takes, in bytes: that of its stages or,
