@@ -204,9 +204,15 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let summary = "choose the kernels of every matmul";
   let description = [{
     Writes `kernels`, a list of `#rotq.kernel` by rising M, from the target, the
-    shape and the format. The only place that knows what is fast. Of a group of
-    matmuls, the shape is that of all of them. A matmul that has `kernels` keeps
-    them.
+    shape and the format. The only place that knows what is fast: by what was
+    measured on the chip (`lib/Target/tables`), and by a cost model between that
+    and on chips of which there are no measurements. Of a group of matmuls, the
+    shape is that of all of them. A matmul that has `kernels` keeps them.
+
+    With `candidates=1.5`, a matmul by a quantized activation whose M is static
+    gets `rotq.candidates` too: what the model alone expects to take at most 1.5
+    times as long as the best, the fastest first, with `rotq.predicted_us` and
+    the size of the space they are from. `benchmarks/tune` measures them.
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>,
@@ -230,6 +236,8 @@ def SelectKernels : Pass<"rotq-select-kernels", "::mlir::func::FuncOp"> {
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
            "host, or a chip: sm_80, sm_86, sm_89, sm_90, sm_90a, sm_120a">,
+    Option<"candidates", "candidates", "double", "0",
+           "list what takes at most this times the best (0: nothing)">,
   ];
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }

@@ -1,0 +1,215 @@
+//===- KernelSelector.cpp - The fastest kernels for a matmul
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Target/KernelSelector.h"
+#include "rotq/Target/CostModel.h"
+#include "rotq/Target/KernelSpace.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+/// Where ranges of M may end; the last stands for all behind it.
+static constexpr int64_t kSteps[] = {1,   8,   16,  24,  32,  48,   64,   96,
+                                     128, 192, 256, 384, 512, 1024, 2048, 4096};
+/// A kernel more has to gain as much, over all steps, and there are only so
+/// many.
+static constexpr double kKernelCost = 0.04;
+static constexpr size_t kMaxKernels = 7;
+/// How much more a loss counts that was measured than one that is estimated.
+static constexpr double kMeasuredWeight = 4;
+/// What is assumed of kernels that a row does not list, over the slowest that
+/// it does.
+static constexpr double kUnlisted = 1.1;
+/// Rows of the table that an estimate rests on.
+static constexpr size_t kNeighbours = 8;
+
+static double square(double value) { return value * value; }
+
+/// How unlike two problems are: 1 for a factor of two.
+static double squaredDistance(const MatmulShape &a, int64_t mOfA,
+                              const MatmulShape &b, int64_t mOfB) {
+  auto log = [](int64_t value) { return std::log2(double(value)); };
+  auto columns = [](int64_t m) { return int64_t(llvm::alignTo(m, 8)); };
+  double distance = square(log(a.n) - log(b.n)) + square(log(a.k) - log(b.k)) +
+                    square(log(columns(mOfA)) - log(columns(mOfB))) +
+                    square(double(a.slots - b.slots)) +
+                    square(log(a.group) - log(b.group));
+  // Other rows than those of M are a last resort, and other arithmetic too.
+  if (a.hasOffset != b.hasOffset)
+    distance += square(3);
+  if ((a.members == 1) != (b.members == 1))
+    distance += square(0.25);
+  return distance;
+}
+
+KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
+                               const MatmulShape &shape)
+    : table(table), hasWarpgroups(hasWarpgroups), shape(shape),
+      space(kernelSpace(table.chip, hasWarpgroups, shape)) {}
+
+bool KernelSelector::takes(const KernelConfig &config, int64_t m) const {
+  auto [least, most] = rowsTaken(config.kind, hasWarpgroups);
+  return least <= m && (most == 0 || m <= most);
+}
+
+namespace {
+/// A row of the table that an estimate rests on.
+class Neighbour {
+public:
+  Neighbour(const Chip &chip, const MeasuredRow &row, double weight)
+      : weight(weight), chip(&chip), row(&row) {
+    double sum = 0;
+    for (const MeasuredKernel &kernel : row.kernels)
+      sum += errors.emplace_back(errorAt(kernel.microseconds, kernel.config));
+    meanError = sum / double(errors.size());
+  }
+
+  /// The logarithm of what the model is wrong by.
+  double error(const KernelConfig &config) const {
+    for (auto [kernel, error] : llvm::zip(row->kernels, errors))
+      if (kernel.config == config)
+        return error;
+    // One that is not listed is in error as the others are, but was slower.
+    return std::max(
+        meanError,
+        errorAt(kUnlisted * row->kernels.back().microseconds, config));
+  }
+
+  double weight;
+
+private:
+  double errorAt(double microseconds, const KernelConfig &config) const {
+    return std::log(microseconds /
+                    predictMicroseconds(*chip, row->shape, row->m, config));
+  }
+
+  const Chip *chip;
+  const MeasuredRow *row;
+  SmallVector<double> errors;
+  double meanError;
+};
+} // namespace
+
+static SmallVector<Neighbour>
+neighboursOf(const KernelTable &table, const MatmulShape &shape, int64_t m) {
+  SmallVector<std::pair<double, const MeasuredRow *>> rows;
+  for (const MeasuredRow &row : table.rows)
+    rows.emplace_back(squaredDistance(shape, m, row.shape, row.m), &row);
+  llvm::sort(rows);
+  if (rows.size() > kNeighbours)
+    rows.resize(kNeighbours);
+  SmallVector<Neighbour> neighbours;
+  for (auto [distance, row] : rows) {
+    // Next to a row nothing but that row counts.
+    constexpr double kNear = 1e-4;
+    neighbours.emplace_back(table.chip, *row, 1 / square(distance + kNear));
+  }
+  return neighbours;
+}
+
+SmallVector<MeasuredKernel> KernelSelector::predict(int64_t m) const {
+  SmallVector<MeasuredKernel> kernels;
+  for (const KernelConfig &config : space)
+    if (takes(config, m))
+      kernels.push_back(
+          {config, predictMicroseconds(table.chip, shape, m, config)});
+  return kernels;
+}
+
+static void sortByTime(SmallVectorImpl<MeasuredKernel> &kernels) {
+  llvm::sort(kernels, [](const auto &a, const auto &b) {
+    return std::tie(a.microseconds, a.config) <
+           std::tie(b.microseconds, b.config);
+  });
+}
+
+SmallVector<MeasuredKernel> KernelSelector::estimate(int64_t m) const {
+  SmallVector<Neighbour> neighbours = neighboursOf(table, shape, m);
+  SmallVector<MeasuredKernel> kernels = predict(m);
+  for (MeasuredKernel &kernel : kernels) {
+    double sum = 0, weights = 0;
+    for (const Neighbour &neighbour : neighbours) {
+      sum += neighbour.weight * neighbour.error(kernel.config);
+      weights += neighbour.weight;
+    }
+    if (weights != 0)
+      kernel.microseconds *= std::exp(sum / weights);
+  }
+  sortByTime(kernels);
+  return kernels;
+}
+
+SmallVector<MeasuredKernel>
+KernelSelector::candidates(int64_t m, double slack,
+                           const KernelConfig &always) const {
+  SmallVector<MeasuredKernel> kernels = predict(m);
+  sortByTime(kernels);
+  double most = slack * kernels.front().microseconds;
+  llvm::erase_if(kernels, [&](const MeasuredKernel &kernel) {
+    return kernel.microseconds > most && kernel.config != always;
+  });
+  return kernels;
+}
+
+SmallVector<KernelChoice> KernelSelector::choose() const {
+  // By step and place in the space, what the configuration loses to the best.
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  constexpr size_t kCount = std::size(kSteps);
+  std::vector<std::vector<double>> losses(
+      kCount, std::vector<double>(space.size(), kNever));
+  for (auto [step, m] : llvm::enumerate(kSteps)) {
+    SmallVector<MeasuredKernel> times = estimate(m);
+    bool isMeasured = llvm::any_of(table.rows, [&](const MeasuredRow &row) {
+      return row.shape == shape && row.m == m;
+    });
+    double weight = isMeasured ? kMeasuredWeight : 1;
+    for (const MeasuredKernel &kernel : times) {
+      size_t place = llvm::find(space, kernel.config) - space.begin();
+      losses[step][place] =
+          weight * std::log(kernel.microseconds / times.front().microseconds);
+    }
+  }
+  // By the number of kernels: the cheapest way to cover the steps ahead of one,
+  // and its last kernel.
+  struct Cover {
+    double loss = std::numeric_limits<double>::infinity();
+    size_t begin = 0, place = 0;
+  };
+  std::vector<std::array<Cover, kCount + 1>> covers(kMaxKernels + 1);
+  covers[0][0].loss = 0;
+  for (size_t count = 0; count < kMaxKernels; ++count)
+    for (size_t begin = 0; begin < kCount; ++begin)
+      for (size_t place = 0; place < space.size(); ++place) {
+        double loss = covers[count][begin].loss + kKernelCost;
+        for (size_t end = begin; end < kCount; ++end) {
+          loss += losses[end][place];
+          if (Cover &cover = covers[count + 1][end + 1]; loss < cover.loss)
+            cover = {loss, begin, place};
+        }
+      }
+  size_t count = 1;
+  for (size_t other = 2; other <= kMaxKernels; ++other)
+    if (covers[other][kCount].loss < covers[count][kCount].loss)
+      count = other;
+  SmallVector<KernelChoice> choices(count);
+  for (size_t end = kCount; end != 0; --count) {
+    const Cover &cover = covers[count][end];
+    choices[count - 1] = {space[cover.place],
+                          cover.begin == 0 ? 1 : kSteps[cover.begin - 1] + 1,
+                          end == kCount ? 0 : kSteps[end - 1]};
+    end = cover.begin;
+  }
+  return choices;
+}
