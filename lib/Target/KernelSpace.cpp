@@ -21,20 +21,18 @@ static constexpr int64_t kMaxRegisters = 255;   // of a thread
 static constexpr int64_t kMaxThreads = 1024;    // of a block
 
 namespace {
-/// Weights whose code takes alike many registers.
+/// Kinds of weights, by the registers that they take besides their tile.
 enum class Burden { ShortCodes, LongCodes, SeveralScales, Offset };
 
-/// Whose registers ptxas chooses without spilling where nothing bounds them.
-enum class Unbounded { None, Plain, NoOffset };
-
 /// A tile, and the fewest registers at which ptxas 13 spills for no chip, by
-/// `Burden`; 0: for some it always does.
+/// `Burden`; 0: for some it always does. Up to the burden `unbounded` it does
+/// not spill either where nothing bounds registers.
 struct Tile {
   KernelKind kind;
   bool isStaged;
   int64_t rows, cols, depth;
   int64_t registers[4];
-  Unbounded unbounded = Unbounded::None;
+  std::optional<Burden> unbounded = std::nullopt;
 };
 } // namespace
 
@@ -43,14 +41,14 @@ static constexpr KernelKind kWgmma = KernelKind::WgmmaS8;
 
 // The space: edit here, and renew the tables.
 static constexpr Tile kTiles[] = {
-    {kMma, false, 16, 8, 1, {80, 80, 96, 80}, Unbounded::Plain},
+    {kMma, false, 16, 8, 1, {80, 80, 96, 80}, Burden::LongCodes},
     {kMma, false, 16, 8, 2, {128, 128, 128, 128}},
     {kMma, false, 16, 16, 1, {128, 128, 128, 128}},
-    {kMma, false, 16, 16, 2, {168, 168, 168, 168}, Unbounded::Plain},
+    {kMma, false, 16, 16, 2, {168, 168, 168, 168}, Burden::ShortCodes},
     {kMma, false, 16, 32, 1, {168, 168, 168, 224}},
     {kMma, false, 32, 8, 1, {128, 168, 168, 168}},
     {kMma, false, 32, 16, 1, {176, 208, 216, 208}},
-    {kMma, false, 32, 32, 1, {255, 255, 255, 0}, Unbounded::NoOffset},
+    {kMma, false, 32, 32, 1, {255, 255, 255, 0}, Burden::SeveralScales},
     {kMma, true, 16, 16, 1, {128, 128, 128, 128}},
     {kMma, true, 16, 32, 1, {116, 116, 127, 160}},
     {kMma, true, 16, 40, 1, {140, 140, 160, 168}},
@@ -59,9 +57,9 @@ static constexpr Tile kTiles[] = {
     {kMma, true, 32, 32, 1, {200, 200, 192, 224}},
     {kMma, true, 32, 40, 1, {220, 220, 232, 0}},
     {kWgmma, true, 16, 16, 1, {100, 111, 116, 120}},
-    {kWgmma, true, 16, 32, 1, {116, 120, 128, 128}},
+    {kWgmma, true, 16, 32, 1, {116, 120, 136, 154}},
     {kWgmma, true, 16, 64, 1, {148, 152, 186, 214}},
-    {kWgmma, true, 16, 96, 1, {180, 184, 229, 0}},
+    {kWgmma, true, 16, 96, 1, {208, 208, 229, 0}},
     {kWgmma, true, 16, 128, 1, {210, 215, 0, 0}},
     {kWgmma, true, 32, 16, 1, {166, 180, 185, 189}},
     {kWgmma, true, 32, 32, 1, {189, 202, 227, 245}},
@@ -76,14 +74,21 @@ static Burden burdenOf(const MatmulShape &shape) {
   return shape.slots > 3 ? Burden::LongCodes : Burden::ShortCodes;
 }
 
-/// 0 if the tile spills. To tell the members of a group apart takes some.
+static bool hasTail(const MatmulShape &shape) {
+  return shape.k % TiledLayout::kColumns != 0;
+}
+
+/// 0 if the tile spills.
 static int64_t registersOf(const Tile &tile, const MatmulShape &shape) {
   int64_t registers = tile.registers[size_t(burdenOf(shape))];
   // The finest scales of all were never tried with more.
   if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
     registers = registers == 0 ? 0 : registers + 32;
+  // To tell the members of a group apart, and what masks the tail of K.
   if (shape.members > 1 && registers != 0)
     registers += 8;
+  if (hasTail(shape))
+    registers += registers / 4;
   return registers > kMaxRegisters ? 0 : registers;
 }
 
@@ -174,11 +179,9 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   if (registers == 0 || registers > registersLeft(config))
     return;
   // Left alone, ptxas takes too few registers for many tiles, and spills.
-  Burden burden = burdenOf(shape);
-  bool isPlain = burden == Burden::ShortCodes || burden == Burden::LongCodes;
-  if (config.blocks == 0 && (!hasWarpgroups || config.warps > 8 ||
-                             tile.unbounded == Unbounded::None ||
-                             (tile.unbounded == Unbounded::Plain && !isPlain)))
+  if (config.blocks == 0 &&
+      (!hasWarpgroups || config.warps > 8 || hasTail(shape) ||
+       !tile.unbounded || burdenOf(shape) > *tile.unbounded))
     return;
   // Fewer blocks than would fit anyway, or as many registers for one block
   // more, are no bound.

@@ -7,7 +7,9 @@ import pytest
 from rotq import RotqError, compiler, formats
 
 CHIPS = ["sm_80", "sm_89", "sm_90a", "sm_120a"]
+#: K of the last ones is no multiple of a tile.
 SHAPES = [(1024, 4096), (4096, 4096), (4096, 14336), (28672, 8192), (8192, 28672)]
+SHAPES += [(4864, 896), (5000, 3000)]
 
 
 #: Matmuls of one activation share a launch: q, k and v, gate and up.

@@ -74,6 +74,8 @@ TEST(KernelSpace, LeavesOutWhatSpills) {
   EXPECT_TRUE(holds(plain, "mma_s8_r32c32w8s8b1"));
   EXPECT_FALSE(holds(offset, "mma_s8_r32c32w8s8b1"));
   EXPECT_FALSE(holds(pair, "mma_s8_r32c32w8s8b1"));
+  // The tail of K takes some too.
+  EXPECT_FALSE(holds(shapeOf(4096, 4000), "mma_s8_r32c32w8s8b1"));
   // Two blocks of 256 threads leave 128.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c16w8s8b2"));
   EXPECT_FALSE(holds(plain, "mma_s8_r32c16w8s8b2"));
