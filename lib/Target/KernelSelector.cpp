@@ -15,6 +15,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <tuple>
 
 using namespace mlir;
@@ -25,15 +26,14 @@ static constexpr int64_t kSteps[] = {1,   8,   16,  24,  32,  48,   64,   96,
                                      128, 192, 256, 384, 512, 1024, 2048, 4096};
 /// A kernel more has to gain as much, over all steps, and there are only so
 /// many.
-static constexpr double kKernelCost = 0.04;
+static constexpr double kKernelCost = 0.02;
 static constexpr size_t kMaxKernels = 7;
 /// How much more a loss counts that was measured than one that is estimated.
 static constexpr double kMeasuredWeight = 4;
-/// What is assumed of kernels that a row does not list, over the slowest that
-/// it does.
-static constexpr double kUnlisted = 1.1;
-/// Rows of the table that an estimate rests on.
-static constexpr size_t kNeighbours = 8;
+/// What keeps the weight of a row at no distance finite, and the weight of what
+/// is assumed of a configuration: that it is in error as others are, and slower
+/// by kUncertainty, or of many that are guessed the luckiest would be chosen.
+static constexpr double kNear = 1e-3, kPriorWeight = 1, kUncertainty = 0.1;
 
 static double square(double value) { return value * value; }
 
@@ -46,7 +46,7 @@ static double squaredDistance(const MatmulShape &a, int64_t mOfA,
                     square(log(columns(mOfA)) - log(columns(mOfB))) +
                     square(double(a.slots - b.slots)) +
                     square(log(a.group) - log(b.group));
-  // Other rows than those of M are a last resort, and other arithmetic too.
+  // Other arithmetic says least.
   if (a.hasOffset != b.hasOffset)
     distance += square(3);
   if ((a.members == 1) != (b.members == 1))
@@ -62,61 +62,6 @@ KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
 bool KernelSelector::takes(const KernelConfig &config, int64_t m) const {
   auto [least, most] = rowsTaken(config.kind, hasWarpgroups);
   return least <= m && (most == 0 || m <= most);
-}
-
-namespace {
-/// A row of the table that an estimate rests on.
-class Neighbour {
-public:
-  Neighbour(const Chip &chip, const MeasuredRow &row, double weight)
-      : weight(weight), chip(&chip), row(&row) {
-    double sum = 0;
-    for (const MeasuredKernel &kernel : row.kernels)
-      sum += errors.emplace_back(errorAt(kernel.microseconds, kernel.config));
-    meanError = sum / double(errors.size());
-  }
-
-  /// The logarithm of what the model is wrong by.
-  double error(const KernelConfig &config) const {
-    for (auto [kernel, error] : llvm::zip(row->kernels, errors))
-      if (kernel.config == config)
-        return error;
-    // One that is not listed is in error as the others are, but was slower.
-    return std::max(
-        meanError,
-        errorAt(kUnlisted * row->kernels.back().microseconds, config));
-  }
-
-  double weight;
-
-private:
-  double errorAt(double microseconds, const KernelConfig &config) const {
-    return std::log(microseconds /
-                    predictMicroseconds(*chip, row->shape, row->m, config));
-  }
-
-  const Chip *chip;
-  const MeasuredRow *row;
-  SmallVector<double> errors;
-  double meanError;
-};
-} // namespace
-
-static SmallVector<Neighbour>
-neighboursOf(const KernelTable &table, const MatmulShape &shape, int64_t m) {
-  SmallVector<std::pair<double, const MeasuredRow *>> rows;
-  for (const MeasuredRow &row : table.rows)
-    rows.emplace_back(squaredDistance(shape, m, row.shape, row.m), &row);
-  llvm::sort(rows);
-  if (rows.size() > kNeighbours)
-    rows.resize(kNeighbours);
-  SmallVector<Neighbour> neighbours;
-  for (auto [distance, row] : rows) {
-    // Next to a row nothing but that row counts.
-    constexpr double kNear = 1e-4;
-    neighbours.emplace_back(table.chip, *row, 1 / square(distance + kNear));
-  }
-  return neighbours;
 }
 
 SmallVector<MeasuredKernel> KernelSelector::predict(int64_t m) const {
@@ -135,17 +80,64 @@ static void sortByTime(SmallVectorImpl<MeasuredKernel> &kernels) {
   });
 }
 
+namespace {
+/// A mean of which every value has a weight.
+struct Mean {
+  double sum = 0, weight = 0;
+
+  void add(double value, double of) {
+    sum += value * of;
+    weight += of;
+  }
+  double get() const { return weight == 0 ? 0 : sum / weight; }
+};
+} // namespace
+
+static bool lists(const MeasuredRow &row, const KernelConfig &config) {
+  return llvm::any_of(row.kernels, [&](const MeasuredKernel &kernel) {
+    return kernel.config == config;
+  });
+}
+
+const MeasuredRow *KernelSelector::findRow(int64_t m) const {
+  auto found = llvm::find_if(table.rows, [&](const MeasuredRow &row) {
+    return row.shape == shape && row.m == m;
+  });
+  return found == table.rows.end() ? nullptr : &*found;
+}
+
 SmallVector<MeasuredKernel> KernelSelector::estimate(int64_t m) const {
-  SmallVector<Neighbour> neighbours = neighboursOf(table, shape, m);
   SmallVector<MeasuredKernel> kernels = predict(m);
-  for (MeasuredKernel &kernel : kernels) {
-    double sum = 0, weights = 0;
-    for (const Neighbour &neighbour : neighbours) {
-      sum += neighbour.weight * neighbour.error(kernel.config);
-      weights += neighbour.weight;
+  // Logarithms of what the model is wrong by: of every configuration where it
+  // was measured, and of all of them.
+  std::map<KernelConfig, Mean> own;
+  Mean common;
+  for (const MeasuredRow &row : table.rows) {
+    double weight =
+        std::pow(squaredDistance(shape, m, row.shape, row.m) + kNear, -1.5);
+    Mean ofRow;
+    for (const MeasuredKernel &kernel : row.kernels) {
+      double time =
+          predictMicroseconds(table.chip, row.shape, row.m, kernel.config);
+      double error = std::log(kernel.microseconds / time);
+      own[kernel.config].add(error, weight);
+      ofRow.add(error, 1);
     }
-    if (weights != 0)
-      kernel.microseconds *= std::exp(sum / weights);
+    // Configurations differ alike far away; all of them, by what is near.
+    common.add(ofRow.get(), weight * weight);
+  }
+  const MeasuredRow *row = findRow(m);
+  for (MeasuredKernel &kernel : kernels) {
+    if (common.weight == 0)
+      break;
+    Mean error = own[kernel.config];
+    error.add(common.get() + kUncertainty, kPriorWeight);
+    kernel.microseconds *= std::exp(error.get());
+    // What a row does not list was slower, or expected to be.
+    if (row && !lists(*row, kernel.config))
+      kernel.microseconds =
+          std::max(kernel.microseconds,
+                   std::exp(kUncertainty) * row->kernels.back().microseconds);
   }
   sortByTime(kernels);
   return kernels;
@@ -171,10 +163,7 @@ SmallVector<KernelChoice> KernelSelector::choose() const {
       kCount, std::vector<double>(space.size(), kNever));
   for (auto [step, m] : llvm::enumerate(kSteps)) {
     SmallVector<MeasuredKernel> times = estimate(m);
-    bool isMeasured = llvm::any_of(table.rows, [&](const MeasuredRow &row) {
-      return row.shape == shape && row.m == m;
-    });
-    double weight = isMeasured ? kMeasuredWeight : 1;
+    double weight = findRow(m) ? kMeasuredWeight : 1;
     for (const MeasuredKernel &kernel : times) {
       size_t place = llvm::find(space, kernel.config) - space.begin();
       losses[step][place] =

@@ -79,7 +79,7 @@ def test_plan_has_what_the_compiler_chooses_and_little_else(problem):
     kernels, pairs = tune.plan(problem, arguments)
     ms = [m for rows in kernels.values() for m in rows]
     assert set(ms) == {1, 64}
-    assert 2 <= len(ms) <= 8 < pairs
+    assert 2 <= len(kernels) <= 8 and len(ms) < pairs / 2
     planned = {tune.short_name(kernel): rows for kernel, rows in kernels.items()}
     for m, answer in tune.ask(problem, [1, 64], "sm_90a", 1.5).items():
         assert m in planned[tune.short_name(answer["chosen"])]
@@ -103,7 +103,7 @@ def test_unseen_shapes_are_twenty_and_not_those_of_the_table():
 
 
 def test_table_keeps_the_best_and_what_comes_near(tmp_path):
-    rows = [(PROBLEM, 8, f"mma_s8_r16c8w4b{i}", 10 + i) for i in range(1, 6)]
+    rows = [(PROBLEM, 8, f"mma_s8_r16c8w4b{i}", 10 + i) for i in range(1, 8)]
     rows += [(PROBLEM, 8, "mma_s8_r16c8w4b1", 12), (GROUP, 64, "wgmma_s8_r16c64w8t4b1", 3.14159)]
     # A kind that takes other rows.
     rows += [(PROBLEM, 64, "mma_s8_r16c32w4", 1)]
@@ -114,7 +114,7 @@ def test_table_keeps_the_best_and_what_comes_near(tmp_path):
     head, measured = path.read_text().split("measured:\n")
     assert "Old" not in head
     assert head.endswith("chip: sm_90a\nwarps: 64\ndevice: Test\ndate: 2026-02-03\n")
-    near = ", ".join(f"mma_s8_r16c8w4b{i}: {10 + i}.00" for i in range(1, 4))
+    near = ", ".join(f"mma_s8_r16c8w4b{i}: {10 + i}.00" for i in range(1, 7))
     assert measured == (
         "- {format: itq3_s, slots: 3, offset: true, group: 256, n: 6144, k: 4096, members: 3, "
         "m: 64, us: {wgmma_s8_r16c64w8t4b1: 3.14}}\n"

@@ -79,9 +79,13 @@ TEST(KernelSelector, TakesWhatWasMeasured) {
   KernelTable table = tableOf({{shape, 8, {{slow, time}, {fast, 2 * time}}}});
   KernelSelector selector(table, true, shape);
   EXPECT_EQ(selector.estimate(8).front().config, slow);
-  EXPECT_NEAR(estimateOf(selector, 8, slow.str()).microseconds, time, 1e-6);
-  EXPECT_NEAR(estimateOf(selector, 8, fast.str()).microseconds, 2 * time, 1e-6);
-  EXPECT_EQ(selector.choose().front().config, slow);
+  EXPECT_NEAR(estimateOf(selector, 8, slow.str()).microseconds, time,
+              1e-3 * time);
+  EXPECT_NEAR(estimateOf(selector, 8, fast.str()).microseconds, 2 * time,
+              1e-3 * time);
+  for (const KernelChoice &choice : selector.choose())
+    if (choice.takes(8))
+      EXPECT_EQ(choice.config, slow);
   // What the row does not list is no faster than what it does.
   for (const MeasuredKernel &kernel : selector.estimate(8))
     if (kernel.config != slow && kernel.config != fast)
@@ -96,7 +100,7 @@ TEST(KernelSelector, CorrectsTheModelNearby) {
   KernelTable table = tableOf({{shape, 8, {{kernel, time / 2}}}});
   KernelSelector selector(table, true, nearby);
   EXPECT_NEAR(estimateOf(selector, 8, kernel.str()).microseconds,
-              predictMicroseconds(testChip(), nearby, 8, kernel) / 2, 1e-3);
+              predictMicroseconds(testChip(), nearby, 8, kernel) / 2, 0.02);
 }
 
 TEST(KernelSelector, PrefersTheNearerRow) {

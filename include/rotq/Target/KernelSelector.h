@@ -43,6 +43,8 @@ public:
   SmallVector<MeasuredKernel> predict(int64_t m) const;
 
 private:
+  /// That of the shape, if there is one.
+  const MeasuredRow *findRow(int64_t m) const;
   bool takes(const KernelConfig &config, int64_t m) const;
 
   const KernelTable &table;
