@@ -18,24 +18,40 @@ using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::TiledLayout;
 
-// Issue slots of a warp for a tile of K: of its own, to decode 16 rows for
-// every bit of a code, and for 16 x 8 outputs to multiply, to scale once, to
-// correct by an offset once; to load the activation of 8 columns, and to copy
-// 16 bytes of it to shared memory.
-static constexpr double kTileIssue = 50, kDecodeIssue = 76, kMultiplyIssue = 10,
-                        kScaleIssue = 1.84, kOffsetIssue = 15.5, kLoadIssue = 6,
-                        kCopyIssue = 3;
-// Slots that the schedulers of a multiprocessor fill a cycle, and cycles from
-// one to the next of a warp alone.
-static constexpr double kIssueRate = 4 * 0.9, kDependentIssue = 3.64;
-// Bytes a cycle that a multiprocessor gets from L1 and shared memory, and L2.
-static constexpr double kL1Rate = 64, kL2Rate = 64;
-// Microseconds: from a load to its data under load; for the warps of a block to
-// wait for each other; of a block, for 16 x 8 outputs to be added up by the
-// warps that divide K, and of a launch that overlaps the one before.
-static constexpr double kLoadLatency = 0.66, kSyncLatency = 0.31,
-                        kBlockLatency = 0.7, kReduceLatency = 0.175,
-                        kLaunchLatency = 0.6;
+namespace {
+/// Issue slots of a warp for a tile of K, cycles and microseconds, fitted to
+/// what was measured on an H100.
+struct Rates {
+  double tile;     ///< slots: of its own
+  double decode;   ///< to decode 16 rows, for every bit of a code
+  double multiply; ///< to multiply 16 x 8 outputs, by mma.sync
+  double scale;    ///< to scale them, for every scale
+  double load;     ///< to load the activation of 8 columns
+  double copy;     ///< to copy 16 bytes to shared memory
+  double issue; ///< slots that the schedulers of a multiprocessor fill a cycle
+  double dependent; ///< cycles from one to the next of a warp alone
+  double l2Bytes;   ///< a cycle and multiprocessor
+  double wait;      ///< us, for the warps of a block to wait for each other
+  double block;     ///< us of a block
+  double reduce;    ///< us to add up 16 x 8 outputs of warps that divide K
+  double launch;    ///< us of one that overlaps the launch before
+};
+} // namespace
+
+// What kernels that load weights into registers wait for is latency; those that
+// stage them share a block's time.
+static constexpr Rates kUnstaged = {50,   76, 10, 1.84, 6,     0,  3.6,
+                                    3.64, 64, 0,  0.7,  0.175, 0.6};
+static constexpr Rates kStaged = {18.9, 29.6, 13.9, 7.54, 0,     11,   1.84,
+                                  0.4,  40.9, 0.24, 1.91, 0.057, 0.925};
+// To correct 16 x 8 outputs by an offset once: by one that is loaded, or
+// staged.
+static constexpr double kOffsetIssue = 15.5, kStagedOffsetIssue = 3;
+// Bytes a cycle that a multiprocessor gets from L1; microseconds from a load to
+// its data under load; and by how much a product of a warpgroup alone takes
+// longer than it keeps tensor cores busy.
+static constexpr double kL1Rate = 64, kLoadLatency = 0.66,
+                        kProductLatency = 1.48;
 
 /// What several limits come to together: a little more than the largest.
 static double combine(std::initializer_list<double> times) {
@@ -69,6 +85,7 @@ private:
   const Chip &chip;
   const MatmulShape &shape;
   const KernelConfig &config;
+  const Rates &rates;
   int64_t m;
   double rowTiles, colTiles; ///< of 16 rows, of 8 columns
   int64_t turns;             ///< tiles of K of a warp
@@ -78,7 +95,8 @@ private:
 
 Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
                const KernelConfig &config)
-    : chip(chip), shape(shape), config(config), m(m),
+    : chip(chip), shape(shape), config(config),
+      rates(config.isStaged() ? kStaged : kUnstaged), m(m),
       rowTiles(double(config.rows) / 16), colTiles(double(config.cols) / 8),
       turns(int64_t(llvm::divideCeil(shape.tilesOfK(), config.split))),
       rowBlocks(int64_t(llvm::divideCeil(shape.n, config.blockRows()))),
@@ -87,17 +105,18 @@ Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
 /// Of a warp for one tile of K.
 double Launch::issueSlots() const {
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
-  double slots = kTileIssue + rowTiles * kDecodeIssue * double(shape.slots) +
-                 tiles * scales * kScaleIssue;
+  double slots = rates.tile + rowTiles * rates.decode * double(shape.slots) +
+                 tiles * scales * rates.scale;
   if (shape.hasOffset)
-    slots += tiles * scales * kOffsetIssue;
+    slots += tiles * scales *
+             (config.isStaged() ? kStagedOffsetIssue : kOffsetIssue);
   if (!isWgmma())
-    slots += tiles * kMultiplyIssue + colTiles * kLoadIssue;
-  // wgmma's copies are of words.
+    slots += tiles * rates.multiply + colTiles * rates.load;
   if (config.isStaged()) {
-    double copyBytes = isWgmma() ? 4 : 16;
-    slots += kCopyIssue * double(config.cols * TiledLayout::kColumns) /
-             copyBytes / double(config.threads());
+    // A column has 16 chunks of 16 bytes.
+    double chunks = double(config.cols * config.split) * 16;
+    slots += rates.copy * (chunks / double(config.threads()) +
+                           rowTiles * double(shape.slots + 1));
   }
   return slots;
 }
@@ -108,11 +127,8 @@ int64_t Launch::residentBlocks() const {
       int64_t(llvm::alignTo(uint64_t(registersOf(config, shape)), 8));
   int64_t most = std::min({kRegisters / (config.threads() * registers),
                            chip.warps / config.warps, kMaxBlocks});
-  if (config.isStaged()) {
-    int64_t bytes = config.stages * config.cols *
-                    (TiledLayout::kColumns + 4 * shape.groupsOfTile());
+  if (int64_t bytes = sharedMemoryOf(config, shape))
     most = std::min(most, (chip.sharedKilobytes << 10) / (bytes + 1024));
-  }
   return std::max<int64_t>(1, most);
 }
 
@@ -121,32 +137,29 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   // A scheduler that has one warp more is the last to end.
   double perScheduler = std::ceil(warps / 4);
   double issue = microsecondsOf(double(turns) * issueSlots() * 4 *
-                                perScheduler / kIssueRate);
-  double turn = std::max(kLoadLatency / double(config.depth),
-                         microsecondsOf(issueSlots() * kDependentIssue));
-  // The fewer stages, the less time copies have to arrive.
-  double sync = config.isStaged()
-                    ? kSyncLatency * (1 + 0.5 / double(config.stages - 1))
-                    : 0;
-  double latency = double(turns) * (turn + sync);
+                                perScheduler / rates.issue);
+  double products = double(config.rows * config.cols * TiledLayout::kColumns);
+  double rate = double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
+  double tensor = products * double(turns) * warps / rate;
+  double turn = microsecondsOf(issueSlots() * rates.dependent);
+  if (!config.isStaged())
+    turn = std::max(turn, kLoadLatency / double(config.depth));
+  else // The fewer stages, the less time copies have to arrive.
+    turn += rates.wait * (1 + 0.5 / double(config.stages - 1));
+  if (isWgmma())
+    turn += microsecondsOf(products * double(config.warps) / rate *
+                           kProductLatency);
   double columnBytes = double(config.cols * TiledLayout::kColumns * turns);
-  // wgmma reads shared memory without passing through L1.
-  double l1 = isWgmma() ? 0 : columnBytes * warps / kL1Rate;
-  if (config.isStaged())
-    l1 /= 2;
+  double l1 = config.isStaged() ? 0 : columnBytes * warps / kL1Rate;
   double weightBytes =
       double(TiledLayout::kColumns * 2 * shape.slots * turns) * rowTiles;
-  double readers = config.isStaged() ? 1 : double(config.split);
-  double l2 =
-      (weightBytes * warps + columnBytes * double(blocks) * readers) / kL2Rate;
-  double products = warps * double(config.rows * config.cols) *
-                    double(TiledLayout::kColumns * turns);
-  double tensor =
-      products / double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
-  double sums = config.split == 1 ? 0 : kReduceLatency * rowTiles * colTiles;
-  return combine({issue, latency, microsecondsOf(l1), microsecondsOf(l2),
-                  microsecondsOf(tensor)}) +
-         kBlockLatency + sums;
+  double l2 = (weightBytes * warps +
+               columnBytes * double(blocks) * double(config.split)) /
+              rates.l2Bytes;
+  double sums = config.split == 1 ? 0 : rates.reduce * rowTiles * colTiles;
+  return combine({issue, double(turns) * turn, microsecondsOf(l1),
+                  microsecondsOf(l2), microsecondsOf(tensor)}) +
+         rates.block + sums;
 }
 
 double Launch::dramBytes() const {
@@ -168,7 +181,7 @@ double Launch::microseconds() const {
   if (int64_t rest = blocks % resident)
     time += residentMicroseconds(rest);
   double dram = dramBytes() / chip.gigabytesPerSecond * 1e-3;
-  return kLaunchLatency + combine({time, dram});
+  return rates.launch + combine({time, dram});
 }
 
 double mlir::rotq::predictMicroseconds(const Chip &chip,

@@ -8,6 +8,7 @@
 #include "rotq/Target/KernelSpace.h"
 
 #include "rotq/Codec/TiledLayout.h"
+#include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -21,8 +22,9 @@ static constexpr int64_t kMaxRegisters = 255;   // of a thread
 static constexpr int64_t kMaxThreads = 1024;    // of a block
 
 namespace {
-/// Kinds of weights, by the registers that they take besides their tile.
-enum class Burden { ShortCodes, LongCodes, SeveralScales, Offset };
+/// Kinds of weights, by the registers that they take besides their tile: up to
+/// two, three and more slots of a tile, several scales in it, an offset.
+enum class Burden { Two, Three, More, SeveralScales, Offset };
 
 /// A tile, and the fewest registers at which ptxas 13 spills for no chip, by
 /// `Burden`; 0: for some it always does. Up to the burden `unbounded` it does
@@ -31,7 +33,7 @@ struct Tile {
   KernelKind kind;
   bool isStaged;
   int64_t rows, cols, depth;
-  int64_t registers[4];
+  int64_t registers[5];
   std::optional<Burden> unbounded = std::nullopt;
 };
 } // namespace
@@ -41,29 +43,31 @@ static constexpr KernelKind kWgmma = KernelKind::WgmmaS8;
 
 // The space: edit here, and renew the tables.
 static constexpr Tile kTiles[] = {
-    {kMma, false, 16, 8, 1, {80, 80, 96, 80}, Burden::LongCodes},
-    {kMma, false, 16, 8, 2, {128, 128, 128, 128}},
-    {kMma, false, 16, 16, 1, {128, 128, 128, 128}},
-    {kMma, false, 16, 16, 2, {168, 168, 168, 168}, Burden::ShortCodes},
-    {kMma, false, 16, 32, 1, {168, 168, 168, 224}},
-    {kMma, false, 32, 8, 1, {128, 168, 168, 168}},
-    {kMma, false, 32, 16, 1, {176, 208, 216, 208}},
-    {kMma, false, 32, 32, 1, {255, 255, 255, 0}, Burden::SeveralScales},
-    {kMma, true, 16, 16, 1, {128, 128, 128, 128}},
-    {kMma, true, 16, 32, 1, {116, 116, 127, 160}},
-    {kMma, true, 16, 40, 1, {140, 140, 160, 168}},
-    {kMma, true, 16, 64, 1, {176, 176, 184, 240}},
-    {kMma, true, 32, 16, 1, {148, 148, 137, 162}},
-    {kMma, true, 32, 32, 1, {200, 200, 192, 224}},
-    {kMma, true, 32, 40, 1, {220, 220, 232, 0}},
-    {kWgmma, true, 16, 16, 1, {100, 111, 116, 120}},
-    {kWgmma, true, 16, 32, 1, {116, 120, 136, 154}},
-    {kWgmma, true, 16, 64, 1, {148, 152, 186, 214}},
-    {kWgmma, true, 16, 96, 1, {208, 208, 229, 0}},
-    {kWgmma, true, 16, 128, 1, {210, 215, 0, 0}},
-    {kWgmma, true, 32, 16, 1, {166, 180, 185, 189}},
-    {kWgmma, true, 32, 32, 1, {189, 202, 227, 245}},
-    {kWgmma, true, 32, 64, 1, {254, 0, 0, 0}},
+    {kMma, false, 16, 8, 1, {80, 80, 80, 96, 80}, Burden::More},
+    {kMma, false, 16, 8, 2, {128, 128, 128, 128, 128}},
+    {kMma, false, 16, 16, 1, {128, 128, 128, 128, 128}},
+    {kMma, false, 16, 16, 2, {168, 168, 168, 168, 168}, Burden::Three},
+    {kMma, false, 16, 32, 1, {168, 168, 168, 168, 224}},
+    {kMma, false, 32, 8, 1, {128, 128, 168, 168, 168}},
+    {kMma, false, 32, 16, 1, {176, 176, 208, 216, 208}},
+    {kMma, false, 32, 32, 1, {255, 255, 255, 255, 0}, Burden::SeveralScales},
+    {kMma, true, 16, 16, 1, {128, 128, 128, 128, 128}},
+    {kMma, true, 16, 32, 1, {124, 124, 124, 136, 128}},
+    {kMma, true, 16, 40, 1, {140, 140, 140, 160, 168}},
+    {kMma, true, 16, 64, 1, {176, 176, 176, 184, 184}},
+    {kMma, true, 32, 16, 1, {148, 148, 148, 148, 148}},
+    {kMma, true, 32, 32, 1, {200, 200, 200, 200, 200}},
+    {kMma, true, 32, 40, 1, {220, 220, 220, 232, 220}},
+    {kWgmma, true, 16, 16, 1, {96, 96, 96, 104, 96}},
+    {kWgmma, true, 16, 32, 1, {112, 112, 116, 120, 112}},
+    {kWgmma, true, 16, 64, 1, {128, 128, 128, 168, 128}},
+    {kWgmma, true, 16, 96, 1, {168, 168, 168, 224, 168}},
+    {kWgmma, true, 16, 128, 1, {208, 208, 212, 0, 208}},
+    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}},
+    {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}},
+    {kWgmma, true, 32, 16, 1, {152, 152, 152, 152, 152}},
+    {kWgmma, true, 32, 32, 1, {168, 168, 168, 192, 168}},
+    {kWgmma, true, 32, 64, 1, {232, 232, 236, 255, 236}},
 };
 
 static Burden burdenOf(const MatmulShape &shape) {
@@ -71,7 +75,9 @@ static Burden burdenOf(const MatmulShape &shape) {
     return Burden::Offset;
   if (shape.groupsOfTile() > 1)
     return Burden::SeveralScales;
-  return shape.slots > 3 ? Burden::LongCodes : Burden::ShortCodes;
+  if (shape.slots > 3)
+    return Burden::More;
+  return shape.slots > 2 ? Burden::Three : Burden::Two;
 }
 
 static bool hasTail(const MatmulShape &shape) {
@@ -116,13 +122,19 @@ int64_t mlir::rotq::registersOf(const KernelConfig &config,
   return registers == 0 ? left : std::min(left, registers);
 }
 
+int64_t mlir::rotq::sharedMemoryOf(const KernelConfig &config,
+                                   const MatmulShape &shape) {
+  return sharedMemoryOf(StagedMatmul{
+      config.kind, config.rows, config.cols, config.warps, config.split,
+      config.stages, shape.slots, shape.hasOffset, shape.group, shape.group});
+}
+
 std::pair<int64_t, int64_t> mlir::rotq::rowsTaken(KernelKind kind,
                                                   bool hasWarpgroups) {
   // On such a chip the codes of more rows come in the order that wgmma reads.
-  constexpr int64_t kMaxRowsInOrder = 32;
   if (kind == kWgmma)
-    return {kMaxRowsInOrder + 1, 0};
-  return {1, hasWarpgroups ? kMaxRowsInOrder : 0};
+    return {::rotq::kMaxRowsInOrder + 1, 0};
+  return {1, hasWarpgroups ? ::rotq::kMaxRowsInOrder : 0};
 }
 
 namespace {
@@ -156,13 +168,16 @@ void Enumeration::addTile(const Tile &tile) {
     addUnstaged(tile);
 }
 
-/// Warps share the activation.
+/// Warps share the activation; warpgroups may divide K.
 void Enumeration::addStaged(const Tile &tile) {
-  for (int64_t warps : {4, 8})
-    for (int64_t stages : {tile.kind == kWgmma ? 3 : 2, 4})
-      for (int64_t blocks : {1, 2, 3})
-        add(tile, {tile.kind, tile.rows, tile.cols, warps, /*split=*/1,
-                   tile.depth, stages, blocks});
+  bool isWgmma = tile.kind == kWgmma;
+  for (int64_t warps : {4, 8, 16})
+    for (int64_t split : {1, 2, 4})
+      for (int64_t stages : {2, 3, 4})
+        for (int64_t blocks : {1, 2, 3})
+          if (split == 1 || (isWgmma && warps / 4 % split == 0))
+            add(tile, {tile.kind, tile.rows, tile.cols, warps, split,
+                       tile.depth, stages, blocks});
 }
 
 /// Warps divide K, or not.
@@ -195,13 +210,10 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   // More parts than there are tiles of K have nothing to do.
   if (config.split > shape.tilesOfK())
     return;
-  int64_t columnBytes = TiledLayout::kColumns + 4 * shape.groupsOfTile();
-  int64_t sharedBytes = config.stages * (config.cols + 1) * columnBytes;
-  if (config.split != 1)
-    sharedBytes = config.warps * config.rows * config.cols * 4;
-  constexpr int64_t kMaxStatic = 48 << 10, kReserved = 1 << 10;
-  if ((config.split != 1 && sharedBytes > kMaxStatic) ||
-      std::max<int64_t>(1, config.blocks) * (sharedBytes + kReserved) >
+  int64_t bytes = sharedMemoryOf(config, shape);
+  constexpr int64_t kReserved = 1 << 10;
+  if (bytes > mostSharedMemory(config.kind) ||
+      std::max<int64_t>(1, config.blocks) * (bytes + kReserved) >
           chip.sharedKilobytes << 10)
     return;
   configs.push_back(config);

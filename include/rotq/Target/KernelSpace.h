@@ -22,6 +22,9 @@ SmallVector<KernelConfig> kernelSpace(const Chip &chip, bool hasWarpgroups,
 /// no upper end.
 std::pair<int64_t, int64_t> rowsTaken(KernelKind kind, bool hasWarpgroups);
 
+/// Dynamic shared memory that the configuration takes, in bytes.
+int64_t sharedMemoryOf(const KernelConfig &config, const MatmulShape &shape);
+
 /// Registers of a thread that the configuration takes, as far as its bound
 /// admits.
 int64_t registersOf(const KernelConfig &config, const MatmulShape &shape);

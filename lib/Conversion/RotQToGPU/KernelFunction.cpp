@@ -181,7 +181,8 @@ std::string mlir::rotq::identifier(StringRef name) {
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;
   info.block = {32 * config.getWarps(), 1, 1};
-  info.sharedBytes = sharedMemoryOf(config, weight, problem.group);
+  info.sharedBytes =
+      sharedMemoryOf(StagedMatmul::get(config, weight, problem.group));
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();

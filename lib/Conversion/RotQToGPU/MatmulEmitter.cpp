@@ -178,7 +178,7 @@ SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
 //===----------------------------------------------------------------------===//
 
 void MatmulEmitter::startStages() {
-  StageLayout layout(config, problem.weight, problem.group);
+  StageLayout layout(StagedMatmul::get(config, problem.weight, problem.group));
   stagedActivation.emplace(b, kernel, problem, layout, firstCol, whole);
   stagedWeight.emplace(b, kernel, *weight, problem.weight, layout, strips,
                        inBlock, lane);

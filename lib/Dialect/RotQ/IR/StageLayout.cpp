@@ -11,37 +11,46 @@ using namespace mlir::rotq;
 
 static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
 
-StageLayout::StageLayout(KernelAttr kernel, WeightType weight, int64_t group)
-    : stages(kernel.getStages()), split(kernel.getSplit()),
-      cols(kernel.getCols()),
-      hasCoreMatrices(kernel.getKind() == KernelKind::WgmmaS8),
+StagedMatmul StagedMatmul::get(KernelAttr kernel, WeightType weight,
+                               int64_t group) {
+  ScaleAttr scale = weight.getFormat().getScale();
+  return {kernel.getKind(),
+          kernel.getRows(),
+          kernel.getCols(),
+          kernel.getWarps(),
+          kernel.getSplit(),
+          kernel.getStages(),
+          weight.getTiledLayout().slots,
+          scale.getHasOffset(),
+          scale.getGroup(),
+          group};
+}
+
+StageLayout::StageLayout(const StagedMatmul &matmul)
+    : stages(matmul.stages), split(matmul.split), cols(matmul.cols),
+      hasCoreMatrices(matmul.kind == KernelKind::WgmmaS8),
       codeBytes(cols * kColumns),
-      groupsPerTile(std::max<int64_t>(1, kColumns / group)),
-      warps(kernel.getWarps() / split), rowTiles(kernel.getRows() / 16) {
-  ::rotq::TiledLayout tiles = weight.getTiledLayout();
-  int64_t segments =
-      std::max<int64_t>(1, kColumns / weight.getFormat().getScale().getGroup());
-  slotBytes = tiles.tileBytes();
-  numberBytes = 2 * tiles.numbersPerSegment * int64_t(sizeof(uint16_t));
+      groupsPerTile(std::max<int64_t>(1, kColumns / matmul.group)),
+      warps(matmul.warps / split), rowTiles(matmul.rows / 16) {
+  int64_t segments = std::max<int64_t>(1, kColumns / matmul.scaleGroup);
+  slotBytes = 512 * matmul.slots;
+  // A scale, and an offset, of two rows in f16.
+  numberBytes = 2 * (matmul.hasOffset ? 2 : 1) * int64_t(sizeof(uint16_t));
   fragmentBytes = slotBytes + segments * 32 * numberBytes;
   int64_t places = stages * split;
-  scalesStart = places * codeBytes;
   int64_t scaleBytes = places * groupsPerTile * cols * int64_t(sizeof(float));
-  bool hasOffset = weight.getFormat().getScale().getHasOffset();
+  scalesStart = places * codeBytes;
   sumsStart = scalesStart + scaleBytes;
-  weightsStart = sumsStart + (hasOffset ? scaleBytes : 0);
+  weightsStart = sumsStart + (matmul.hasOffset ? scaleBytes : 0);
   totalBytes = weightsStart + places * warps * rowTiles * fragmentBytes;
 }
 
-int64_t mlir::rotq::sharedMemoryOf(KernelAttr kernel, WeightType weight,
-                                   int64_t group) {
-  int64_t sums = kernel.getSplit() == 1
-                     ? 0
-                     : kernel.getWarps() * kernel.getRows() * kernel.getCols() *
-                           int64_t(sizeof(float));
-  if (kernel.getStages() == 0)
-    return sums;
-  return std::max(sums, StageLayout(kernel, weight, group).totalBytes);
+int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
+  int64_t sums = matmul.split == 1 ? 0
+                                   : matmul.warps * matmul.rows * matmul.cols *
+                                         int64_t(sizeof(float));
+  return matmul.stages == 0 ? sums
+                            : std::max(sums, StageLayout(matmul).totalBytes);
 }
 
 int64_t mlir::rotq::mostSharedMemory(KernelKind kind) {

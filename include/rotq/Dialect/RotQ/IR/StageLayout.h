@@ -12,6 +12,18 @@
 
 namespace mlir::rotq {
 
+/// What the shared memory of a kernel depends on.
+struct StagedMatmul {
+  KernelKind kind;
+  int64_t rows, cols, warps, split, stages; ///< of the kernel
+  int64_t slots;                            ///< of a tile of the weight
+  bool hasOffset;
+  int64_t scaleGroup; ///< of the weight
+  int64_t group;      ///< of the activation
+
+  static StagedMatmul get(KernelAttr kernel, WeightType weight, int64_t group);
+};
+
 /// How a kernel that stages its operands divides dynamic shared memory. Every
 /// stage has a place for each of the tiles of K that warps take in one turn
 /// (`split` of them); a place holds a tile of the block's columns of the
@@ -23,7 +35,7 @@ namespace mlir::rotq {
 ///   weights: [place][warp of the part][row tile] of `fragmentBytes`, that is
 ///            [slot][lane] 16 bytes, then [segment][lane] numbers of two rows
 struct StageLayout {
-  StageLayout(KernelAttr kernel, WeightType weight, int64_t group);
+  explicit StageLayout(const StagedMatmul &matmul);
 
   int64_t stages, split, cols;
   bool hasCoreMatrices;           ///< of the activation: `wgmma` reads them
@@ -38,7 +50,7 @@ struct StageLayout {
 
 /// The dynamic shared memory a kernel takes, in bytes: that of its stages or,
 /// without any, of the sums of warps that divide K.
-int64_t sharedMemoryOf(KernelAttr kernel, WeightType weight, int64_t group);
+int64_t sharedMemoryOf(const StagedMatmul &matmul);
 
 /// The most a block can have on every chip, or on those with warpgroups where
 /// the kernel is of these.
