@@ -22,36 +22,52 @@ namespace {
 /// Issue slots of a warp for a tile of K, cycles and microseconds, fitted to
 /// what was measured on an H100.
 struct Rates {
-  double tile;     ///< slots: of its own
-  double decode;   ///< to decode 16 rows, for every bit of a code
-  double multiply; ///< to multiply 16 x 8 outputs, by mma.sync
-  double scale;    ///< to scale them, for every scale
-  double load;     ///< to load the activation of 8 columns
-  double copy;     ///< to copy 16 bytes to shared memory
-  double issue; ///< slots that the schedulers of a multiprocessor fill a cycle
-  double dependent; ///< cycles from one to the next of a warp alone
-  double l2Bytes;   ///< a cycle and multiprocessor
-  double wait;      ///< us, for the warps of a block to wait for each other
-  double block;     ///< us of a block
-  double reduce;    ///< us to add up 16 x 8 outputs of warps that divide K
-  double launch;    ///< us of one that overlaps the launch before
+  double decode = 0;   ///< slots to decode 16 rows, for every bit of a code
+  double multiply = 0; ///< to multiply 16 x 8 outputs, by mma.sync
+  double scale = 0;    ///< to scale them, for every scale
+  double load = 0;     ///< to load the activation of 8 columns
+  double copy = 0;     ///< to copy 16 bytes to shared memory
+  double issue =
+      0; ///< slots that the schedulers of a multiprocessor fill a cycle
+  double dependent = 0; ///< cycles from one to the next of a warp alone
+  double l2Bytes = 0;   ///< a cycle and multiprocessor
+  double wait = 0;      ///< us, for the warps of a block to wait for each other
+  double block = 0;     ///< us of a block
+  double reduce = 0;    ///< us to add up 16 x 8 outputs of warps that divide K
+  double launch = 0;    ///< us of one that overlaps the launch before
 };
 } // namespace
 
 // What kernels that load weights into registers wait for is latency; those that
 // stage them share a block's time.
-static constexpr Rates kUnstaged = {50,   76, 10, 1.84, 6,     0,  3.6,
-                                    3.64, 64, 0,  0.7,  0.175, 0.6};
-static constexpr Rates kStaged = {18.9, 29.6, 13.9, 7.54, 0,     11,   1.84,
-                                  0.4,  40.9, 0.24, 1.91, 0.057, 0.925};
+static constexpr Rates kUnstaged = {.decode = 76.6,
+                                    .multiply = 3.52,
+                                    .scale = 20.3,
+                                    .load = 28.4,
+                                    .issue = 3.24,
+                                    .dependent = 3.03,
+                                    .l2Bytes = 64,
+                                    .block = 0.218,
+                                    .reduce = 0.151,
+                                    .launch = 1.3};
+static constexpr Rates kStaged = {.decode = 35,
+                                  .multiply = 4.71,
+                                  .scale = 6.44,
+                                  .copy = 3.69,
+                                  .issue = 1.6,
+                                  .dependent = 3.59,
+                                  .l2Bytes = 37.8,
+                                  .wait = 0.163,
+                                  .block = 2.0,
+                                  .launch = 3.1};
 // To correct 16 x 8 outputs by an offset once: by one that is loaded, or
 // staged.
-static constexpr double kOffsetIssue = 15.5, kStagedOffsetIssue = 3;
+static constexpr double kOffsetIssue = 51, kStagedOffsetIssue = 3.42;
 // Bytes a cycle that a multiprocessor gets from L1; microseconds from a load to
 // its data under load; and by how much a product of a warpgroup alone takes
 // longer than it keeps tensor cores busy.
-static constexpr double kL1Rate = 64, kLoadLatency = 0.66,
-                        kProductLatency = 1.48;
+static constexpr double kL1Rate = 64, kLoadLatency = 0.681,
+                        kProductLatency = 1.15;
 
 /// What several limits come to together: a little more than the largest.
 static double combine(std::initializer_list<double> times) {
@@ -105,7 +121,7 @@ Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
 /// Of a warp for one tile of K.
 double Launch::issueSlots() const {
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
-  double slots = rates.tile + rowTiles * rates.decode * double(shape.slots) +
+  double slots = rowTiles * rates.decode * double(shape.slots) +
                  tiles * scales * rates.scale;
   if (shape.hasOffset)
     slots += tiles * scales *
