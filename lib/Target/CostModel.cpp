@@ -22,13 +22,12 @@ namespace {
 /// Issue slots of a warp for a tile of K, cycles and microseconds, fitted to
 /// what was measured on an H100.
 struct Rates {
-  double decode = 0;   ///< slots to decode 16 rows, for every bit of a code
-  double multiply = 0; ///< to multiply 16 x 8 outputs, by mma.sync
-  double scale = 0;    ///< to scale them, for every scale
-  double load = 0;     ///< to load the activation of 8 columns
-  double copy = 0;     ///< to copy 16 bytes to shared memory
-  double issue =
-      0; ///< slots that the schedulers of a multiprocessor fill a cycle
+  double decode = 0;    ///< slots to decode 16 rows, for every bit of a code
+  double multiply = 0;  ///< to multiply 16 x 8 outputs, by mma.sync
+  double scale = 0;     ///< to scale them, for every scale
+  double load = 0;      ///< to load the activation of 8 columns
+  double copy = 0;      ///< to copy 16 bytes to shared memory
+  double issue = 0;     ///< slots a cycle of a multiprocessor
   double dependent = 0; ///< cycles from one to the next of a warp alone
   double l2Bytes = 0;   ///< a cycle and multiprocessor
   double wait = 0;      ///< us, for the warps of a block to wait for each other
@@ -40,34 +39,36 @@ struct Rates {
 
 // What kernels that load weights into registers wait for is latency; those that
 // stage them share a block's time.
-static constexpr Rates kUnstaged = {.decode = 76.6,
-                                    .multiply = 3.52,
-                                    .scale = 20.3,
-                                    .load = 28.4,
-                                    .issue = 3.24,
-                                    .dependent = 3.03,
-                                    .l2Bytes = 64,
-                                    .block = 0.218,
-                                    .reduce = 0.151,
-                                    .launch = 1.3};
-static constexpr Rates kStaged = {.decode = 35,
-                                  .multiply = 4.71,
-                                  .scale = 6.44,
-                                  .copy = 3.69,
-                                  .issue = 1.6,
-                                  .dependent = 3.59,
-                                  .l2Bytes = 37.8,
-                                  .wait = 0.163,
-                                  .block = 2.0,
-                                  .launch = 3.1};
+static constexpr Rates kUnstaged = {.decode = 68.7,
+                                    .multiply = 4.66,
+                                    .scale = 19,
+                                    .load = 43.1,
+                                    .issue = 3.15,
+                                    .dependent = 2.93,
+                                    .l2Bytes = 140,
+                                    .block = 0.244,
+                                    .reduce = 0.124,
+                                    .launch = 1.49};
+static constexpr Rates kStaged = {.decode = 28.6,
+                                  .multiply = 0.957,
+                                  .scale = 7.57,
+                                  .load = 6.43,
+                                  .copy = 3.83,
+                                  .issue = 1.4,
+                                  .dependent = 3.4,
+                                  .l2Bytes = 37.2,
+                                  .wait = 0.264,
+                                  .block = 0.893,
+                                  .reduce = 0.0524,
+                                  .launch = 3.76};
 // To correct 16 x 8 outputs by an offset once: by one that is loaded, or
 // staged.
-static constexpr double kOffsetIssue = 51, kStagedOffsetIssue = 3.42;
+static constexpr double kOffsetIssue = 31.6, kStagedOffsetIssue = 4.28;
 // Bytes a cycle that a multiprocessor gets from L1; microseconds from a load to
-// its data under load; and by how much a product of a warpgroup alone takes
-// longer than it keeps tensor cores busy.
-static constexpr double kL1Rate = 64, kLoadLatency = 0.681,
-                        kProductLatency = 1.15;
+// its data under load; and how long a warpgroup waits for its products, over
+// the time that they keep tensor cores busy.
+static constexpr double kL1Rate = 64, kLoadLatency = 0.467,
+                        kProductLatency = 0.949;
 
 /// What several limits come to together: a little more than the largest.
 static double combine(std::initializer_list<double> times) {
