@@ -164,15 +164,18 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     `#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4>` covers M
     from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
     rows of the activation (along M); a block has `warps` warps, each with a
-    tile of its own unless `split` of them share one and divide K. A warp loads
-    weights `depth` tiles of K ahead. With `stages`, the warps of a block share
-    the activation's columns in shared memory, that many tiles of K of them.
+    tile of its own unless `split` of them share one and divide K (of `wgmma_s8`,
+    `split` warpgroups do). A warp loads weights `depth` tiles of K ahead. With
+    `stages`, shared memory holds that many tiles of K of the weights, and of the
+    activation's columns, which the warps of a block share.
     `blocks` of them have to fit on a multiprocessor together, which bounds
     registers (0: no bound).
 
     * `mma_s8`: `mma.sync.m16n8k32.s8`; rows a multiple of 16, cols of 8.
     * `wgmma_s8`: `wgmma.m64n<cols>k32.s8` on sm_90a; warps a multiple of 4, rows
-      (of a warp) of 16, cols 8, 24 or a multiple of 16, always staged.
+      (of a warp) of 16, cols 8, 24 or a multiple of 16, always staged. For more
+      than 32 rows of the activation, whose codes are interleaved on chips with
+      warpgroups; `mma_s8` has at most 32 there.
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
       undone, in the load stage, in f16.

@@ -192,6 +192,9 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
     in f32, rint to nearest even. Outs: codes M x S int8 (zero beyond K), scales
     M x G f32, sums M x G i32. Numerics change: about 7e-3 relative error of a
     product with Gaussian data and groups of 256.
+
+    On a chip with warpgroups the kernels of more than 32 rows have the codes of
+    a row in another order (`rotq::interleavedPosition`): it is theirs alone.
   }] # paddedDoc;
   let arguments = (ins RotationAttrInterface:$rotation, I64Attr:$group,
                        RotQ_FloatMatrix:$input,
