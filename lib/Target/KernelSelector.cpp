@@ -27,13 +27,13 @@ static constexpr int64_t kSteps[] = {1,   8,   16,  24,  32,  48,   64,   96,
 /// A kernel more has to gain as much, over all steps, and there are only so
 /// many.
 static constexpr double kKernelCost = 0.02;
-static constexpr size_t kMaxKernels = 7;
+static constexpr size_t kMaxKernels = 9;
 /// How much more a loss counts that was measured than one that is estimated.
 static constexpr double kMeasuredWeight = 4;
 /// What keeps the weight of a row at no distance finite, and the weight of what
 /// is assumed of a configuration: that it is in error as others are, and slower
 /// by kUncertainty, or of many that are guessed the luckiest would be chosen.
-static constexpr double kNear = 1e-3, kPriorWeight = 1, kUncertainty = 0.1;
+static constexpr double kNear = 1e-3, kPriorWeight = 10, kUncertainty = 0.1;
 
 static double square(double value) { return value * value; }
 
