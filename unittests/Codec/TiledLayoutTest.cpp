@@ -104,8 +104,8 @@ TEST(TiledLayoutTest, RefusesOtherSizes) {
 }
 
 TEST(TiledLayoutTest, InterleavedCodesAreRowsOfCoreMatrices) {
-  // Of a whole tile, the 16 bytes `row` have word `row` mod 8 of the runs of the
-  // four lanes of a row, which start at 32t in each half.
+  // Of a whole tile, the 16 bytes `row` have word `row` mod 8 of the runs of
+  // the four lanes of a row, which start at 32t in each half.
   constexpr int64_t stored = 2 * 256 + 64;
   for (int64_t start : {0, 256})
     for (int64_t row = 0; row < 16; ++row)

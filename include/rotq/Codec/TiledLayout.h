@@ -56,8 +56,8 @@ struct TiledLayout {
 /// `stored` of them: those of every whole tile of kColumns are
 /// [run][word][t] of 4, where the run is that of lane 4g + t above and the word
 /// one of its eight. 16 bytes are then a row of a core matrix of operand B of
-/// `wgmma`, of which every lane's operand A has the same columns. What is behind
-/// the last whole tile lies in order.
+/// `wgmma`, of which every lane's operand A has the same columns. What is
+/// behind the last whole tile lies in order.
 int64_t interleavedPosition(int64_t position, int64_t stored);
 
 /// Activations of at most as many rows have their codes in order, whatever the

@@ -392,9 +392,9 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
-    int64_t bytes = sharedMemoryOf(
-        StagedMatmul::get(kernel, op.getWeightTypes().front(),
-                          int64_t(op.getGroup().value_or(0))));
+    int64_t bytes =
+        sharedMemoryOf(StagedMatmul::get(kernel, op.getWeightTypes().front(),
+                                         int64_t(op.getGroup().value_or(0))));
     if (int64_t most = mostSharedMemory(kind); bytes > most)
       return op.emitOpError()
              << "expected at most " << most << " bytes of shared memory but "
