@@ -231,7 +231,12 @@ Value StagedActivation::descriptor(Value tile, int64_t colTile, int64_t run,
       kChunk;
   // The distance along K has no meaning within a row.
   Value low = b.add(b.add(start, place), b.i32(1 << 16));
-  low = b.add(low, b.i32(inPlace));
+  // In a loop LLVM would count in descriptors, whose high half ptxas 13.0 loses.
+  auto opaque = LLVM::InlineAsmOp::create(
+      b, i32, low, "mov.b32 $0, $1;", "=r,r", /*has_side_effects=*/false,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      /*asm_dialect=*/nullptr, /*operand_attrs=*/nullptr);
+  low = b.add(opaque.getResult(0), b.i32(inPlace));
   constexpr int64_t kSwizzle128 = 1;
   return arith::OrIOp::create(
       b, arith::ExtUIOp::create(b, i64, low),
