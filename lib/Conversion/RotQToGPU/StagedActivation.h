@@ -30,7 +30,7 @@ Value placeOf(KernelBuilder &b, const StageLayout &layout, Value tile);
 /// change places as the swizzle of 128 bytes has them: word XOR column mod 8.
 /// Two words of all lanes' runs are operand B of one instruction. In global
 /// memory codes are interleaved, so that eight threads copy the 128 bytes of a
-/// row to such a row: to eight rows they would take eight times as long.
+/// row to such a row; spread over eight rows, that takes several times as long.
 class StagedActivation {
 public:
   /// Emits at the start of the kernel. `firstCol`: of the block; `whole`: tiles
