@@ -57,11 +57,20 @@ static double squaredDistance(const MatmulShape &a, int64_t mOfA,
 KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
                                const MatmulShape &shape)
     : table(table), hasWarpgroups(hasWarpgroups), shape(shape),
-      space(kernelSpace(table.chip, hasWarpgroups, shape)) {}
+      space(kernelSpace(table.chip, hasWarpgroups, shape)) {
+  for (const MeasuredRow &row : table.rows) {
+    auto &ofRow = errors.emplace_back();
+    for (const MeasuredKernel &kernel : row.kernels) {
+      double time =
+          predictMicroseconds(table.chip, row.shape, row.m, kernel.config);
+      ofRow.push_back(std::log(kernel.microseconds / time));
+    }
+  }
+}
 
 bool KernelSelector::takes(const KernelConfig &config, int64_t m) const {
   auto [least, most] = rowsTaken(config.kind, hasWarpgroups);
-  return least <= m && (most == 0 || m <= most);
+  return KernelChoice{config, least, most}.takes(m);
 }
 
 SmallVector<MeasuredKernel> KernelSelector::predict(int64_t m) const {
@@ -108,18 +117,14 @@ const MeasuredRow *KernelSelector::findRow(int64_t m) const {
 
 SmallVector<MeasuredKernel> KernelSelector::estimate(int64_t m) const {
   SmallVector<MeasuredKernel> kernels = predict(m);
-  // Logarithms of what the model is wrong by: of every configuration where it
-  // was measured, and of all of them.
+  // Errors of every configuration where it was measured, and of all of them.
   std::map<KernelConfig, Mean> own;
   Mean common;
-  for (const MeasuredRow &row : table.rows) {
+  for (auto [row, ofKernels] : llvm::zip_equal(table.rows, errors)) {
     double weight =
         std::pow(squaredDistance(shape, m, row.shape, row.m) + kNear, -1.5);
     Mean ofRow;
-    for (const MeasuredKernel &kernel : row.kernels) {
-      double time =
-          predictMicroseconds(table.chip, row.shape, row.m, kernel.config);
-      double error = std::log(kernel.microseconds / time);
+    for (auto [kernel, error] : llvm::zip_equal(row.kernels, ofKernels)) {
       own[kernel.config].add(error, weight);
       ofRow.add(error, 1);
     }

@@ -75,12 +75,10 @@ void SelectKernels::choose(MatmulOpInterface op) {
                      })->config);
   }
   SmallVector<Attribute> kernels;
-  for (const KernelChoice &choice : choices) {
-    bool covers = choice.mMin <= m && (choice.mMax == 0 || m <= choice.mMax);
-    if (ShapedType::isDynamic(m) || covers)
+  for (const KernelChoice &choice : choices)
+    if (ShapedType::isDynamic(m) || choice.takes(m))
       kernels.push_back(
           choice.config.getAttr(&getContext(), choice.mMin, choice.mMax));
-  }
   op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
 }
 

@@ -51,6 +51,9 @@ private:
   bool hasWarpgroups;
   MatmulShape shape;
   SmallVector<KernelConfig> space;
+  /// Of every kernel of every row of the table: the logarithm of what was
+  /// measured over what the model predicts.
+  std::vector<SmallVector<double>> errors;
 };
 
 } // namespace mlir::rotq
