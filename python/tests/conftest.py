@@ -1,8 +1,12 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+import importlib.machinery
+import importlib.util
 import json
 import struct
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +35,19 @@ SCALE_PTX = """
 done: ret;
 }
 """
+
+
+def load_script(name):
+    """A script of benchmarks/ as a module."""
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / name
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    # Dataclasses look their module up; no bytecode is left beside the script.
+    sys.modules[name] = module
+    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    loader.exec_module(module)
+    sys.dont_write_bytecode = wrote
+    return module
 
 
 def pointer(name, access):

@@ -2,30 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The reference arithmetic of benchmarks/gpu_check against the codec."""
 
-import importlib.machinery
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from conftest import load_script
 
 from rotq import codec, formats
 
-
-def load_script():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_check"
-    loader = importlib.machinery.SourceFileLoader("gpu_check", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
-    # Dataclasses look their module up; no bytecode is left beside the script.
-    sys.modules["gpu_check"] = module
-    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    loader.exec_module(module)
-    sys.dont_write_bytecode = wrote
-    return module
-
-
-gpu_check = load_script()
+gpu_check = load_script("gpu_check")
 
 
 @pytest.fixture(params=[1, 100, 256, 4304])

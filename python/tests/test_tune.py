@@ -2,30 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What benchmarks/tune plans, and makes of what was measured."""
 
-import importlib.machinery
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from conftest import load_script
 
 from rotq import RotqError, compiler
 
-
-def load_script():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "tune"
-    loader = importlib.machinery.SourceFileLoader("tune", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tune", loader))
-    sys.modules["tune"] = module
-    # No bytecode is left beside the script.
-    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    loader.exec_module(module)
-    sys.dont_write_bytecode = wrote
-    return module
-
-
-tune = load_script()
+tune = load_script("tune")
 
 PROBLEM = ("rq3", (4096,), 4096)
 GROUP = ("itq3_s", (4096, 1024, 1024), 4096)
