@@ -7,6 +7,8 @@
 
 #include "Compiler.h"
 
+#include "FloatFormats.h"
+
 #include "rotq/Transforms/Targets.h"
 
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
@@ -90,6 +92,12 @@ static void releaseLocal(uint64_t mark) {
   Thread::current().getLocal().release(size_t(mark));
 }
 
+/// What LLVM calls to round to bf16, where it has no instruction for it.
+static __bf16 roundToBFloat(float value) {
+  return std::bit_cast<__bf16>(
+      uint16_t(encodeFloat(floatFormat("bf16"), value)));
+}
+
 //===----------------------------------------------------------------------===//
 // Compilation
 //===----------------------------------------------------------------------===//
@@ -107,6 +115,9 @@ Compiler::create(std::unique_ptr<llvm::LLVMContext> context,
   if (!machine)
     return machine.takeError();
   machine->setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
+  // Those instructions of x86 flush denormal numbers.
+  if (machine->getTargetTriple().isX86())
+    machine->addFeatures({"-avx512bf16", "-avxneconvert"});
   auto target = machine->createTargetMachine();
   if (!target)
     return target.takeError();
@@ -134,6 +145,7 @@ Compiler::create(std::unique_ptr<llvm::LLVMContext> context,
   define(names::kAllocate, &allocateLocal);
   define(names::kMark, &markLocal);
   define(names::kRelease, &releaseLocal);
+  define("__truncsfbf2", &roundToBFloat);
   if (Error error = result->jit->getMainJITDylib().define(
           llvm::orc::absoluteSymbols(std::move(symbols))))
     return std::move(error);

@@ -29,8 +29,10 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
       createQuantizeActivations(QuantizeActivationsOptions{options.group}));
   // Ahead of the choice of kernels: what is launched together is chosen for
   // together.
-  if (options.fuse)
+  if (options.fuse) {
+    pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
     pm.addNestedPass<func::FuncOp>(createFuseMatmuls());
+  }
   SelectKernelsOptions select;
   // Kernels that every chip runs.
   if (!options.chips.empty()) {
@@ -70,6 +72,8 @@ void mlir::rotq::buildDevicePipeline(OpPassManager &pm) {
   OpPassManager &device = pm.nest<gpu::GPUModuleOp>();
   device.addPass(createCSEPass());
   device.addPass(createConvertRotQMicroToNVVM());
+  // Ahead of gpu-to-nvvm, which would call libdevice.
+  device.addPass(createExpandDeviceMath());
   device.addPass(createCanonicalizerPass());
   device.addPass(createCSEPass());
   device.addPass(createSCFToControlFlowPass());

@@ -10,6 +10,7 @@
 #include "rotq/Conversion/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -17,6 +18,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -109,6 +111,18 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// Computes on bf16, and calls functions on it and f16, in f32: LLVM would call
+/// functions that not every libgcc and libm have.
+static void addSmallFloatExpansion(OpPassManager &pm) {
+  pm.addPass(math::createMathExtendToSupportedTypes());
+  arith::ArithEmulateUnsupportedFloatsOptions emulate;
+  emulate.sourceTypeStrs = {"bf16"};
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
+}
+
 void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
                                        const HostPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(
@@ -116,6 +130,7 @@ void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
   if (options.activations == Activations::Int8)
     pm.addNestedPass<func::FuncOp>(
         createQuantizeActivations(QuantizeActivationsOptions{options.group}));
+  pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createSelectKernels());
   addCleanup(pm);
 }
@@ -151,6 +166,7 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   funcs.addPass(createConvertLinalgToLoopsPass());
   funcs.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandOpsPass());
+  addSmallFloatExpansion(pm);
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());

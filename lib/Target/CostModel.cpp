@@ -114,9 +114,11 @@ Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
                const KernelConfig &config)
     : chip(chip), shape(shape), config(config),
       rates(config.isStaged() ? kStaged : kUnstaged), m(m),
-      rowTiles(double(config.rows) / 16), colTiles(double(config.cols) / 8),
+      rowTiles(double(shape.sums * config.rows) / 16),
+      colTiles(double(config.cols) / 8),
       turns(int64_t(llvm::divideCeil(shape.tilesOfK(), config.split))),
-      rowBlocks(int64_t(llvm::divideCeil(shape.n, config.blockRows()))),
+      rowBlocks(
+          int64_t(llvm::divideCeil(shape.n, shape.sums * config.blockRows()))),
       colBlocks(int64_t(llvm::divideCeil(m, config.cols))) {}
 
 /// Of a warp for one tile of K.
@@ -155,7 +157,8 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   double perScheduler = std::ceil(warps / 4);
   double issue = microsecondsOf(double(turns) * issueSlots() * 4 *
                                 perScheduler / rates.issue);
-  double products = double(config.rows * config.cols * TiledLayout::kColumns);
+  double products =
+      double(shape.sums * config.rows * config.cols * TiledLayout::kColumns);
   double rate = double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
   double tensor = products * double(turns) * warps / rate;
   double turn = microsecondsOf(issueSlots() * rates.dependent);

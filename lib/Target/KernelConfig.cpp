@@ -67,7 +67,8 @@ KernelAttr KernelConfig::getAttr(MLIRContext *context, int64_t mMin,
                          depth, stages, blocks);
 }
 
-MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group) {
+MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
+                             int64_t sums) {
   ScaleAttr scale = weights[0].getFormat().getScale();
   MatmulShape shape;
   for (WeightType weight : weights)
@@ -77,6 +78,7 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group) {
   shape.slots = weights[0].getTiledLayout().slots;
   shape.hasOffset = scale.getHasOffset();
   shape.group = std::min(scale.getGroup(), group);
+  shape.sums = sums;
   return shape;
 }
 

@@ -105,16 +105,17 @@ static int64_t registersLeft(const KernelConfig &config) {
   return std::min(kMaxRegisters, left);
 }
 
-static bool isOf(const Tile &tile, const KernelConfig &config) {
+static bool isOf(const Tile &tile, const KernelConfig &config,
+                 const MatmulShape &shape) {
   return tile.kind == config.kind && tile.isStaged == config.isStaged() &&
-         tile.rows == config.rows && tile.cols == config.cols &&
+         tile.rows == config.rows * shape.sums && tile.cols == config.cols &&
          tile.depth == config.depth;
 }
 
 int64_t mlir::rotq::registersOf(const KernelConfig &config,
                                 const MatmulShape &shape) {
   const auto *tile = llvm::find_if(
-      kTiles, [&](const Tile &tile) { return isOf(tile, config); });
+      kTiles, [&](const Tile &tile) { return isOf(tile, config, shape); });
   int64_t left = registersLeft(config);
   if (tile == std::end(kTiles))
     return left;
@@ -128,9 +129,10 @@ int64_t mlir::rotq::registersOf(const KernelConfig &config,
 
 int64_t mlir::rotq::sharedMemoryOf(const KernelConfig &config,
                                    const MatmulShape &shape) {
-  return sharedMemoryOf(StagedMatmul{
-      config.kind, config.rows, config.cols, config.warps, config.split,
-      config.stages, shape.slots, shape.hasOffset, shape.group, shape.group});
+  return sharedMemoryOf(StagedMatmul{config.kind, config.rows, config.cols,
+                                     config.warps, config.split, config.stages,
+                                     shape.slots, shape.hasOffset, shape.group,
+                                     shape.group, shape.sums});
 }
 
 std::pair<int64_t, int64_t> mlir::rotq::rowsTaken(KernelKind kind,
@@ -164,7 +166,9 @@ private:
 } // namespace
 
 void Enumeration::addTile(const Tile &tile) {
-  if (tile.kind == kWgmma && !hasWarpgroups)
+  // The rows of a tile are those of all sums.
+  if ((tile.kind == kWgmma && !hasWarpgroups) ||
+      tile.rows % (16 * shape.sums) != 0)
     return;
   if (tile.isStaged)
     addStaged(tile);
@@ -180,8 +184,8 @@ void Enumeration::addStaged(const Tile &tile) {
       for (int64_t stages : {2, 3, 4})
         for (int64_t blocks : {1, 2, 3})
           if (split == 1 || (isWgmma && warps / 4 % split == 0))
-            add(tile, {tile.kind, tile.rows, tile.cols, warps, split,
-                       tile.depth, stages, blocks});
+            add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps,
+                       split, tile.depth, stages, blocks});
 }
 
 /// Warps divide K, or not.
@@ -189,7 +193,8 @@ void Enumeration::addUnstaged(const Tile &tile) {
   for (int64_t warps : {4, 8, 16})
     for (int64_t split : {warps, warps / 2, int64_t(1)})
       for (int64_t blocks : {0, 1, 2, 3, 4, 6})
-        add(tile, {tile.kind, tile.rows, tile.cols, warps, split, tile.depth,
+        add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps, split,
+                   tile.depth,
                    /*stages=*/0, blocks});
 }
 

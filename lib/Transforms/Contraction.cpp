@@ -126,7 +126,8 @@ void mlir::rotq::replaceByMatmul(RewriterBase &rewriter,
       ArrayRef<OpFoldResult>{rows, rewriter.getIndexAttr(type.getN())},
       initType.getElementType());
   Value result = MatmulOp::create(rewriter, loc, empty.getType(), x, weight,
-                                  empty, /*group=*/nullptr, /*kernels=*/nullptr)
+                                  /*epilogueOperands=*/ValueRange(), empty,
+                                  /*group=*/nullptr, /*kernels=*/nullptr)
                      .getResult();
   if (!isZero(init)) {
     Value sum = castTo(rewriter, loc, init, empty.getType().getShape());

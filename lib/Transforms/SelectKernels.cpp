@@ -64,9 +64,10 @@ void SelectKernels::choose(MatmulOpInterface op) {
   } else if (!op.isQuantized()) {
     choices = to_vector(ArrayRef(kFloatGPUKernels));
   } else {
-    KernelSelector selector(
-        KernelTable::get(info->name), info->hasWarpgroups,
-        MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup())));
+    KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
+                            MatmulShape::get(op.getWeightTypes(),
+                                             int64_t(*op.getGroup()),
+                                             op.getNumSums()));
     choices = selector.choose();
     if (candidates != 0 && !ShapedType::isDynamic(m))
       listCandidates(op, selector, m,

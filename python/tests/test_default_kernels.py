@@ -16,6 +16,12 @@ SHAPES += [(4864, 896), (5000, 3000)]
 GROUPS = [((4096, 1024, 1024), 4096), ((14336, 14336), 4096)]
 
 
+MAPS = """
+#mn = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
+"""
+
+
 def function(ns, k):
     x, ys = f"tensor<?x{k}xf16>", [f"tensor<?x{n}xf16>" for n in ns]
     weights = ", ".join(f"%w{i}: !rotq.weight<{n}x{k}, #format>" for i, n in enumerate(ns))
@@ -34,6 +40,51 @@ func.func @f_{"_".join(map(str, ns))}_{k}(%x: {x}, {weights}) -> ({types}) {{
 }}"""
 
 
+def gate_up(n, k):
+    """SiLU of one product times another, which share a launch."""
+    x, y, w = f"tensor<?x{k}xf16>", f"tensor<?x{n}xf16>", f"<{n}x{k}, #format>"
+    weight = f"!rotq.weight{w}"
+    return f"""
+func.func @gate_up_{n}_{k}(%x: {x}, %w0: {weight}, %w1: {weight}) -> {y} {{
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f16
+  %m = tensor.dim %x, %c0 : {x}
+  %e = tensor.empty(%m) : {y}
+  %0 = rotq.matmul ins(%x : {x}) weight(%w0 : {w}) outs(%e : {y}) -> {y}
+  %1 = rotq.matmul ins(%x : {x}) weight(%w1 : {w}) outs(%e : {y}) -> {y}
+  %2 = linalg.generic {{indexing_maps = [#mn, #mn, #mn], iterator_types = ["parallel", "parallel"]}}
+      ins(%0, %1 : {y}, {y}) outs(%e : {y}) {{
+  ^bb0(%gate: f16, %up: f16, %out: f16):
+    %3 = arith.negf %gate : f16
+    %4 = math.exp %3 : f16
+    %5 = arith.addf %4, %one : f16
+    %6 = arith.divf %gate, %5 : f16
+    %7 = arith.mulf %6, %up : f16
+    linalg.yield %7 : f16
+  }} -> {y}
+  return %2 : {y}
+}}"""
+
+
+def bias_residual(n, k):
+    x, y, w = f"tensor<?x{k}xf16>", f"tensor<?x{n}xbf16>", f"<{n}x{k}, #format>"
+    return f"""
+func.func @bias_residual_{n}_{k}(%x: {x}, %w: !rotq.weight{w}, %b: tensor<{n}xbf16>, %r: {y}) -> {y} {{
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %x, %c0 : {x}
+  %e = tensor.empty(%m) : {y}
+  %0 = rotq.matmul ins(%x : {x}) weight(%w : {w}) outs(%e : {y}) -> {y}
+  %1 = linalg.generic {{indexing_maps = [#mn, #n, #mn, #mn], iterator_types = ["parallel", "parallel"]}}
+      ins(%0, %b, %r : {y}, tensor<{n}xbf16>, {y}) outs(%e : {y}) {{
+  ^bb0(%product: bf16, %bias: bf16, %residual: bf16, %out: bf16):
+    %2 = arith.addf %product, %bias : bf16
+    %3 = arith.addf %2, %residual : bf16
+    linalg.yield %3 : bf16
+  }} -> {y}
+  return %1 : {y}
+}}"""
+
+
 @pytest.mark.parametrize("chip", CHIPS)
 @pytest.mark.parametrize("name", formats.names())
 def test_nothing_spills(name, chip):
@@ -45,8 +96,11 @@ def test_nothing_spills(name, chip):
         pytest.skip("ptxas is not installed")
     functions = "".join(function((n,), k) for n, k in SHAPES)
     functions += "".join(function(ns, k) for ns, k in GROUPS)
-    module = f'#format = #rotq.format<"{name}">{functions}'
+    functions += "".join(gate_up(ns[0], k) for ns, k in GROUPS if len(set(ns)) == 1)
+    functions += "".join(bias_residual(n, k) for n, k in SHAPES)
+    module = f'{MAPS}#format = #rotq.format<"{name}">{functions}'
     found = compiler.resources(compiler.ptx(module, chip), chip)
     assert any("matmul" in kernel for kernel in found)
+    assert len({kernel.split("_e")[1] for kernel in found if "_e" in kernel}) == 2
     spilling = {kernel: use.spill_bytes for kernel, use in found.items() if use.spill_bytes}
     assert not spilling

@@ -126,3 +126,111 @@ func.func @memrefs(%x: memref<4x256xf16>, %w: !q, %y: memref<4x64xf32>, %z: memr
   rotq.matmul ins(%x : memref<4x256xf16>) weight(%w : !q) outs(%z : memref<4x64xf32>)
   return
 }
+
+// Equal epilogues are one, with the operands of every matmul.
+// CHECK-LABEL: func @biases(
+//  CHECK-SAME:   %[[B:[a-z0-9]*]]: tensor<64xf32>, %[[C:[a-z0-9]*]]: tensor<24xf32>,
+//       CHECK:   rotq.grouped_matmul {{.*}} epilogue(%[[B]], %[[C]] : tensor<64xf32>, tensor<24xf32>) {
+//  CHECK-NEXT:   ^bb0(%[[S:.*]]: f32, %[[E:.*]]: f32):
+//  CHECK-NEXT:     %[[A:.*]] = arith.addf %[[S]], %[[E]] : f32
+//  CHECK-NEXT:     rotq.yield %[[A]] : f32
+//  CHECK-NEXT:   } -> tensor<4x64xf32>, tensor<4x24xf32>
+func.func @biases(%x: tensor<4x256xf16>, %q: !q, %k: !k, %b: tensor<64xf32>, %c: tensor<24xf32>,
+                  %y: tensor<4x64xf32>, %z: tensor<4x24xf32>) -> (tensor<4x64xf32>, tensor<4x24xf32>) {
+  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) epilogue(%b : tensor<64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %1 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%k : !k) outs(%z : tensor<4x24xf32>) epilogue(%c : tensor<24xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x24xf32>
+  return %0, %1 : tensor<4x64xf32>, tensor<4x24xf32>
+}
+
+// Other ones are not, nor are equal ones of a vector and of a matrix, nor does
+// a matmul that reads another's result join it.
+// CHECK-LABEL: func @epilogues_differ(
+//   CHECK-NOT:   rotq.grouped_matmul
+//       CHECK:   return
+func.func @epilogues_differ(%x: tensor<4x256xf16>, %q: !q, %b: tensor<64xf32>, %y: tensor<4x64xf32>)
+    -> (tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>) {
+  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) epilogue(%b : tensor<64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %1 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) epilogue(%b : tensor<64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.subf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %2 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) epilogue(%1 : tensor<4x64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %3 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) epilogue(%2 : tensor<4x64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %4 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%q : !q) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0, %1, %2, %3, %4 : tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>, tensor<4x64xf32>
+}
+
+// SiLU of one times another with a bias: one matmul of two sums. It stands
+// where the one stood that reads the other's result.
+// CHECK-LABEL: func @gate_up(
+//  CHECK-SAME:   %[[X:[a-z0-9]*]]: tensor<4x256xf16>, %[[G:[a-z0-9]*]]: !rotq.weight<64x256, #rq3>, %[[U:[a-z0-9]*]]: !rotq.weight<64x256, #rq3>, %[[B:[a-z0-9]*]]: tensor<64xf32>, %[[R:[a-z0-9]*]]: tensor<4x64xf16>,
+//       CHECK:   %[[Y:.*]] = rotq.grouped_matmul ins(%[[X]] : tensor<4x256xf16>) weights(%[[G]], %[[U]] :
+//  CHECK-SAME:     outs(%{{.*}} : tensor<4x64xf16>) epilogue(%[[B]], %[[R]] : tensor<64xf32>, tensor<4x64xf16>) {
+//  CHECK-NEXT:   ^bb0(%[[SG:.*]]: f32, %[[SU:.*]]: f32, %[[B:.*]]: f32, %[[R:.*]]: f16):
+//  CHECK-NEXT:     %[[UP:.*]] = arith.addf %[[SU]], %[[B]] : f32
+//  CHECK-NEXT:     %[[N:.*]] = arith.negf %[[SG]] : f32
+//  CHECK-NEXT:     %[[Z:.*]] = arith.mulf %[[N]], %[[UP]] : f32
+//  CHECK-NEXT:     %[[T:.*]] = arith.truncf %[[Z]] : f32 to f16
+//  CHECK-NEXT:     %[[A:.*]] = arith.addf %[[T]], %[[R]] : f16
+//  CHECK-NEXT:     rotq.yield %[[A]] : f16
+//  CHECK-NEXT:   } -> tensor<4x64xf16>
+//  CHECK-NEXT:   return %[[Y]]
+func.func @gate_up(%x: tensor<4x256xf16>, %g: !q, %u: !q, %b: tensor<64xf32>, %r: tensor<4x64xf16>,
+                   %y: tensor<4x64xf32>, %z: tensor<4x64xf16>) -> tensor<4x64xf16> {
+  %0 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%u : !q) outs(%y : tensor<4x64xf32>) epilogue(%b : tensor<64xf32>) {
+  ^bb0(%s: f32, %e: f32):
+    %a = arith.addf %s, %e : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %1 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%g : !q) outs(%z : tensor<4x64xf16>)
+      epilogue(%0, %r : tensor<4x64xf32>, tensor<4x64xf16>) {
+  ^bb0(%s: f32, %up: f32, %e: f16):
+    %n = arith.negf %s : f32
+    %a = arith.mulf %n, %up : f32
+    %t = arith.truncf %a : f32 to f16
+    %c = arith.addf %t, %e : f16
+    rotq.yield %c : f16
+  } -> tensor<4x64xf16>
+  return %1 : tensor<4x64xf16>
+}
+
+// Not of another activation, and not where others read the result.
+// CHECK-LABEL: func @no_pairs(
+//   CHECK-NOT:   rotq.grouped_matmul
+//       CHECK:   return
+func.func @no_pairs(%x: tensor<4x256xf16>, %z: tensor<4x256xf16>, %g: !q, %u: !q, %y: tensor<4x64xf32>)
+    -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %0 = rotq.matmul ins(%z : tensor<4x256xf16>) weight(%u : !q) outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %1 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%g : !q) outs(%y : tensor<4x64xf32>) epilogue(%0 : tensor<4x64xf32>) {
+  ^bb0(%s: f32, %up: f32):
+    %a = arith.mulf %s, %up : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  %2 = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%g : !q) outs(%y : tensor<4x64xf32>) epilogue(%1 : tensor<4x64xf32>) {
+  ^bb0(%s: f32, %up: f32):
+    %a = arith.subf %s, %up : f32
+    rotq.yield %a : f32
+  } -> tensor<4x64xf32>
+  return %1, %2 : tensor<4x64xf32>, tensor<4x64xf32>
+}

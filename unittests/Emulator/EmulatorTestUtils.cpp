@@ -15,6 +15,7 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -88,12 +89,13 @@ static Error compareBits(StringRef name, ArrayRef<std::byte> emulated,
                     count, actual.size(), name, first, words[0], words[1]));
 }
 
-double mlir::rotq::test::floatAt(ArrayRef<std::byte> bytes, bool isHalf,
+double mlir::rotq::test::floatAt(ArrayRef<std::byte> bytes, StringRef type,
                                  size_t i) {
-  if (isHalf) {
+  if (type != "f32") {
     uint16_t bits;
     std::memcpy(&bits, bytes.data() + 2 * i, 2);
-    return double(::rotq::fromHalf(bits));
+    return type == "f16" ? double(::rotq::fromHalf(bits))
+                         : double(std::bit_cast<float>(uint32_t(bits) << 16));
   }
   float value;
   std::memcpy(&value, bytes.data() + 4 * i, 4);
@@ -101,12 +103,12 @@ double mlir::rotq::test::floatAt(ArrayRef<std::byte> bytes, bool isHalf,
 }
 
 static Error compareValues(StringRef name, ArrayRef<std::byte> emulated,
-                           ArrayRef<std::byte> actual, bool isHalf,
+                           ArrayRef<std::byte> actual, StringRef type,
                            ArrayRef<double> bounds) {
   size_t equal = 0;
   for (size_t i = 0; i < bounds.size(); ++i) {
-    double a = floatAt(emulated, isHalf, i);
-    double b = floatAt(actual, isHalf, i);
+    double a = floatAt(emulated, type, i);
+    double b = floatAt(actual, type, i);
     if (a == b || (std::isnan(a) && std::isnan(b))) {
       ++equal;
       continue;
@@ -219,7 +221,7 @@ Error KernelsUnderTest::launch(StringRef kernel, const EmulatorLaunch &launch,
                                compareBits(buffer.name, expected, actual));
       continue;
     }
-    size_t count = actual.size() / (tolerance.isHalf ? 2 : 4);
+    size_t count = actual.size() / (tolerance.type == "f32" ? 4 : 2);
     if (count > bounds.size()) {
       consumeError(std::move(differences));
       return createStringError("expected a bound for every element of " +
@@ -227,8 +229,8 @@ Error KernelsUnderTest::launch(StringRef kernel, const EmulatorLaunch &launch,
     }
     differences =
         joinErrors(std::move(differences),
-                   compareValues(buffer.name, expected, actual,
-                                 tolerance.isHalf, bounds.take_back(count)));
+                   compareValues(buffer.name, expected, actual, tolerance.type,
+                                 bounds.take_back(count)));
     bounds = bounds.drop_back(count);
   }
   if (!differences)

@@ -39,11 +39,11 @@ double lossPerAddend();
 /// the last arguments hold by a bound for each. Not-a-numbers are then alike.
 struct Tolerance {
   std::vector<double> bounds; ///< empty: bit for bit
-  bool isHalf = false;        ///< f16, else f32
+  std::string type = "f32";   ///< or "f16", or "bf16"
 };
 
-/// Element `i` of f16 or f32 numbers.
-double floatAt(llvm::ArrayRef<std::byte> bytes, bool isHalf, size_t i);
+/// Element `i` of numbers of `type`, as above.
+double floatAt(llvm::ArrayRef<std::byte> bytes, llvm::StringRef type, size_t i);
 
 /// The kernels of LLVM assembly on the emulator alone.
 llvm::Expected<std::unique_ptr<Emulator>> emulate(const std::string &assembly,

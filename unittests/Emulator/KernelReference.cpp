@@ -19,7 +19,8 @@ using ::rotq::Blocking;
 using ::rotq::Segment;
 using ::rotq::storedLength;
 
-static constexpr double kHalf = 0x1p-11, kFloat = 0x1p-24; // unit roundoffs
+// Unit roundoffs.
+static constexpr double kHalf = 0x1p-11, kBFloat = 0x1p-8, kFloat = 0x1p-24;
 /// What an addend may lose against the largest one in a tensor core.
 static constexpr double kTensorCore = 0x1p-23;
 
@@ -51,9 +52,21 @@ double PackedMatrix::number(int64_t row, int64_t position,
   return double(::rotq::fromHalf(bits));
 }
 
-void BoundedProduct::roundToHalf() {
+void BoundedProduct::roundTo(std::string_view type) {
+  double unit = type == "f32" ? kFloat : type == "f16" ? kHalf : kBFloat;
+  double smallest = type == "f16" ? 0x1p-25 : 0x1p-134;
   for (auto [value, bound] : llvm::zip(values, bounds))
-    bound += kHalf * (std::abs(value) + bound) + 0x1p-25;
+    bound += unit * (std::abs(value) + bound) + smallest;
+}
+
+void BoundedProduct::multiply(const BoundedProduct &other) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    bounds[i] = std::abs(values[i]) * other.bounds[i] +
+                std::abs(other.values[i]) * bounds[i] +
+                bounds[i] * other.bounds[i];
+    values[i] *= other.values[i];
+  }
+  roundTo("f32");
 }
 
 /// Integer sums are exact: an f32 kernel errs by one rounding of step x scale

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace mlir::rotq::test {
@@ -43,8 +44,10 @@ struct BoundedProduct {
   std::vector<double> values;
   std::vector<double> bounds; ///< how far off a kernel may be
 
-  /// Adds what rounding y to f16 may change.
-  void roundToHalf();
+  /// Adds what rounding to "f32", "f16" or "bf16" may change.
+  void roundTo(std::string_view type);
+  /// Becomes the elementwise product, in f32.
+  void multiply(const BoundedProduct &other);
 };
 
 /// The product of a quantized activation of m rows.

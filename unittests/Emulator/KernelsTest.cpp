@@ -6,14 +6,16 @@
 //===----------------------------------------------------------------------===//
 //
 // Every kernel that the compiler makes for a matmul, or for several of one
-// activation, which share a launch: codes, scales and sums of activations bit
-// for bit, products within the error that summing in f32 allows, in several
-// orders of the threads. --seed draws other cases.
+// activation, which share a launch, or for two whose sums one element takes,
+// with elementwise functions of the result: codes, scales and sums of
+// activations bit for bit, products within the error that summing in f32
+// allows, in several orders of the threads. --seed draws other cases.
 //
 //===----------------------------------------------------------------------===//
 
 #include "EmulatorTestUtils.h"
 #include "KernelReference.h"
+#include "RandomEpilogue.h"
 
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 #include "rotq/InitAll.h"
@@ -27,8 +29,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <list>
 #include <numeric>
 #include <random>
+#include <set>
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -45,9 +49,11 @@ struct KernelCase {
   std::vector<int64_t> ns; ///< of the matmuls
   int64_t k;
   std::string placement, chip;
-  std::string x, y;  ///< element types
-  int64_t group;     ///< of activations
-  std::string label; ///< unique
+  std::string x, y;        ///< element types
+  RandomEpilogue epilogue; ///< of every y, or of the first of a pair
+  bool isPair;             ///< two matmuls whose product is y
+  int64_t group;           ///< of activations
+  std::string label;       ///< unique
 
   /// An offset is multiplied by sums of codes, which must not span two of it.
   int64_t groupOfCodes() const {
@@ -105,20 +111,24 @@ static std::vector<KernelCase> makeCases() {
     return std::uniform_int_distribution<int64_t>(low, high)(random);
   };
   auto element = [&] { return pick(0, 1) ? "f16" : "f32"; };
+  auto result = [&] { return pick(0, 3) ? element() : "bf16"; };
   std::vector<KernelCase> cases;
   auto add = [&](const Format &format, StringRef placement, StringRef chip,
-                 std::vector<int64_t> ns, int64_t k) {
+                 std::vector<int64_t> ns, int64_t k, bool isPair = false) {
     // A weight can be rotated as it is loaded where its steps cover a block.
     if (placement == "load" && format.scale.group < format.rotation->block())
       return;
-    KernelCase test{
-        format,     ns,        k,         placement.str(),
-        chip.str(), element(), element(), pick(0, 3) ? 256 : 32 << pick(0, 2),
-        ""};
+    KernelCase test{format,     ns,
+                    k,          placement.str(),
+                    chip.str(), element(),
+                    result(),   RandomEpilogue::draw(random, /*count=*/4),
+                    isPair,     pick(0, 3) ? 256 : 32 << pick(0, 2),
+                    ""};
     test.label = llvm::formatv("{0}_{1}_n{2:$[_]}_k{3}_{4}_{5}{6}_g{7}_{8}",
                                cases.size(), format.name,
                                llvm::make_range(ns.begin(), ns.end()), k,
                                placement, test.x, test.y, test.group, chip);
+    test.label += (isPair ? "_pair_" : "_") + test.epilogue.label();
     cases.push_back(std::move(test));
   };
   std::vector<Format> formats = makeFormats();
@@ -138,6 +148,12 @@ static std::vector<KernelCase> makeCases() {
     for (const Format &format : formats)
       for (const char *placement : kPlacements)
         add(format, placement, chip, {64, 5, pick(1, 200), 5}, pick(1, 1300));
+  for (const char *chip : {"sm_80", "sm_90a"})
+    for (const Format &format : formats)
+      for (const char *placement : kPlacements) {
+        int64_t n = pick(1, 200);
+        add(format, placement, chip, {n, n}, pick(1, 1300), /*isPair=*/true);
+      }
   return cases;
 }
 
@@ -169,42 +185,72 @@ private:
   std::optional<KernelsUnderTest> kernels;
   std::vector<PackedMatrix> weights;
   std::vector<std::vector<std::byte>> tiles; ///< as matmuls read them
+  /// Of every epilogue.
+  std::vector<std::vector<RandomEpilogue::Operand>> operands;
   std::vector<float> x; ///< of the most rows that are checked, as its type
                         ///< holds it
   std::vector<float> rotated;
 };
 } // namespace
 
+/// The matrices that epilogues are of.
+static size_t countEpilogues(const KernelCase &test) {
+  return test.isPair ? 1 : test.ns.size();
+}
+
 static OwningOpRef<ModuleOp> parseCase(const KernelCase &test,
                                        MLIRContext *context) {
   context->loadDialect<RotQDialect>();
-  std::string arguments, body, results, types;
+  std::string arguments, empties, body, results, types;
+  std::set<int64_t> sizes(test.ns.begin(), test.ns.end());
+  for (int64_t n : sizes)
+    empties += llvm::formatv(
+        "\n  %empty_{0} = tensor.empty(%m) : tensor<?x{0}xf32>", n);
   for (auto [i, n] : llvm::enumerate(test.ns)) {
     std::string weight = llvm::formatv("!rotq.weight<{0}x{1}, {2}>", n, test.k,
                                        FormatAttr::get(context, test.format));
-    std::string y = llvm::formatv("tensor<?x{0}x{1}>", n, test.y);
     arguments += llvm::formatv(", %w{0}: {1}", i, weight);
-    body += llvm::formatv(
-        R"(
-  %e{0} = tensor.empty(%m) : {2}
+    body += llvm::formatv(R"(
   %y{0} = rotq.matmul ins(%x : !x) weight(%w{0} : {1})
-    outs(%e{0} : {2}) -> {2}
-)",
-        i, weight, y);
-    results += llvm::formatv("{0}%y{1}", i ? ", " : "", i);
+    outs(%empty_{2} : tensor<?x{2}xf32>) -> tensor<?x{2}xf32>)",
+                          i, weight, n);
+  }
+  for (size_t i = 0; i < countEpilogues(test); ++i) {
+    int64_t n = test.ns[i];
+    std::string name = llvm::formatv("y{0}", i);
+    std::string value = test.epilogue.result(name);
+    std::string matrix = llvm::formatv("tensor<?x{0}xf32>", n);
+    std::string y = llvm::formatv("tensor<?x{0}x{1}>", n, test.y);
+    arguments += test.epilogue.arguments(name, n);
+    body += test.epilogue.text(name, n);
+    if (test.isPair) {
+      body += llvm::formatv("\n  %pair = linalg.mul ins({0}, %y1 : {1}, {1}) "
+                            "outs(%empty_{2} : {1}) -> {1}",
+                            value, matrix, n);
+      value = "%pair";
+    }
+    if (test.y != "f32") {
+      body += llvm::formatv("\n  %{0}_stored = arith.truncf {1} : {2} to {3}",
+                            name, value, matrix, y);
+      value = "%" + name + "_stored";
+    }
+    results += (i ? ", " : "") + value;
     types += (i ? ", " : "") + y;
   }
   std::string text = llvm::formatv(
       R"(
+#mn = affine_map<(m, n) -> (m, n)>
+#n = affine_map<(m, n) -> (n)>
 !x = tensor<?x{0}x{1}>
 func.func @f(%x: !x{2}) -> ({3}) {{
   %c0 = arith.constant 0 : index
-  %m = tensor.dim %x, %c0 : !x
-  {4}
-  return {5} : {3}
+  %one = arith.constant 1.0 : f32
+  %factor = arith.constant 1.25 : f32
+  %m = tensor.dim %x, %c0 : !x{4}{5}
+  return {6} : {3}
 }
 )",
-      test.k, test.x, arguments, types, body, results);
+      test.k, test.x, arguments, types, empties, body, results);
   return parseSourceString<ModuleOp>(text, context);
 }
 
@@ -267,6 +313,8 @@ void EmulatedKernels::drawInputs() {
   int64_t rows = 0;
   for (const ::rotq::KernelInfo &kernel : manifest.kernels)
     rows = std::max(rows, rowsToCheck(kernel).second);
+  for (size_t i = 0; i < countEpilogues(test); ++i)
+    operands.push_back(test.epilogue.drawOperands(random, rows, test.ns[i]));
   x.resize(size_t(rows * test.k));
   for (float &value : x)
     value = test.x == "f16" ? toHalf(normal(random)) : normal(random);
@@ -304,20 +352,6 @@ void EmulatedKernels::launch(const ::rotq::KernelInfo &kernel,
   llvm::Error error =
       kernels->launch(kernel.name, launch, arguments, tolerance);
   ASSERT_FALSE(bool(error)) << toString(std::move(error));
-}
-
-/// What `type` holds of values.
-static std::vector<std::byte> pack(ArrayRef<float> values, StringRef type) {
-  std::vector<std::byte> bytes(values.size() * (type == "f16" ? 2 : 4));
-  if (type == "f32") {
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    return bytes;
-  }
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t bits = ::rotq::toHalf(values[i]);
-    std::memcpy(bytes.data() + 2 * i, &bits, 2);
-  }
-  return bytes;
 }
 
 ::rotq::QuantizedActivation EmulatedKernels::quantize(int64_t m) const {
@@ -385,7 +419,7 @@ void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
 void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
                                     int64_t m) {
   const KernelCase &test = GetParam();
-  bool isHalf = test.y == "f16", hasCodes = kernel.params[0].name == "codes";
+  bool hasCodes = kernel.params[0].name == "codes";
   std::vector<EmulatorArgument> buffers;
   std::vector<std::byte> input;
   ::rotq::QuantizedActivation activation;
@@ -401,29 +435,44 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     input = pack(rows, test.x);
     buffers = {bufferOf(input, "x", false)};
   }
+  for (std::vector<std::byte> &weight : tiles)
+    buffers.emplace_back(bufferOf(weight, "weight", false));
   std::vector<BoundedProduct> products;
-  std::vector<std::vector<std::byte>> ys;
-  Tolerance tolerance{{}, isHalf};
-  for (const PackedMatrix &weight : weights) {
-    BoundedProduct &expected = products.emplace_back(
+  for (const PackedMatrix &weight : weights)
+    products.push_back(
         hasCodes ? multiplyCodes(weight, activation, m, test.groupOfCodes())
                  : multiplyInHalf(weight, rows, m));
-    if (isHalf)
-      expected.roundToHalf();
+  std::list<std::vector<std::byte>> elements; // of operands
+  for (auto [i, ofEpilogue] : llvm::enumerate(operands)) {
+    test.epilogue.apply(products[i], test.ns[i], ofEpilogue);
+    for (const RandomEpilogue::Operand &operand : ofEpilogue) {
+      size_t count = size_t(operand.isVector ? 1 : m) * size_t(test.ns[i]);
+      elements.push_back(
+          pack(ArrayRef(operand.values).take_front(count), operand.type));
+      buffers.emplace_back(bufferOf(elements.back(), "epilogue", false));
+    }
+  }
+  if (test.isPair) {
+    products[0].multiply(products[1]);
+    products.pop_back();
+  }
+  std::vector<std::vector<std::byte>> ys;
+  Tolerance tolerance{{}, test.y};
+  for (BoundedProduct &expected : products) {
+    if (test.y != "f32")
+      expected.roundTo(test.y);
     // Tensor cores add floats in an order of their own; all else is exact.
     if (!hasCodes)
       for (double bound : expected.bounds)
         tolerance.bounds.push_back(2 * bound);
     ys.push_back(pack(std::vector<float>(expected.values.size(), NAN), test.y));
   }
-  for (std::vector<std::byte> &weight : tiles)
-    buffers.emplace_back(bufferOf(weight, "weight", false));
   for (std::vector<std::byte> &y : ys)
     buffers.emplace_back(bufferOf(y, "y"));
   launch(kernel, m, buffers, tolerance);
   for (auto [expected, y] : llvm::zip_equal(products, ys))
     for (size_t i = 0; i < expected.values.size(); ++i) {
-      double actual = floatAt(y, isHalf, i);
+      double actual = floatAt(y, test.y, i);
       ASSERT_LE(std::abs(actual - expected.values[i]), expected.bounds[i])
           << "y " << &y - ys.data() << ", " << i << ": expected "
           << expected.values[i] << " but got " << actual;

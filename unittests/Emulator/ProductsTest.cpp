@@ -155,7 +155,7 @@ static void checkProduct(const Product &product) {
     return lossPerAddend * losses[at] +
            (isHalf ? std::abs(rounded) * 0x1p-11 + 0x1p-25 : 0);
   };
-  Tolerance tolerance{{}, isHalf};
+  Tolerance tolerance{{}, product.sum == "f16" ? "f16" : "f32"};
   if (product.isFloat())
     for (size_t at = 0; at < 128; ++at)
       tolerance.bounds.push_back(boundOf(at, 0x1p-23) + boundOf(at, 0x1p-24));

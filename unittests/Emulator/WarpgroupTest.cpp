@@ -286,7 +286,7 @@ static void checkProduct(const GroupProduct &product) {
     return lossPerAddend * losses[at] +
            (isHalf ? std::abs(sums[at]) * 0x1p-11 + 0x1p-25 : 0);
   };
-  Tolerance tolerance{{}, isHalf};
+  Tolerance tolerance{{}, product.sum == "f16" ? "f16" : "f32"};
   if (product.isFloat())
     for (size_t at = 0; at < sums.size(); ++at)
       tolerance.bounds.push_back(boundOf(at, lossOfGpu) + boundOf(at, 0x1p-24));

@@ -36,7 +36,8 @@ json validManifest() {
       "format": {"name": "rq3"},
       "n": 4096, "k": 576,
       "layout": "canonical", "placement": "activation",
-      "codes": "interleaved", "m_min": 1, "m_max": 64, "pdl": true,
+      "codes": "interleaved", "epilogue": "rotq.yield %arg0 : f32",
+      "m_min": 1, "m_max": 64, "pdl": true,
       "future": [1, 2]}]})");
 }
 
@@ -67,6 +68,7 @@ TEST(Manifest, ReadsEveryField) {
   EXPECT_EQ(kernel->layout, "canonical");
   EXPECT_EQ(kernel->placement, "activation");
   EXPECT_EQ(kernel->codes, "interleaved");
+  EXPECT_EQ(kernel->epilogue, "rotq.yield %arg0 : f32");
   EXPECT_EQ(kernel->mMin, 1);
   EXPECT_EQ(kernel->mMax, 64);
   EXPECT_TRUE(kernel->pdl);
@@ -82,7 +84,7 @@ TEST(Manifest, PrintsWhatItReads) {
 
 TEST(Manifest, KernelsNeedNoWeight) {
   json object = validManifest();
-  for (const char *key : {"format", "n", "k", "layout", "placement", "codes",
+  for (const char *key : {"format", "n", "k", "layout", "placement", "codes", "epilogue",
                           "m_min", "m_max", "pdl", "shared_bytes"})
     object["kernels"][0].erase(key);
   Expected<Manifest> manifest = parseManifest(object.dump());

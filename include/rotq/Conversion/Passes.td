@@ -35,8 +35,10 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
     equal configurations are shared. A matmul with several `kernels` and a
     dynamic M chooses at launch. A `rotq.grouped_matmul` is launched as a matmul
     is: the grid has the blocks of every weight, one weight after the other, and
-    a block finds its weight and its output by its number. Each kernel carries
-    `rotq.manifest`, what a launcher needs to know.
+    a block finds its weight and its output by its number. Where an element takes
+    the sums of several weights, a warp multiplies the same rows of all of them.
+    A kernel computes the epilogue from the sums in registers, as it stores them.
+    Each kernel carries `rotq.manifest`, what a launcher needs to know.
   }];
   let options = [
     Option<"overlap", "overlap", "bool", "false",
@@ -78,6 +80,20 @@ def ConvertRotQMicroToNVVM : Pass<"convert-rotq-micro-to-nvvm", "::mlir::gpu::GP
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::NVVM::NVVMDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ExpandDeviceMath : Pass<"expand-device-math", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "make functions of math from arithmetic";
+  let description = [{
+    The functions that epilogues call (`math.exp`, `math.tanh`, `math.erf`, ...)
+    become polynomials and what NVPTX has instructions for, in f32: no library of
+    the CUDA toolkit is needed, and every chip, and the emulator, computes the
+    same bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

@@ -27,7 +27,9 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
                         llvm::cl::init(256)};
   Option<bool> fuse{
       *this, "fuse",
-      llvm::cl::desc("let matmuls of one activation share a launch"),
+      llvm::cl::desc(
+          "let matmuls of one activation share a launch, and compute "
+          "elementwise functions of their results"),
       llvm::cl::init(true)};
   Option<bool> overlap{
       *this, "overlap",

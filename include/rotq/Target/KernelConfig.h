@@ -47,11 +47,13 @@ struct MatmulShape {
   int64_t slots = 0; ///< of a tile of the weight: bits of a code, or planes
   bool hasOffset = false;
   int64_t group = 0; ///< weights that share a scale and the activation's
+  int64_t sums = 1;  ///< members whose rows a warp has, for one epilogue
 
   bool operator==(const MatmulShape &) const = default;
 
   /// `group` values of the activation share a scale.
-  static MatmulShape get(ArrayRef<WeightType> weights, int64_t group);
+  static MatmulShape get(ArrayRef<WeightType> weights, int64_t group,
+                         int64_t sums);
 
   int64_t tilesOfK() const;
   int64_t groupsOfTile() const;

@@ -159,18 +159,75 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
                            "::mlir::tensor::TensorDialect"];
 }
 
+def FuseEpilogues : Pass<"rotq-fuse-epilogues", "::mlir::func::FuncOp"> {
+  let summary = "let matmuls compute the elementwise functions of their results";
+  let description = [{
+    Elementwise ops on tensors behind a `rotq.matmul` (linalg ops whose loops are
+    parallel, and such ops as `arith.truncf`) move into its epilogue, in the
+    order of their block and as long as one result is all that is left to read.
+    Their other operands are M x N matrices, vectors of N that are broadcast over
+    M, and constants. The fused matmul stands where the last of them stood. No
+    rounding is added or left out: what was f16 in between, is f16 in the
+    epilogue.
+
+    Remarks of the category `rotq-epilogue` say what was fused, and what was not
+    and why.
+
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>, %bias: tensor<64xf32>,
+                      %y: tensor<8x64xf32>, %z: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      %1 = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, n)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%0, %bias : tensor<8x64xf32>, tensor<64xf32>) outs(%z : tensor<8x64xf32>) {
+      ^bb0(%product: f32, %b: f32, %out: f32):
+        %2 = arith.addf %product, %b : f32
+        linalg.yield %2 : f32
+      } -> tensor<8x64xf32>
+      return %1 : tensor<8x64xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>, %bias: tensor<64xf32>,
+                      %y: tensor<8x64xf32>, %z: tensor<8x64xf32>) -> tensor<8x64xf32> {
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%z : tensor<8x64xf32>) epilogue(%bias : tensor<64xf32>) {
+      ^bb0(%sum: f32, %b: f32):
+        %1 = arith.addf %sum, %b : f32
+        rotq.yield %1 : f32
+      } -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numMatmuls", "num-matmuls", "matmuls that got an epilogue">,
+    Statistic<"numFused", "num-fused", "elementwise ops in them">,
+  ];
+  let dependentDialects = ["::mlir::rotq::RotQDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FuseMatmuls : Pass<"rotq-fuse-matmuls", "::mlir::func::FuncOp"> {
   let summary = "let matmuls of one activation share a launch";
   let description = [{
     Matmuls on tensors that read the same activation (in a transformer q, k and
-    v, or gate and up), by weights of one format, layout and K, into one element
-    type and with the same `kernels` or none yet, become a
+    v), by weights of one format, layout and K, into one element type, with equal
+    epilogues and with the same `kernels` or none yet, become a
     `rotq.grouped_matmul`. It stands where the first of them stood: what the
     others need is moved ahead of it, and one whose operands cannot be moved, or
     that is in another block, stays. Nothing else changes: every result is that
     of its matmul, weights keep their bytes, and N may differ.
 
-    Ahead of `rotq-select-kernels`, which then chooses for the whole group.
+    Where the epilogue of a matmul alone reads the result of another (in a
+    transformer gate and up), the two become one with two weights, whose epilogue
+    takes both sums.
+
+    Ahead of `rotq-select-kernels`, which then chooses for the whole group, and
+    behind `rotq-fuse-epilogues`.
 
     ```mlir
     func.func @kv(%x: tensor<8x576xf32>, %k: !rotq.weight<192x576, #rotq.format<"rq3">>, %v: !rotq.weight<64x576, #rotq.format<"rq3">>,
@@ -194,6 +251,7 @@ def FuseMatmuls : Pass<"rotq-fuse-matmuls", "::mlir::func::FuncOp"> {
     ```
   }];
   let statistics = [
+    Statistic<"numPairs", "num-pairs", "matmuls that took in another">,
     Statistic<"numGroups", "num-groups", "groups made">,
     Statistic<"numFused", "num-fused", "matmuls in them">,
   ];

@@ -19,9 +19,9 @@ GroupMember::GroupMember(KernelBuilder &b, const KernelFunction &kernel,
                          int64_t rowsPerBlock)
     : b(b), kernel(kernel), problem(problem), blockOfLaunch(block) {
   int64_t blocks = 0;
-  for (WeightType type : problem.weights) {
+  for (size_t member = 0; member < problem.members(); ++member) {
     firstBlocks.push_back(blocks);
-    blocks += blocksOf(type, rowsPerBlock);
+    blocks += blocksOf(firstWeight(member), rowsPerBlock);
   }
 }
 
@@ -33,14 +33,26 @@ Value GroupMember::choose(function_ref<Value(size_t)> ofMember) const {
   return chosen;
 }
 
-Value GroupMember::pointer(StringRef name) const {
-  return choose(
-      [&](size_t i) { return kernel.argument(memberName(problem, name, i)); });
+WeightType GroupMember::firstWeight(size_t member) const {
+  return problem.weights[member * size_t(problem.sums)];
 }
 
-Value GroupMember::weight() const { return pointer("weight"); }
+Value GroupMember::pointer(StringRef name, size_t i, size_t perMember) const {
+  return choose([&](size_t member) {
+    return kernel.argument(numberedName(name, member * perMember + i,
+                                        problem.members() * perMember));
+  });
+}
 
-Value GroupMember::y() const { return pointer("y"); }
+Value GroupMember::weight(size_t sum) const {
+  return pointer("weight", sum, size_t(problem.sums));
+}
+
+Value GroupMember::epilogueOperand(size_t i) const {
+  return pointer("epilogue", i, problem.operands());
+}
+
+Value GroupMember::y() const { return pointer("y", 0, 1); }
 
 Value GroupMember::block() const {
   return b.sub(blockOfLaunch,
@@ -48,31 +60,29 @@ Value GroupMember::block() const {
 }
 
 Value GroupMember::n() const {
-  return choose([&](size_t i) { return b.index(problem.weights[i].getN()); });
+  return choose([&](size_t i) { return b.index(firstWeight(i).getN()); });
 }
 
 Value GroupMember::lastStrip() const {
   return choose([&](size_t i) {
-    return b.index(problem.weights[i].getTiledLayout().strips - 1);
+    return b.index(firstWeight(i).getTiledLayout().strips - 1);
   });
 }
 
 Value GroupMember::scalesOffset() const {
   return choose([&](size_t i) {
-    return b.index(problem.weights[i].getTiledLayout().scalesOffset);
+    return b.index(firstWeight(i).getTiledLayout().scalesOffset);
   });
 }
 
-std::string mlir::rotq::memberName(const MatmulProblem &problem, StringRef name,
-                                   size_t i) {
-  return problem.weights.size() == 1 ? name.str()
-                                     : name.str() + std::to_string(i);
+std::string mlir::rotq::numberedName(StringRef name, size_t i, size_t count) {
+  return count == 1 ? name.str() : name.str() + std::to_string(i);
 }
 
 int64_t mlir::rotq::countBlocks(const MatmulProblem &problem,
                                 int64_t rowsPerBlock) {
   int64_t blocks = 0;
-  for (WeightType weight : problem.weights)
-    blocks += blocksOf(weight, rowsPerBlock);
+  for (size_t i = 0; i < problem.weights.size(); i += size_t(problem.sums))
+    blocks += blocksOf(problem.weights[i], rowsPerBlock);
   return blocks;
 }

@@ -12,35 +12,39 @@
 
 namespace mlir::rotq {
 
-/// The member of a group of matmuls that a block computes: what differs from
-/// member to member, and is the same for all threads of a block. A member's
-/// blocks along N follow those of the member before. A matmul alone is a group
-/// of one, and all of it constant.
+/// The member of a group of matmuls that a block computes: a matrix y, and the
+/// weights whose products its epilogue takes. What differs from member to
+/// member, and is the same for all threads of a block. A member's blocks along
+/// N follow those of the member before. A matmul alone is a group of one, and
+/// all of it constant.
 ///
 /// Values are found where they are asked for: what the end of a kernel needs
 /// takes no register before.
 class GroupMember {
 public:
   /// `block`: of the launch, along N; every one takes `rowsPerBlock` rows of
-  /// its member's weight, and the last one fewer.
+  /// its member's weights, and the last one fewer.
   GroupMember(KernelBuilder &b, const KernelFunction &kernel,
               const MatmulProblem &problem, Value block, int64_t rowsPerBlock);
 
   /// Pointers.
-  Value weight() const;
+  Value weight(size_t sum) const;
+  Value epilogueOperand(size_t i) const;
   Value y() const;
   /// The block among the member's.
   Value block() const;
-  /// Rows of the weight.
+  /// Rows of the weights.
   Value n() const;
-  /// Of the weight.
+  /// Of the weights.
   Value lastStrip() const;
-  /// Where in the weight they are, in bytes.
+  /// Where in the weights they are, in bytes.
   Value scalesOffset() const;
 
 private:
   Value choose(function_ref<Value(size_t)> ofMember) const;
-  Value pointer(StringRef name) const;
+  /// Parameter `i` of those of that name that every member has.
+  Value pointer(StringRef name, size_t i, size_t perMember) const;
+  WeightType firstWeight(size_t member) const;
 
   KernelBuilder &b;
   const KernelFunction &kernel;
@@ -49,8 +53,8 @@ private:
   SmallVector<int64_t> firstBlocks; ///< of every member
 };
 
-/// The parameter of a kernel that is `name` of member `i`.
-std::string memberName(const MatmulProblem &problem, StringRef name, size_t i);
+/// Parameter `i` of a kernel among `count` of that name.
+std::string numberedName(StringRef name, size_t i, size_t count);
 /// The blocks along N of all members.
 int64_t countBlocks(const MatmulProblem &problem, int64_t rowsPerBlock);
 

@@ -12,7 +12,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/AsmState.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -111,6 +113,10 @@ void KernelFunction::waitForPredecessor(KernelBuilder &b,
   emitBarrierOfCompiler(b, {});
 }
 
+std::string mlir::rotq::elementName(Type type) {
+  return type.isF32() ? "f32" : type.isBF16() ? "bf16" : "f16";
+}
+
 std::string mlir::rotq::identifier(StringRef name) {
   std::string result = name.str();
   for (char &c : result)
@@ -119,15 +125,27 @@ std::string mlir::rotq::identifier(StringRef name) {
   return result;
 }
 
+/// The operations of an epilogue, one after the other.
+static std::string textOf(Region &epilogue) {
+  std::string text;
+  if (epilogue.empty())
+    return text;
+  llvm::raw_string_ostream os(text);
+  AsmState state(epilogue.getParentOp(), OpPrintingFlags().useLocalScope());
+  llvm::ListSeparator separator("; ");
+  for (Operation &op : epilogue.front()) {
+    os << separator;
+    op.print(os, state);
+  }
+  return text;
+}
+
 ::rotq::KernelInfo mlir::rotq::describeMatmul(const MatmulProblem &problem,
                                               KernelAttr config) {
   using Param = ::rotq::KernelParam;
   using Access = Param::Access;
   WeightType weight = problem.weight;
   int64_t k = weight.getK();
-  auto nameOf = [](Type type) -> std::string {
-    return type.isF32() ? "f32" : "f16";
-  };
   ::rotq::KernelInfo info;
   info.role = "matmul";
   info.name = "matmul_" + identifier(weight.getFormat().getName()) + "_n";
@@ -150,7 +168,7 @@ std::string mlir::rotq::identifier(StringRef name) {
     info.name += "t" + std::to_string(config.getStages());
   if (config.getBlocks() != 0)
     info.name += "b" + std::to_string(config.getBlocks());
-  info.name += "_" + nameOf(problem.outputType);
+  info.name += "_" + elementName(problem.outputType);
   auto pointer = [&](std::string name, Access access, std::string element,
                      std::vector<Param::Extent> shape) {
     info.params.push_back({std::move(name), Param::Kind::Pointer, access,
@@ -163,15 +181,28 @@ std::string mlir::rotq::identifier(StringRef name) {
     pointer("scales", Access::Read, "f32", {"m", segments});
     pointer("sums", Access::Read, "i32", {"m", segments});
   } else {
-    info.name += "_" + nameOf(problem.inputType);
-    pointer("x", Access::Read, nameOf(problem.inputType), {"m", k});
+    info.name += "_" + elementName(problem.inputType);
+    pointer("x", Access::Read, elementName(problem.inputType), {"m", k});
   }
-  for (auto [i, member] : llvm::enumerate(problem.weights))
-    pointer(memberName(problem, "weight", i), Access::Read, "u8",
-            {member.getTiledLayout().totalBytes});
-  for (auto [i, member] : llvm::enumerate(problem.weights))
-    pointer(memberName(problem, "y", i), Access::Write,
-            nameOf(problem.outputType), {"m", member.getN()});
+  for (auto [i, weight] : llvm::enumerate(problem.weights))
+    pointer(numberedName("weight", i, problem.weights.size()), Access::Read,
+            "u8", {weight.getTiledLayout().totalBytes});
+  for (auto [i, type] : llvm::enumerate(problem.epilogueOperands)) {
+    int64_t n = type.getShape().back();
+    pointer(numberedName("epilogue", i, problem.epilogueOperands.size()),
+            Access::Read, elementName(type.getElementType()),
+            type.getRank() == 1 ? std::vector<Param::Extent>{n}
+                                : std::vector<Param::Extent>{"m", n});
+  }
+  for (size_t i = 0; i < problem.members(); ++i)
+    pointer(numberedName("y", i, problem.members()), Access::Write,
+            elementName(problem.outputType),
+            {"m", problem.weights[i * size_t(problem.sums)].getN()});
+  // Of a name that other modules give it too.
+  info.epilogue = textOf(*problem.epilogue);
+  if (!info.epilogue.empty())
+    info.name += "_e" + llvm::utohexstr(llvm::xxh3_64bits(info.epilogue) >> 32,
+                                        /*LowerCase=*/true, /*Width=*/8);
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
 
   ::rotq::GridDim byRows, byCols = {1, "m", config.getCols()};
@@ -181,8 +212,8 @@ std::string mlir::rotq::identifier(StringRef name) {
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;
   info.block = {32 * config.getWarps(), 1, 1};
-  info.sharedBytes =
-      sharedMemoryOf(StagedMatmul::get(config, weight, problem.group));
+  info.sharedBytes = sharedMemoryOf(
+      StagedMatmul::get(config, problem.weight, problem.group, problem.sums));
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();

@@ -16,11 +16,18 @@ namespace mlir::rotq {
 
 /// One matmul as kernels see it, or a group of them in one launch.
 struct MatmulProblem {
-  SmallVector<WeightType> weights; ///< of one format and K
+  SmallVector<WeightType> weights; ///< of one format and K, member by member
   WeightType weight;               ///< the first: for format and K
-  int64_t group;  ///< of the quantized activation; 0: a float activation
-  Type inputType; ///< of a float activation
+  int64_t sums = 1;                ///< weights of a member
+  SmallVector<MemRefType> epilogueOperands; ///< member by member
+  Region *epilogue; ///< of f32 sums and elements of the operands
+  int64_t group;    ///< of the quantized activation; 0: a float activation
+  Type inputType;   ///< of a float activation
   Type outputType;
+
+  size_t members() const { return weights.size() / size_t(sums); }
+  /// Operands of the epilogue of a member.
+  size_t operands() const { return epilogueOperands.size() / members(); }
 };
 
 /// One activation to rotate and quantize.
@@ -68,6 +75,9 @@ private:
 
 /// A PTX identifier.
 std::string identifier(StringRef name);
+
+/// What manifests, and names of kernels, call an element type.
+std::string elementName(Type type);
 
 /// What a launcher has to know of the kernel of a configuration.
 ::rotq::KernelInfo describeMatmul(const MatmulProblem &problem,

@@ -75,7 +75,8 @@ void MatmulEmitter::placeWarp() {
   auto byRows = isStaged() ? gpu::Dimension::y : gpu::Dimension::x;
   member.emplace(b, kernel, problem, b.blockId(byRows),
                  tiles * config.getRows());
-  weight.emplace(b, problem.weight, *member, lane);
+  for (int64_t sum = 0; sum < problem.sums; ++sum)
+    weights.emplace_back(b, problem.weight, *member, size_t(sum), lane);
   Value tile = b.add(b.mul(member->block(), tiles), inBlock);
   firstRow = b.mul(tile, config.getRows());
   firstCol =
@@ -83,9 +84,9 @@ void MatmulEmitter::placeWarp() {
             config.getCols());
   // Rows and columns beyond the matrix are computed from the last one and not
   // stored.
-  for (int64_t i = 0; i < rowTiles(); ++i)
+  for (int64_t i = 0; i < rowTilesOfSum(); ++i)
     strips.push_back(
-        b.min(b.add(b.mul(tile, rowTiles()), i), member->lastStrip()));
+        b.min(b.add(b.mul(tile, rowTilesOfSum()), i), member->lastStrip()));
 }
 
 LogicalResult MatmulEmitter::prepare() {
@@ -107,12 +108,13 @@ Fragments MatmulEmitter::load(Value tile, ArrayRef<Piece> inTile) {
       b, b.getLoc(), problem.weight.getCanonicalLayout().scaleBlocking,
       b.mul(tile, kColumns));
   Fragments result;
-  for (Value strip : strips) {
-    auto &[slots, numbers] = result.rowTiles.emplace_back();
-    slots = weight->slots(strip, tile);
-    for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
-      numbers.push_back(weight->numbers(strip, b.add(firstScale, i)));
-  }
+  for (TileReader &weight : weights)
+    for (Value strip : strips) {
+      auto &[slots, numbers] = result.rowTiles.emplace_back();
+      slots = weight.slots(strip, tile);
+      for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
+        numbers.push_back(weight.numbers(strip, b.add(firstScale, i)));
+    }
   return result;
 }
 
@@ -178,9 +180,10 @@ SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
 //===----------------------------------------------------------------------===//
 
 void MatmulEmitter::startStages() {
-  StageLayout layout(StagedMatmul::get(config, problem.weight, problem.group));
+  StageLayout layout(
+      StagedMatmul::get(config, problem.weight, problem.group, problem.sums));
   stagedActivation.emplace(b, kernel, problem, layout, firstCol, whole);
-  stagedWeight.emplace(b, kernel, *weight, problem.weight, layout, strips,
+  stagedWeight.emplace(b, kernel, weights, problem.weight, layout, strips,
                        inBlock, lane);
   int64_t split = config.getSplit(), turns = config.getStages() - 1;
   // The weight does not depend on the launch before.
@@ -282,7 +285,7 @@ SmallVector<Value>
 MatmulEmitter::corrections(Value tile, const Segment &segment, int64_t colTile,
                            ArrayRef<Value> scales, bool isFull) {
   SmallVector<Value> result;
-  if (!weight->hasOffset())
+  if (!weights.front().hasOffset())
     return result;
   Value start = b.add(b.mul(tile, kColumns), segment.offset);
   if (isQuantized()) {
@@ -319,9 +322,11 @@ void MatmulEmitter::accumulate(MutableArrayRef<Value> sums,
     for (int64_t c = 0; c < 2; ++c) {
       int64_t i = 2 * half + c;
       sums[i] = b.fma(products[i],
-                      b.mulF(weight->step(numbers, half), scales[c]), sums[i]);
+                      b.mulF(weights.front().step(numbers, half), scales[c]),
+                      sums[i]);
       if (!corrections.empty())
-        sums[i] = b.fma(weight->offset(numbers, half), corrections[c], sums[i]);
+        sums[i] = b.fma(weights.front().offset(numbers, half), corrections[c],
+                        sums[i]);
     }
 }
 
@@ -329,11 +334,33 @@ void MatmulEmitter::accumulate(MutableArrayRef<Value> sums,
 // The result
 //===----------------------------------------------------------------------===//
 
-void MatmulEmitter::store(Value sum, Value row, Value col) {
+/// Not as constant: the launch before may have written it.
+Value MatmulEmitter::loadEpilogueOperand(size_t i, Value element) {
+  Type type = problem.epilogueOperands[i].getElementType();
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  return b.load(member->epilogueOperand(i), b.mul(element, bytes), type, bytes);
+}
+
+SmallVector<Value> MatmulEmitter::loadVectors(Value row) {
+  SmallVector<Value> vectors(problem.operands());
+  for (size_t i = 0; i < vectors.size(); ++i)
+    if (problem.epilogueOperands[i].getRank() == 1)
+      vectors[i] =
+          loadEpilogueOperand(i, b.min(row, b.sub(member->n(), b.index(1))));
+  return vectors;
+}
+
+void MatmulEmitter::store(ValueRange sums, ValueRange vectors, Value row,
+                          Value col) {
   int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
-  b.ifThen(b.logicalAnd(b.less(row, member->n()), b.less(col, m)), [&] {
-    b.store(b.fromF32(sum, problem.outputType), member->y(),
-            b.mul(b.add(b.mul(col, member->n()), row), bytes), bytes);
+  b.ifThen(b.less(row, member->n()), [&] {
+    Value element = b.add(b.mul(col, member->n()), row);
+    SmallVector<Value> arguments(sums);
+    for (auto [i, vector] : llvm::enumerate(vectors))
+      arguments.push_back(vector ? vector : loadEpilogueOperand(i, element));
+    Value y = inlineEpilogue(b, b.getLoc(), *problem.epilogue,
+                             problem.outputType, arguments);
+    b.store(y, member->y(), b.mul(element, bytes), bytes);
   });
 }
 
@@ -354,32 +381,57 @@ void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
     b.store(sum, shared, b.add(own, i * kSum), 4);
   gpu::BarrierOp::create(b);
 
-  Value first = b.add(
+  Value firstOfTile = b.add(
       b.mul(b.sub(warp, b.mul(part, warpsAtOnce())), count * kSum), inSum);
-  b.forLoop(part, b.index(count), split, {}, [&](Value i, ValueRange) {
-    Value at = b.add(first, b.mul(i, kSum)), sum;
-    for (int64_t s = 0; s < split; ++s) {
-      Value of = b.load(shared, b.add(at, s * partBytes), b.getF32Type(), 4);
-      sum = s == 0 ? of : b.addF(sum, of);
+  int64_t elements = count / problem.sums;
+  b.forLoop(part, b.index(elements), split, {}, [&](Value i, ValueRange) {
+    Value first = b.add(firstOfTile, b.mul(i, kSum));
+    SmallVector<Value> ofElement;
+    for (int64_t j = 0; j < count; j += elements) {
+      Value sum;
+      for (int64_t s = 0; s < split; ++s) {
+        Value of = b.load(shared, b.add(first, j * kSum + s * partBytes),
+                          b.getF32Type(), 4);
+        sum = s == 0 ? of : b.addF(sum, of);
+      }
+      ofElement.push_back(sum);
     }
-    // Sum i is element e of the 16 x 8 tile (rowTile, colTile).
+    // Sum i of a weight is element e of the 16 x 8 tile (rowTile, colTile).
     Value e = b.rem(i, 4), tile = b.div(i, 4);
     Value row =
         b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, 2), 8));
     Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, 2));
-    store(sum, b.add(b.add(firstRow, row), g),
-          b.add(b.add(firstCol, col), b.mul(t, 2)));
+    row = b.add(b.add(firstRow, row), g);
+    col = b.add(b.add(firstCol, col), b.mul(t, 2));
+    b.ifThen(b.less(col, m),
+             [&] { store(ofElement, loadVectors(row), row, col); });
     return SmallVector<Value>();
   });
 }
 
+/// Column by column: what a column needs takes no registers after it.
 void MatmulEmitter::storeResult(ArrayRef<Value> sums) {
   if (config.getSplit() != 1)
     return storeSplitResult(sums);
-  for (int64_t i = 0; i < rowTiles(); ++i)
-    for (int64_t j = 0; j < colTiles(); ++j)
-      for (int64_t e = 0; e < 4; ++e)
-        store(sums[(i * colTiles() + j) * 4 + e],
-              b.add(b.add(firstRow, 16 * i + 8 * (e / 2)), g),
-              b.add(b.add(firstCol, 8 * j + e % 2), b.mul(t, 2)));
+  SmallVector<Value> rows;
+  SmallVector<SmallVector<Value>> vectors;
+  for (int64_t i = 0; i < 2 * rowTilesOfSum(); ++i) {
+    rows.push_back(b.add(b.add(firstRow, 8 * i), g));
+    vectors.push_back(loadVectors(rows.back()));
+  }
+  size_t ofSum = sums.size() / size_t(problem.sums);
+  for (int64_t j = 0; j < colTiles(); ++j)
+    for (int64_t c = 0; c < 2; ++c) {
+      Value col = b.add(b.add(firstCol, 8 * j + c), b.mul(t, 2));
+      b.ifThen(b.less(col, m), [&] {
+        for (auto [i, row] : llvm::enumerate(rows)) {
+          SmallVector<Value> ofElement;
+          for (size_t at = (i / 2 * size_t(colTiles()) + size_t(j)) * 4 +
+                           i % 2 * 2 + size_t(c);
+               at < sums.size(); at += ofSum)
+            ofElement.push_back(sums[at]);
+          store(ofElement, vectors[i], row, col);
+        }
+      });
+    }
 }

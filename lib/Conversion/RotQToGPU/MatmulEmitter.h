@@ -52,7 +52,9 @@ protected:
   }
   bool isRotated() const { return problem.weight.getFormat().isRotated(); }
   int64_t k() const { return problem.weight.getK(); }
-  int64_t rowTiles() const { return config.getRows() / 16; }
+  /// Of one weight, and of all whose sums an element takes: weight by weight.
+  int64_t rowTilesOfSum() const { return config.getRows() / 16; }
+  int64_t rowTiles() const { return problem.sums * rowTilesOfSum(); }
   int64_t colTiles() const { return config.getCols() / 8; }
   /// Of K, the one behind the whole ones included.
   int64_t tiles() const { return inTail.empty() ? whole : whole + 1; }
@@ -105,14 +107,20 @@ protected:
   /// Sums are [rowTile][colTile][row half][column]; those of warps that divide
   /// K are added up first.
   void storeResult(ArrayRef<Value> sums);
-  void store(Value sum, Value row, Value col);
+  /// Elements of the epilogue's vectors, for a row of the weights; null for its
+  /// matrices.
+  SmallVector<Value> loadVectors(Value row);
+  /// Stores an element of y, from the sums and vectors that its epilogue takes.
+  /// Its column is known to exist.
+  void store(ValueRange sums, ValueRange vectors, Value row, Value col);
 
   KernelBuilder &b;
   KernelFunction &kernel;
   const MatmulProblem &problem;
   KernelAttr config;
   std::optional<GroupMember> member; ///< of the block
-  std::optional<TileReader> weight;
+  /// Of the sums of an element; the first also decodes, as all do.
+  SmallVector<TileReader, 1> weights;
   /// Where there are stages.
   std::optional<StagedActivation> stagedActivation;
   std::optional<StagedWeight> stagedWeight;
@@ -135,6 +143,7 @@ private:
   void copyWeight(Value tile);
   SmallVector<Value> loadOfColumns(StringRef name, Type type, int64_t colTile,
                                    Value position);
+  Value loadEpilogueOperand(size_t i, Value element);
 };
 
 } // namespace mlir::rotq

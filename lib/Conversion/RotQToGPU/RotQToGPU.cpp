@@ -203,11 +203,16 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   problem.inputType =
       cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
   problem.outputType = cast<MemRefType>(firstInit.getType()).getElementType();
+  problem.sums = op.getNumSums();
+  problem.epilogue = &op.getEpilogue();
+  for (Value operand : op.getEpilogueOperands())
+    problem.epilogueOperands.push_back(cast<MemRefType>(operand.getType()));
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
   SmallVector<Value> buffers(op.getInputs());
   for (OpOperand &weight : op.getWeightsMutable())
     buffers.push_back(bufferOf(b, cast<TypedValue<WeightType>>(weight.get())));
+  llvm::append_range(buffers, op.getEpilogueOperands());
   llvm::append_range(buffers, op.getDpsInits());
   Value rows = memref::DimOp::create(b, firstInit, 0);
 

@@ -31,11 +31,12 @@ struct Fragments {
 /// `half` is 0 for row g and 1 for row g + 8; `run` is 0 or 1.
 class TileReader {
 public:
-  /// `type` gives format and K.
+  /// Of weight `sum` of the member; `type` gives format and K.
   TileReader(KernelBuilder &b, WeightType type, const GroupMember &member,
-             Value lane)
-      : b(b), type(type), layout(type.getTiledLayout()), blob(member.weight()),
-        scalesOffset(member.scalesOffset()), lane(lane) {}
+             size_t sum, Value lane)
+      : b(b), type(type), layout(type.getTiledLayout()),
+        blob(member.weight(sum)), scalesOffset(member.scalesOffset()),
+        lane(lane) {}
 
   bool hasOffset() const { return layout.numbersPerSegment > 1; }
 

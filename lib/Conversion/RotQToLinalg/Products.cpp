@@ -118,6 +118,31 @@ Value QuantizedProduct::emitElementOf(ImplicitLocOpBuilder &builder, Value m,
       .getResult(0);
 }
 
+/// y[m, n] = epilogue(product[m, n], elements of the epilogue's operands)
+static Value emitEpilogue(ImplicitLocOpBuilder &builder, MatmulOp op,
+                          Value product) {
+  auto type = cast<RankedTensorType>(op.getInits().getType());
+  SmallVector<Value> inputs = {product};
+  llvm::append_range(inputs, op.getEpilogueOperands());
+  SmallVector<AffineMap> maps;
+  for (Value input : inputs)
+    maps.push_back(AffineMap::getMinorIdentityMap(
+        2, unsigned(cast<ShapedType>(input.getType()).getRank()),
+        builder.getContext()));
+  maps.push_back(builder.getMultiDimIdentityMap(2));
+  auto body = [&](OpBuilder &nested, Location loc, ValueRange arguments) {
+    linalg::YieldOp::create(nested, loc,
+                            inlineEpilogue(nested, loc, op.getEpilogue(),
+                                           type.getElementType(),
+                                           arguments.drop_back()));
+  };
+  return linalg::GenericOp::create(
+             builder, type, inputs, op.getInits(), maps,
+             SmallVector<utils::IteratorType>(2, utils::IteratorType::parallel),
+             body)
+      .getResult(0);
+}
+
 namespace {
 struct LowerMatmul : public OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -133,7 +158,7 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
                                      : emitFloat(builder, op, sizes);
     if (!product)
       return rewriter.notifyMatchFailure(op, "the reference lacks a part");
-    rewriter.replaceOp(op, emitStore(builder, product, op.getInits()));
+    rewriter.replaceOp(op, emitEpilogue(builder, op, product));
     return success();
   }
 

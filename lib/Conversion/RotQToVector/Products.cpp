@@ -49,11 +49,19 @@ static void forTiles(HostBuilder &b, Value rows, int64_t tile,
   loop(whole, rows, 1);
 }
 
-static void emitResult(HostBuilder &b, Value sum, Value out, Value m, Value n) {
+static void emitResult(HostBuilder &b, MatmulOp op, Value sum, Value m,
+                       Value n) {
+  SmallVector<Value> arguments = {sum};
+  for (Value operand : op.getEpilogueOperands()) {
+    bool isVector = cast<MemRefType>(operand.getType()).getRank() == 1;
+    arguments.push_back(memref::LoadOp::create(
+        b, operand, isVector ? ValueRange{n} : ValueRange{m, n}));
+  }
+  Value out = op.getInits();
   Type element = cast<MemRefType>(out.getType()).getElementType();
-  if (element != sum.getType())
-    sum = arith::TruncFOp::create(b, element, sum);
-  memref::StoreOp::create(b, sum, out, ValueRange{m, n});
+  Value value =
+      inlineEpilogue(b, b.getLoc(), op.getEpilogue(), element, arguments);
+  memref::StoreOp::create(b, value, out, ValueRange{m, n});
 }
 
 //===----------------------------------------------------------------------===//
@@ -213,7 +221,7 @@ static void emitQuantized(HostBuilder &b, MatmulOp op,
   forTiles(b, b.rows(op.getInits()), tileOf(op), [&](Value m, int64_t count) {
     QuantizedTile tile(b, op, weight, row, m, count);
     for (auto [m, sum] : llvm::zip(tile.rowsOfTile(), tile.emit()))
-      emitResult(b, sum, op.getInits(), m, n);
+      emitResult(b, op, sum, m, n);
   });
 }
 
@@ -227,7 +235,7 @@ static void emitFloat(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
     SmallVector<Value> dots =
         emitFloatDots(b, op.getInputs()[0], rows, scratch);
     for (auto [m, sum] : llvm::zip(rows, dots))
-      emitResult(b, sum, op.getInits(), m, n);
+      emitResult(b, op, sum, m, n);
   });
 }
 

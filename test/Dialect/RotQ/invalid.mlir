@@ -683,10 +683,10 @@ func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">
 // -----
 
 func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>) {
-  // expected-error @below {{expected 2 destinations, one for every weight, but got 1}}
-  %0 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
+  // expected-error @below {{expected destinations that share 2 weights out evenly but got 3}}
+  %0:3 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>)
     weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
-    outs(%y0 : tensor<4x8xf32>) -> tensor<4x8xf32>
+    outs(%y0, %y0, %y0 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
   return
 }
 

@@ -71,3 +71,36 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// What an epilogue reads is sliced with y: matrices along both, vectors along N.
+
+// CHECK-LABEL: func @tile_epilogue
+// CHECK-SAME: %[[B:[a-z0-9]*]]: tensor<64xf32>, %[[R:[a-z0-9]*]]: tensor<?x64xf16>
+// CHECK: scf.for %[[M:[a-z0-9]*]] =
+// CHECK:   scf.for %[[N:[a-z0-9]*]] =
+// CHECK:     %[[BS:.*]] = tensor.extract_slice %[[B]][%[[N]]] [32] [1] : tensor<64xf32> to tensor<32xf32>
+// CHECK:     %[[RS:.*]] = tensor.extract_slice %[[R]][%[[M]], %[[N]]] [%{{.*}}, 32] [1, 1] : tensor<?x64xf16> to tensor<?x32xf16>
+// CHECK:     rotq.matmul {{.*}} epilogue(%[[BS]], %[[RS]] : tensor<32xf32>, tensor<?x32xf16>) {
+// CHECK:       rotq.yield %{{.*}} : f16
+// CHECK:     } -> tensor<?x32xf16>
+func.func @tile_epilogue(%x: tensor<?x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">>, %b: tensor<64xf32>, %r: tensor<?x64xf16>, %y: tensor<?x64xf16>) -> tensor<?x64xf16> {
+  %0 = rotq.matmul ins(%x : tensor<?x576xf32>) weight(%w : !rotq.weight<64x576, #rotq.format<"rq3">>)
+    outs(%y : tensor<?x64xf16>) epilogue(%b, %r : tensor<64xf32>, tensor<?x64xf16>) {
+  ^bb0(%s: f32, %e: f32, %f: f16):
+    %1 = arith.addf %s, %e : f32
+    %2 = arith.truncf %1 : f32 to f16
+    %3 = arith.addf %2, %f : f16
+    rotq.yield %3 : f16
+  } -> tensor<?x64xf16>
+  return %0 : tensor<?x64xf16>
+}
+
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["rotq.matmul"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loops:2 = transform.structured.tile_using_for %op tile_sizes [8, 32] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}

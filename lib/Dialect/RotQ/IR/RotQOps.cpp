@@ -14,6 +14,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -392,9 +393,9 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
-    int64_t bytes =
-        sharedMemoryOf(StagedMatmul::get(kernel, op.getWeightTypes().front(),
-                                         int64_t(op.getGroup().value_or(0))));
+    int64_t bytes = sharedMemoryOf(
+        StagedMatmul::get(kernel, op.getWeightTypes().front(),
+                          int64_t(op.getGroup().value_or(0)), op.getNumSums()));
     if (int64_t most = mostSharedMemory(kind); bytes > most)
       return op.emitOpError()
              << "expected at most " << most << " bytes of shared memory but "
@@ -443,6 +444,76 @@ static LogicalResult verifyActivation(MatmulOpInterface op, WeightType weight) {
   return success();
 }
 
+/// Operand `i` of the epilogue of a destination is a vector of N or M x N, and
+/// of the kind that it is for the first destination.
+static LogicalResult verifyEpilogueOperand(MatmulOpInterface op, int64_t init,
+                                           int64_t i) {
+  Value operand = op.getEpilogueOperandsOf(init)[i];
+  auto type = cast<ShapedType>(operand.getType());
+  auto first = cast<ShapedType>(op.getEpilogueOperandsOf(0)[i].getType());
+  if (type.getRank() != first.getRank() ||
+      type.getElementType() != first.getElementType())
+    return op.emitOpError()
+           << "expected operands of one rank and element type in the epilogue "
+              "of every destination but got "
+           << first << " and " << type;
+  Value matrix = op.getDpsInits()[init];
+  if (type.getRank() != 1)
+    return verifyShape(op, "an operand of the epilogue", operand,
+                       {columnSize(matrix), rowSize(matrix)});
+  if (type.getDimSize(0) != rowSize(matrix))
+    return op.emitOpError() << "expected an operand of the epilogue of shape "
+                            << rowSize(matrix) << " but got " << type;
+  return success();
+}
+
+/// The region is a function of scalars: f32 sums and elements of the operands.
+static LogicalResult verifyEpilogueRegion(MatmulOpInterface op) {
+  Block &body = op.getEpilogue().front();
+  SmallVector<Type> expected(size_t(op.getNumSums()),
+                             Builder(op.getContext()).getF32Type());
+  for (Value operand : op.getEpilogueOperandsOf(0))
+    expected.push_back(getElementTypeOrSelf(operand));
+  if (!llvm::equal(body.getArgumentTypes(), expected))
+    return op.emitOpError() << "expected an epilogue of (" << expected
+                            << ") but got (" << body.getArgumentTypes() << ")";
+  auto yield = dyn_cast<YieldOp>(body.back());
+  if (!yield)
+    return op.emitOpError("expected the epilogue to end in rotq.yield");
+  Type element = getElementTypeOrSelf(op.getDpsInits()[0]);
+  if (yield.getValue().getType() != element)
+    return yield.emitOpError() << "expected the element type of y, " << element
+                               << ", but got " << yield.getValue().getType();
+  auto isScalar = [](Type type) { return type.isIntOrIndexOrFloat(); };
+  for (Operation &inner : body.without_terminator())
+    if (!isEpilogueOp(&inner) ||
+        !llvm::all_of(inner.getOperandTypes(), isScalar) ||
+        !llvm::all_of(inner.getResultTypes(), isScalar))
+      return inner.emitOpError("expected elementwise operations on scalars, "
+                               "and constants, in an epilogue");
+  return success();
+}
+
+static LogicalResult verifyEpilogue(MatmulOpInterface op) {
+  bool isEmpty = op.getEpilogue().empty();
+  if (isEmpty && op.getNumSums() != 1)
+    return op.emitOpError() << "expected an epilogue that makes one of the "
+                            << op.getNumSums() << " sums of an element";
+  int64_t count = op.getEpilogueOperands().size();
+  if (isEmpty && count != 0)
+    return op.emitOpError("expected no operands without an epilogue");
+  int64_t inits = op.getNumDpsInits();
+  if (count % inits != 0)
+    return op.emitOpError()
+           << "expected as many operands of the epilogue for every one of "
+           << inits << " destinations but got " << count;
+  for (int64_t init = 0; init < inits; ++init)
+    for (int64_t i = 0; i < count / inits; ++i)
+      if (failed(verifyEpilogueOperand(op, init, i)))
+        return failure();
+  return isEmpty ? success() : verifyEpilogueRegion(op);
+}
+
 /// Every weight has its destination, and all of them suit the activation.
 static LogicalResult verifyProducts(MatmulOpInterface op) {
   if (op.getInputs().size() != 1 && op.getInputs().size() != 3)
@@ -453,10 +524,13 @@ static LogicalResult verifyProducts(MatmulOpInterface op) {
     return failure();
   int64_t m = columnSize(op.getInputs()[0]);
   SmallVector<WeightType> weights = op.getWeightTypes();
-  for (auto [weight, init] : llvm::zip_equal(weights, op.getDpsInits()))
-    if (failed(verifyShape(op, "a destination", init, {m, weight.getN()})))
+  for (auto [i, weight] : llvm::enumerate(weights))
+    if (failed(verifyShape(op, "a destination",
+                           op.getDpsInits()[i / size_t(op.getNumSums())],
+                           {m, weight.getN()})))
       return failure();
-  if (failed(verifyActivation(op, weights.front())))
+  if (failed(verifyEpilogue(op)) ||
+      failed(verifyActivation(op, weights.front())))
     return failure();
   return success(!op.getKernels() || succeeded(verifyKernels(op)));
 }
@@ -467,10 +541,10 @@ LogicalResult GroupedMatmulOp::verify() {
   if (getWeights().size() < 2)
     return emitOpError() << "expected at least 2 weights but got "
                          << getWeights().size();
-  if (getInits().size() != getWeights().size())
-    return emitOpError() << "expected " << getWeights().size()
-                         << " destinations, one for every weight, but got "
-                         << getInits().size();
+  if (getInits().empty() || getWeights().size() % getInits().size() != 0)
+    return emitOpError() << "expected destinations that share "
+                         << getWeights().size()
+                         << " weights out evenly but got " << getInits().size();
   SmallVector<WeightType> weights = getWeightTypes();
   WeightType first = weights.front();
   for (WeightType weight : weights)

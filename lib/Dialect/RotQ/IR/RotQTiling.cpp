@@ -74,13 +74,22 @@ MatmulOp::getTiledImplementation(OpBuilder &builder,
   }
   operands.push_back(weight);
   OpFoldResult one = builder.getIndexAttr(1);
+  for (Value operand : getEpilogueOperands()) {
+    // M x N, or N.
+    size_t first = 2 - size_t(cast<ShapedType>(operand.getType()).getRank());
+    auto slice = tensor::ExtractSliceOp::create(
+        builder, loc, operand, offsets.drop_front(first),
+        sizes.drop_front(first), SmallVector<OpFoldResult>(2 - first, one));
+    slices.push_back(slice);
+    operands.push_back(slice);
+  }
   auto init =
       tensor::ExtractSliceOp::create(builder, loc, getInits(), offsets, sizes,
                                      SmallVector<OpFoldResult>(2, one));
   slices.push_back(init);
   operands.push_back(init);
   Operation *tiled =
-      mlir::clone(builder, getOperation(), TypeRange{init.getType()}, operands);
+      cloneWith(builder, getOperation(), TypeRange{init.getType()}, operands);
   return TilingResult{{tiled}, {tiled->getResult(0)}, slices};
 }
 

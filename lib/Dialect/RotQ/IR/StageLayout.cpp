@@ -12,7 +12,7 @@ using namespace mlir::rotq;
 static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
 
 StagedMatmul StagedMatmul::get(KernelAttr kernel, WeightType weight,
-                               int64_t group) {
+                               int64_t group, int64_t sums) {
   ScaleAttr scale = weight.getFormat().getScale();
   return {kernel.getKind(),
           kernel.getRows(),
@@ -23,7 +23,8 @@ StagedMatmul StagedMatmul::get(KernelAttr kernel, WeightType weight,
           weight.getTiledLayout().slots,
           scale.getHasOffset(),
           scale.getGroup(),
-          group};
+          group,
+          sums};
 }
 
 StageLayout::StageLayout(const StagedMatmul &matmul)
@@ -31,7 +32,7 @@ StageLayout::StageLayout(const StagedMatmul &matmul)
       hasCoreMatrices(matmul.kind == KernelKind::WgmmaS8),
       codeBytes(cols * kColumns),
       groupsPerTile(std::max<int64_t>(1, kColumns / matmul.group)),
-      warps(matmul.warps / split), rowTiles(matmul.rows / 16) {
+      warps(matmul.warps / split), rowTiles(matmul.sums * matmul.rows / 16) {
   int64_t segments = std::max<int64_t>(1, kColumns / matmul.scaleGroup);
   slotBytes = 512 * matmul.slots;
   // A scale, and an offset, of two rows in f16.
@@ -47,8 +48,8 @@ StageLayout::StageLayout(const StagedMatmul &matmul)
 
 int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
   int64_t sums = matmul.split == 1 ? 0
-                                   : matmul.warps * matmul.rows * matmul.cols *
-                                         int64_t(sizeof(float));
+                                   : matmul.sums * matmul.warps * matmul.rows *
+                                         matmul.cols * int64_t(sizeof(float));
   return matmul.stages == 0 ? sums
                             : std::max(sums, StageLayout(matmul).totalBytes);
 }

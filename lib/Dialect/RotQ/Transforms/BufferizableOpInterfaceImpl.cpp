@@ -49,7 +49,7 @@ struct DestinationOpInterface : public DstBufferizableOpInterfaceExternalModel<
         results.push_back(*buffer);
     }
     rewriter.setInsertionPoint(op);
-    clone(rewriter, op, /*newResultTypes=*/TypeRange(), operands);
+    cloneWith(rewriter, op, /*results=*/TypeRange(), operands);
     replaceOpWithBufferizedValues(rewriter, op, results);
     return success();
   }

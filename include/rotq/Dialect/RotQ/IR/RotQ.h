@@ -17,6 +17,7 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -43,6 +44,20 @@ namespace mlir::rotq {
 inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
   return ::rotq::Blocking(k, group);
 }
+
+/// `op` with other results and operands, as `mlir::clone`, which takes no op
+/// with an empty region.
+Operation *cloneWith(OpBuilder &builder, Operation *op, TypeRange results,
+                     ValueRange operands);
+
+/// Whether an epilogue may hold `op`, on scalars: elementwise functions without
+/// effects, and constants.
+bool isEpilogueOp(Operation *op);
+
+/// The element of y, of type `element`, that `epilogue` makes of f32 sums and
+/// elements of its operands, the `arguments`.
+Value inlineEpilogue(OpBuilder &builder, Location loc, Region &epilogue,
+                     Type element, ValueRange arguments);
 } // namespace mlir::rotq
 
 #endif // ROTQ_DIALECT_ROTQ_IR_ROTQ_H

@@ -53,13 +53,18 @@ def MatmulOpInterface
   let cppNamespace = "::mlir::rotq";
   let description = [{
     Products of one activation: by one packed weight, or by several of one
-    format and K. Destination i is that of weight i.
+    format and K. Every destination has as many of the weights, those of the
+    first one first, and as many of the operands of the epilogue.
   }];
   let methods = [
     InterfaceMethod<"The activation: x, or codes, scales and sums.",
       "::mlir::OperandRange", "getInputs">,
     InterfaceMethod<"The weights.",
       "::mlir::MutableOperandRange", "getWeightsMutable">,
+    InterfaceMethod<"What the epilogue reads: vectors of N, and M x N matrices.",
+      "::mlir::OperandRange", "getEpilogueOperands">,
+    InterfaceMethod<"A function of f32 sums and of elements of its operands; empty where sums are stored as they are.",
+      "::mlir::Region &", "getEpilogue">,
     InterfaceMethod<"The group of a quantized activation.",
       "std::optional<uint64_t>", "getGroup">,
     InterfaceMethod<"The kernels chosen, by rising M.",
@@ -75,6 +80,16 @@ def MatmulOpInterface
         types.push_back(
             ::llvm::cast<::mlir::rotq::WeightType>(weight.get().getType()));
       return types;
+    }
+    /// Of every destination: the sums that its epilogue takes.
+    int64_t getNumSums() {
+      return $_op.getWeightsMutable().size() / $_op.getNumDpsInits();
+    }
+    /// The operands of the epilogue of a destination.
+    ::mlir::OperandRange getEpilogueOperandsOf(int64_t init) {
+      int64_t count =
+          $_op.getEpilogueOperands().size() / $_op.getNumDpsInits();
+      return $_op.getEpilogueOperands().slice(init * count, count);
     }
   }];
 }

@@ -10,12 +10,27 @@
 
 include "rotq/Dialect/RotQ/IR/RotQTypes.td"
 include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/TilingInterface.td"
 
+defvar epilogueDoc = [{
+
+    The epilogue computes an element of y from the f32 sum for it, `s`, and from
+    the elements that `epilogue` reads of its operands, each either a vector of
+    N, of which it is element n, or an M x N matrix, of which it is element
+    (m, n):
+
+      y[m, n] = epilogue(s[m, n], v[n], ..., r[m, n], ...)
+
+    Its region is of elementwise operations on scalars, and constants; it yields
+    one value of y's element type. Without one, the sum is rounded to that type.
+}];
+
 defvar paddedDoc = [{
+
     Kp is K rounded up to 32, S is K rounded up to 64, and G the number of
     segments that Kp is cut into by the group (blocks of the group's size, then
     falling powers of two).
@@ -41,6 +56,8 @@ class RotQ_DestinationOp<string mnemonic, list<Trait> traits = []>
 class RotQ_Shaped<list<Type> elements>
     : AnyTypeOf<[RankedTensorOf<elements>, MemRefOf<elements>]>;
 def RotQ_FloatMatrix : RotQ_Shaped<[F32, F16]>;
+/// What products are stored as, and what an epilogue reads.
+def RotQ_AnyFloat : RotQ_Shaped<[F32, F16, BF16]>;
 def RotQ_AnyShaped : RotQ_Shaped<[F32, F16, I8, I32, I64, Index]>;
 
 //===----------------------------------------------------------------------===//
@@ -167,10 +184,10 @@ def RotQ_GatherOp : RotQ_DestinationOp<"gather"> {
 
 def RotQ_RotateOp : RotQ_DestinationOp<"rotate"> {
   let summary = "rotates the rows of a matrix";
-  let description = [{
+  let description = !strconcat([{
     Forward: M x K becomes M x Kp, zero-padded, each segment rotated. `inverse`:
     M x Kp becomes M x K, the padding dropped. Computed in f32.
-  }] # paddedDoc;
+  }], paddedDoc);
   let arguments = (ins RotationAttrInterface:$rotation, UnitAttr:$inverse,
                        RotQ_FloatMatrix:$input, RotQ_FloatMatrix:$inits);
   let results = (outs Optional<AnyRankedTensor>:$result);
@@ -184,7 +201,7 @@ def RotQ_RotateOp : RotQ_DestinationOp<"rotate"> {
 
 def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
   let summary = "rotates an activation and rounds it to int8";
-  let description = [{
+  let description = !strconcat([{
     The rows of x (M x K) are rotated, then for every segment of the group
 
       scale = max |x| / 127,  code = rint(x * (127 / max |x|)),  sum = sum of codes
@@ -195,7 +212,7 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
 
     On a chip with warpgroups the kernels of more than 32 rows have the codes of
     a row in another order (`rotq::interleavedPosition`): it is theirs alone.
-  }] # paddedDoc;
+  }], paddedDoc);
   let arguments = (ins RotationAttrInterface:$rotation, I64Attr:$group,
                        RotQ_FloatMatrix:$input,
                        Variadic<RotQ_AnyShaped>:$inits);
@@ -210,12 +227,19 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
 // Products
 //===----------------------------------------------------------------------===//
 
-def RotQ_MatmulOp : RotQ_DestinationOp<"matmul", [
-    MatmulOpInterface, DeclareOpInterfaceMethods<TilingInterface, [
+/// What takes an epilogue. It is isolated, so that constants stay inside.
+class RotQ_Product<string mnemonic, list<Trait> traits = []>
+    : RotQ_DestinationOp<mnemonic, traits # [
+        MatmulOpInterface, AttrSizedOperandSegments, IsolatedFromAbove]> {
+  let regions = (region MaxSizedRegion<1>:$epilogue);
+}
+
+def RotQ_MatmulOp : RotQ_Product<"matmul", [
+    DeclareOpInterfaceMethods<TilingInterface, [
       "getIterationDomain", "getLoopIteratorTypes", "getTiledImplementation",
       "getResultTilePosition"]>]> {
   let summary = "activation times transposed packed weight";
-  let description = [{
+  let description = !strconcat([{
     y = x W^T: x is M x K, W an N x K weight, y M x N (overwritten, not added to).
     With one input, x is float. With three, x is what `quantize_activation`
     made: codes (M x S int8), scales and sums, with the group in `group`, and
@@ -225,48 +249,91 @@ def RotQ_MatmulOp : RotQ_DestinationOp<"matmul", [
 
     where g runs over the finer of the two cuts and the inner sum is exact.
     `kernels` lists the configurations `rotq-select-kernels` chose, by rising M.
-  }] # paddedDoc;
+
+    ```mlir
+    %y = rotq.matmul ins(%x : tensor<4x256xf16>) weight(%w : <64x256, #rotq.format<"rq3">>)
+        outs(%init : tensor<4x64xbf16>) epilogue(%bias : tensor<64xf32>) {
+      ^bb0(%sum: f32, %b: f32):
+        %0 = arith.addf %sum, %b : f32
+        %1 = arith.truncf %0 : f32 to bf16
+        rotq.yield %1 : bf16
+    } -> tensor<4x64xbf16>
+    ```
+  }], epilogueDoc, paddedDoc);
   let arguments = (ins Variadic<RotQ_AnyShaped>:$inputs, RotQ_WeightType:$weight,
-                       RotQ_FloatMatrix:$inits,
+                       Variadic<RotQ_AnyFloat>:$epilogueOperands,
+                       RotQ_AnyFloat:$inits,
                        OptionalAttr<I64Attr>:$group,
                        OptionalAttr<TypedArrayAttrBase<RotQ_KernelAttr, "kernels">>:$kernels);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     `ins` `(` $inputs `:` type($inputs) `)` (`group` `(` $group^ `)`)?
     `weight` `(` $weight `:` type($weight) `)`
-    `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($result)^)?
+    `outs` `(` $inits `:` type($inits) `)` attr-dict
+    (`epilogue` (`(` $epilogueOperands^ `:` type($epilogueOperands) `)`)? $epilogue^)?
+    (`->` type($result)^)?
   }];
   let extraClassDeclaration = initsDeclaration # [{
     MutableOperandRange getWeightsMutable() { return getWeightMutable(); }
   }];
 }
 
-def RotQ_GroupedMatmulOp : RotQ_DestinationOp<"grouped_matmul", [
-    MatmulOpInterface, AttrSizedOperandSegments]> {
+def RotQ_GroupedMatmulOp : RotQ_Product<"grouped_matmul"> {
   let summary = "matmuls of one activation that share a launch";
-  let description = [{
+  let description = !strconcat([{
     y_i = x W_i^T for two or more weights of one format, layout and K: x is
     M x K, W_i an N_i x K weight, y_i M x N_i (overwritten), all y_i of one
     element type. `rotq-fuse-matmuls` makes it of `matmul`s, and every y_i is
     what `matmul` gives; inputs, `group` and `kernels` are those of `matmul`.
+    All y_i share an epilogue, each with operands of its own: first those of
+    y_0, then as many of y_1.
 
     ```mlir
     %y:2 = rotq.grouped_matmul ins(%x : tensor<4x256xf16>)
         weights(%q, %k : !rotq.weight<64x256, #rotq.format<"rq3">>, !rotq.weight<16x256, #rotq.format<"rq3">>)
         outs(%y0, %y1 : tensor<4x64xf32>, tensor<4x16xf32>) -> tensor<4x64xf32>, tensor<4x16xf32>
     ```
-  }];
+
+    There may be several weights for every y_i, of one N_i: first those of y_0,
+    then as many of y_1. The epilogue then takes a sum for each of them:
+
+    ```mlir
+    %y = rotq.grouped_matmul ins(%x : tensor<4x256xf16>)
+        weights(%gate, %up : !rotq.weight<64x256, #rotq.format<"rq3">>, !rotq.weight<64x256, #rotq.format<"rq3">>)
+        outs(%init : tensor<4x64xf32>) epilogue {
+      ^bb0(%g: f32, %u: f32):
+        %one = arith.constant 1.0 : f32
+        %0 = arith.negf %g : f32
+        %1 = math.exp %0 : f32
+        %2 = arith.addf %1, %one : f32
+        %3 = arith.divf %g, %2 : f32
+        %4 = arith.mulf %3, %u : f32
+        rotq.yield %4 : f32
+    } -> tensor<4x64xf32>
+    ```
+  }], epilogueDoc);
   let arguments = (ins Variadic<RotQ_AnyShaped>:$inputs,
                        Variadic<RotQ_WeightType>:$weights,
-                       Variadic<RotQ_FloatMatrix>:$inits,
+                       Variadic<RotQ_AnyFloat>:$epilogueOperands,
+                       Variadic<RotQ_AnyFloat>:$inits,
                        OptionalAttr<I64Attr>:$group,
                        OptionalAttr<TypedArrayAttrBase<RotQ_KernelAttr, "kernels">>:$kernels);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     `ins` `(` $inputs `:` type($inputs) `)` (`group` `(` $group^ `)`)?
     `weights` `(` $weights `:` type($weights) `)`
-    `outs` `(` $inits `:` type($inits) `)` attr-dict (`->` type($results)^)?
+    `outs` `(` $inits `:` type($inits) `)` attr-dict
+    (`epilogue` (`(` $epilogueOperands^ `:` type($epilogueOperands) `)`)? $epilogue^)?
+    (`->` type($results)^)?
   }];
+}
+
+def RotQ_YieldOp : RotQ_Op<"yield", [
+    Pure, ReturnLike, Terminator,
+    ParentOneOf<["::mlir::rotq::MatmulOp", "::mlir::rotq::GroupedMatmulOp"]>]> {
+  let summary = "what an epilogue computes";
+  let arguments = (ins AnyFloat:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 //===----------------------------------------------------------------------===//

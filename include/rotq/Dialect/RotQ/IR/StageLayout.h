@@ -20,8 +20,10 @@ struct StagedMatmul {
   bool hasOffset;
   int64_t scaleGroup; ///< of the weight
   int64_t group;      ///< of the activation
+  int64_t sums = 1;   ///< weights whose rows a warp has
 
-  static StagedMatmul get(KernelAttr kernel, WeightType weight, int64_t group);
+  static StagedMatmul get(KernelAttr kernel, WeightType weight, int64_t group,
+                          int64_t sums);
 };
 
 /// How a kernel that stages its operands divides dynamic shared memory. Every
