@@ -130,6 +130,16 @@ ROTQ_EXPORT int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m,
                                        int64_t numScales, int32_t *sums,
                                        int64_t numSums);
 
+/* Moves what a GPU kernel made of an activation, in the `layout` of its
+ * manifest
+ * ("rows" or "interleaved", see rotq/Codec/ActivationLayout.h), to where
+ * rotqQuantizeActivation has it, in place. */
+ROTQ_EXPORT int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
+                                     int64_t group, int8_t *codes,
+                                     int64_t numCodes, float *scales,
+                                     int64_t numScales, int32_t *sums,
+                                     int64_t numSums);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 
 #include "rotq-c/Codec.h"
 #include "LastError.h"
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/PackedWeight.h"
 #include "rotq/Codec/TiledLayout.h"
 
@@ -295,28 +296,67 @@ int rotqRotate(const char *format, float *x, int64_t numX, int64_t m,
   });
 }
 
+/// Checks the buffers of an activation of that shape.
+static Status checkActivation(int64_t m, int64_t k, int64_t group,
+                              int64_t numCodes, int64_t numScales,
+                              int64_t numSums) {
+  if (Status status = checkExtent("m", m); !status)
+    return status;
+  if (Status status = checkExtent("k", k); !status)
+    return status;
+  if (Status status = checkBlock("group", group); !status)
+    return status;
+  int64_t segments = Blocking(k, group).size();
+  for (Status status : {checkLength("codes", m * storedLength(k), numCodes),
+                        checkLength("scales", m * segments, numScales),
+                        checkLength("sums", m * segments, numSums)})
+    if (!status)
+      return status;
+  return {};
+}
+
 int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m, int64_t k,
                            int64_t group, int8_t *codes, int64_t numCodes,
                            float *scales, int64_t numScales, int32_t *sums,
                            int64_t numSums) {
   return guarded([&] {
-    if (Status status = checkExtent("m", m); !status)
-      return finish(status);
-    if (Status status = checkExtent("k", k); !status)
-      return finish(status);
-    if (Status status = checkBlock("group", group); !status)
-      return finish(status);
     if (!x || !codes || !scales || !sums)
       return reportError("expected buffers but got null");
-    int64_t segments = Blocking(k, group).size();
-    for (Status status : {checkLength("x", m * k, numX),
-                          checkLength("codes", m * storedLength(k), numCodes),
-                          checkLength("scales", m * segments, numScales),
-                          checkLength("sums", m * segments, numSums)})
-      if (!status)
-        return finish(status);
+    if (Status status =
+            checkActivation(m, k, group, numCodes, numScales, numSums);
+        !status)
+      return finish(status);
+    if (Status status = checkLength("x", m * k, numX); !status)
+      return finish(status);
     QuantizedActivation result =
         quantizeActivation({x, size_t(numX)}, m, k, group);
+    std::ranges::copy(result.codes, codes);
+    std::ranges::copy(result.scales, scales);
+    std::ranges::copy(result.sums, sums);
+    return 0;
+  });
+}
+
+int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
+                         int64_t group, int8_t *codes, int64_t numCodes,
+                         float *scales, int64_t numScales, int32_t *sums,
+                         int64_t numSums) {
+  return guarded([&] {
+    if (!layout || !codes || !scales || !sums)
+      return reportError("expected a layout and buffers but got null");
+    auto from = activationLayout(layout);
+    if (!from)
+      return reportError(
+          "expected 'rows' or 'interleaved' as layout but got '" +
+          std::string(layout) + "'");
+    if (Status status =
+            checkActivation(m, k, group, numCodes, numScales, numSums);
+        !status)
+      return finish(status);
+    QuantizedActivation result = byRows({{codes, codes + numCodes},
+                                         {scales, scales + numScales},
+                                         {sums, sums + numSums}},
+                                        m, *from);
     std::ranges::copy(result.codes, codes);
     std::ranges::copy(result.scales, scales);
     std::ranges::copy(result.sums, sums);

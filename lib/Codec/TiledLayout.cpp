@@ -28,16 +28,6 @@ TiledLayout::TiledLayout(const Format &format, int64_t n, int64_t k) {
   totalBytes = scalesOffset + 2 * strips * kRows * segments * numbersPerSegment;
 }
 
-int64_t rotq::interleavedPosition(int64_t position, int64_t stored) {
-  constexpr int64_t kColumns = TiledLayout::kColumns, kRun = TiledLayout::kRun;
-  int64_t start = position / kColumns * kColumns, inTile = position - start;
-  if (start + kColumns > stored)
-    return position;
-  int64_t half = inTile / (kColumns / 2), t = inTile / kRun % 4;
-  int64_t word = inTile % kRun / 4;
-  return start + half * kColumns / 2 + word * 16 + t * 4 + inTile % 4;
-}
-
 namespace {
 /// Copies the parts of one blob.
 class Repacker {

@@ -221,7 +221,7 @@ KernelInfo Reader::kernel(const json &object, const std::string &where) {
   result.k = integerOr(object, "k", 0, 0, anything, where);
   result.layout = textOr(object, "layout", where);
   result.placement = textOr(object, "placement", where);
-  result.codes = textOr(object, "codes", where);
+  result.activation = textOr(object, "activation", where);
   result.epilogue = textOr(object, "epilogue", where);
   result.mMin = integerOr(object, "m_min", 0, 0, kMaxInt32, where);
   result.mMax = integerOr(object, "m_max", 0, 0, kMaxInt32, where);
@@ -344,7 +344,7 @@ static nlohmann::ordered_json kernelToJson(const KernelInfo &kernel) {
   number("k", kernel.k);
   text("layout", kernel.layout);
   text("placement", kernel.placement);
-  text("codes", kernel.codes);
+  text("activation", kernel.activation);
   text("epilogue", kernel.epilogue);
   number("m_min", kernel.mMin);
   number("m_max", kernel.mMax);

@@ -7,6 +7,7 @@
 
 #include "rotq/Target/KernelSpace.h"
 
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/TiledLayout.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 

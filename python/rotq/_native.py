@@ -72,6 +72,10 @@ _FUNCTIONS = {
         *(c_void_p, c_int64, c_int64, c_int64, c_int64),
         *(c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64),
     ],
+    "rotqActivationByRows": [
+        *(c_char_p, c_int64, c_int64, c_int64),
+        *(c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64),
+    ],
     "rotqDeviceCount": [_INT32_OUT],
     "rotqDeviceName": [c_int32, c_char_p, c_int64],
     "rotqDeviceComputeCapability": [c_int32, _INT32_OUT, _INT32_OUT],

@@ -156,16 +156,13 @@ def quantize_activation(x: np.ndarray, group: int) -> QuantizedActivation:
     return result
 
 
-def in_order(codes: np.ndarray, order: str | None) -> np.ndarray:
-    """Codes of an activation as they come, given as a kernel has them: `order` is
-    what its manifest says of them. Interleaved ones are, in every whole tile of
-    256 values of a row, [half][word of a run][run][4] instead of [half][run][word][4]."""
-    if order is None:
-        return codes
-    if order != "interleaved":
-        raise RotqError(f"expected no order of codes but 'interleaved', got {order!r}")
-    whole = codes.shape[1] // 256 * 256
-    result = codes.copy()
-    tiles = codes[:, :whole].reshape(len(codes), -1, 2, 8, 4, 4)
-    result[:, :whole] = tiles.transpose(0, 1, 2, 4, 3, 5).reshape(len(codes), whole)
+def by_rows(activation: QuantizedActivation, layout: str, k: int, group: int) -> QuantizedActivation:
+    """An activation of M x `k` as `quantize_activation` gives it, from what a kernel
+    made: `layout` is what its manifest says of it."""
+    result = QuantizedActivation(*(np.ascontiguousarray(array).copy() for array in activation))
+    _native.call(
+        "rotqActivationByRows",
+        *(layout.encode(), len(result.codes), k, group),
+        *(argument for array in result for argument in (array.ctypes.data, array.size)),
+    )
     return result

@@ -91,17 +91,20 @@ def test_quantized_activation():
         assert np.abs(back - x[:, segment]).max() <= scales[:, i].max() / 2 * 1.001
 
 
-def test_codes_in_order():
-    # Kernels of warpgroups have word w of the runs of lanes t = 0 to 3 together.
-    position = np.arange(2 * 256 + 64)
-    half, word, t, i = np.unravel_index(position[:256], (2, 8, 4, 4))
-    tile = 128 * half + 32 * t + 4 * word + i
-    where = np.concatenate([tile, 256 + tile, position[512:]])
-    codes = np.random.default_rng(3).integers(-127, 128, (3, len(position)), np.int8)
-    np.testing.assert_array_equal(codec.in_order(codes[:, where], "interleaved"), codes)
-    np.testing.assert_array_equal(codec.in_order(codes, None), codes)
+def test_activation_by_rows():
+    # A tile is [run][word][t] of 4; scales are [segment][row].
+    tile = want.codes[:, :256].reshape(3, 2, 4, 8, 4).transpose(0, 1, 3, 2, 4)
+    laid_out = codec.QuantizedActivation(
+        np.concatenate([tile.reshape(3, 256), want.codes[:, 256:]], axis=1),
+        want.scales.T.reshape(want.scales.shape),
+        want.sums.T.reshape(want.sums.shape),
+    )
+    for array, expected in zip(codec.by_rows(laid_out, "interleaved", 320, 256), want):
+        np.testing.assert_array_equal(array, expected)
+    for array, expected in zip(codec.by_rows(want, "rows", 320, 256), want):
+        np.testing.assert_array_equal(array, expected)
     with pytest.raises(RotqError, match="backwards"):
-        codec.in_order(codes, "backwards")
+        codec.by_rows(laid_out, "backwards", 320, 256)
 
 
 def test_error_of_zeros():

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -186,6 +187,32 @@ TEST(CodecTest, QuantizeActivation) {
   EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 100, codes.data(), 64,
                                    &scale, 1, &sum, 1),
             0);
+}
+
+TEST(CodecTest, ActivationByRows) {
+  // Two rows of a tile and two segments.
+  std::vector<int8_t> codes(2 * 256);
+  std::iota(codes.begin(), codes.end(), int8_t(0));
+  std::vector<float> scales = {1, 2, 3, 4};
+  std::vector<int32_t> sums = {5, 6, 7, 8};
+  ASSERT_EQ(rotqActivationByRows("interleaved", 2, 256, 128, codes.data(), 512,
+                                 scales.data(), 4, sums.data(), 4),
+            0)
+      << rotqLastError();
+  EXPECT_EQ(codes[4], 16);
+  EXPECT_EQ(codes[32], 4);
+  EXPECT_EQ(codes[256 + 4], 16);
+  EXPECT_EQ(scales, (std::vector<float>{1, 3, 2, 4}));
+  EXPECT_EQ(sums, (std::vector<int32_t>{5, 7, 6, 8}));
+  EXPECT_NE(rotqActivationByRows("columns", 2, 256, 128, codes.data(), 512,
+                                 scales.data(), 4, sums.data(), 4),
+            0);
+  EXPECT_STREQ(rotqLastError(),
+               "expected 'rows' or 'interleaved' as layout but got 'columns'");
+  EXPECT_NE(rotqActivationByRows("rows", 2, 256, 128, codes.data(), 512,
+                                 scales.data(), 3, sums.data(), 4),
+            0);
+  EXPECT_STREQ(rotqLastError(), "expected 4 elements in scales but got 3");
 }
 
 TEST(CodecTest, Errors) {

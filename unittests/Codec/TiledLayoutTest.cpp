@@ -102,19 +102,3 @@ TEST(TiledLayoutTest, RefusesOtherSizes) {
   EXPECT_EQ(repack(format, 16, 256, source, target).error(),
             "expected a tiled blob of 1568 bytes but got 1567");
 }
-
-TEST(TiledLayoutTest, InterleavedCodesAreRowsOfCoreMatrices) {
-  // Of a whole tile, the 16 bytes `row` have word `row` mod 8 of the runs of
-  // the four lanes of a row, which start at 32t in each half.
-  constexpr int64_t stored = 2 * 256 + 64;
-  for (int64_t start : {0, 256})
-    for (int64_t row = 0; row < 16; ++row)
-      for (int64_t t = 0; t < 4; ++t)
-        for (int64_t i = 0; i < 4; ++i)
-          EXPECT_EQ(interleavedPosition(start + row / 8 * 128 + t * 32 +
-                                            row % 8 * 4 + i,
-                                        stored),
-                    start + 16 * row + 4 * t + i);
-  for (int64_t i = 512; i < stored; ++i)
-    EXPECT_EQ(interleavedPosition(i, stored), i);
-}

@@ -17,6 +17,7 @@
 #include "KernelReference.h"
 #include "RandomEpilogue.h"
 
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 #include "rotq/InitAll.h"
 #include "rotq/Pipelines/GPUPipeline.h"
@@ -383,24 +384,18 @@ void EmulatedKernels::checkRepack(const ::rotq::KernelInfo &kernel) {
   EXPECT_EQ(actual, tiles[i]);
 }
 
-/// The codes in the order that the kernel has them in.
-static std::vector<int8_t> orderOf(const ::rotq::KernelInfo &kernel,
-                                   std::vector<int8_t> codes, int64_t m) {
-  if (kernel.codes.empty())
-    return codes;
-  auto stored = int64_t(codes.size()) / m;
-  std::vector<int8_t> result(codes.size());
-  for (int64_t i = 0; i < int64_t(codes.size()); ++i)
-    result[size_t(i / stored * stored +
-                  ::rotq::interleavedPosition(i % stored, stored))] =
-        codes[size_t(i)];
-  return result;
+/// As the kernel has it.
+static ::rotq::QuantizedActivation
+layOut(const ::rotq::KernelInfo &kernel,
+       const ::rotq::QuantizedActivation &activation, int64_t m) {
+  return ::rotq::laidOut(activation, m,
+                         ::rotq::activationLayout(kernel.activation).value());
 }
 
 void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
                                       int64_t m) {
   const KernelCase &test = GetParam();
-  auto expected = quantize(m);
+  auto expected = layOut(kernel, quantize(m), m);
   std::vector<std::byte> input =
       pack(ArrayRef(x).take_front(size_t(m * test.k)), test.x);
   // Every element has to be written.
@@ -411,7 +406,7 @@ void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
   launch(kernel, m,
          {bufferOf(input, "x", false), bufferOf(actual.codes, "codes"),
           bufferOf(actual.scales, "scales"), bufferOf(actual.sums, "sums")});
-  expectSame(orderOf(kernel, expected.codes, m), actual.codes, "code");
+  expectSame(expected.codes, actual.codes, "code");
   expectSame(expected.scales, actual.scales, "scale");
   expectSame(expected.sums, actual.sums, "sum");
 }
@@ -422,15 +417,14 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
   bool hasCodes = kernel.params[0].name == "codes";
   std::vector<EmulatorArgument> buffers;
   std::vector<std::byte> input;
-  ::rotq::QuantizedActivation activation;
-  std::vector<int8_t> codes;
+  ::rotq::QuantizedActivation activation, inKernel;
   auto rows = ArrayRef(x).take_front(size_t(m * test.k));
   if (hasCodes) {
     activation = quantize(m);
-    codes = orderOf(kernel, activation.codes, m);
-    buffers = {bufferOf(codes, "codes", false),
-               bufferOf(activation.scales, "scales", false),
-               bufferOf(activation.sums, "sums", false)};
+    inKernel = layOut(kernel, activation, m);
+    buffers = {bufferOf(inKernel.codes, "codes", false),
+               bufferOf(inKernel.scales, "scales", false),
+               bufferOf(inKernel.sums, "sums", false)};
   } else {
     input = pack(rows, test.x);
     buffers = {bufferOf(input, "x", false)};

@@ -36,7 +36,7 @@ json validManifest() {
       "format": {"name": "rq3"},
       "n": 4096, "k": 576,
       "layout": "canonical", "placement": "activation",
-      "codes": "interleaved", "epilogue": "rotq.yield %arg0 : f32",
+      "activation": "interleaved", "epilogue": "rotq.yield %arg0 : f32",
       "m_min": 1, "m_max": 64, "pdl": true,
       "future": [1, 2]}]})");
 }
@@ -67,7 +67,7 @@ TEST(Manifest, ReadsEveryField) {
   EXPECT_EQ(kernel->k, 576);
   EXPECT_EQ(kernel->layout, "canonical");
   EXPECT_EQ(kernel->placement, "activation");
-  EXPECT_EQ(kernel->codes, "interleaved");
+  EXPECT_EQ(kernel->activation, "interleaved");
   EXPECT_EQ(kernel->epilogue, "rotq.yield %arg0 : f32");
   EXPECT_EQ(kernel->mMin, 1);
   EXPECT_EQ(kernel->mMax, 64);
@@ -84,8 +84,9 @@ TEST(Manifest, PrintsWhatItReads) {
 
 TEST(Manifest, KernelsNeedNoWeight) {
   json object = validManifest();
-  for (const char *key : {"format", "n", "k", "layout", "placement", "codes", "epilogue",
-                          "m_min", "m_max", "pdl", "shared_bytes"})
+  for (const char *key :
+       {"format", "n", "k", "layout", "placement", "activation", "epilogue",
+        "m_min", "m_max", "pdl", "shared_bytes"})
     object["kernels"][0].erase(key);
   Expected<Manifest> manifest = parseManifest(object.dump());
   ASSERT_TRUE(manifest) << manifest.error();

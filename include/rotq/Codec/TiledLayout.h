@@ -52,18 +52,6 @@ struct TiledLayout {
   int64_t tileBytes() const { return 512 * slots; }
 };
 
-/// Where kernels of warpgroups find the codes of an activation's row, which has
-/// `stored` of them: those of every whole tile of kColumns are
-/// [run][word][t] of 4, where the run is that of lane 4g + t above and the word
-/// one of its eight. 16 bytes are then a row of a core matrix of operand B of
-/// `wgmma`, of which every lane's operand A has the same columns. What is
-/// behind the last whole tile lies in order.
-int64_t interleavedPosition(int64_t position, int64_t stored);
-
-/// Activations of at most as many rows have their codes in order, whatever the
-/// chip: `mma.sync` reads them a run at a time.
-inline constexpr int64_t kMaxRowsInOrder = 32;
-
 /// Copies a blob of the canonical layout into one of the tiled layout. Error:
 /// sizes that do not match.
 Status repack(const Format &format, int64_t n, int64_t k,

@@ -58,10 +58,9 @@ struct KernelInfo {
   int64_t k = 0;
   std::string layout;    ///< of the weight: "canonical", ...
   std::string placement; ///< of the rotation: "activation", "load", ...
-  /// The order of an activation's codes in a row: "interleaved" (see
-  /// `interleavedPosition`), or as they come.
-  std::string codes;
-  std::string epilogue;  ///< what is done to the sums: operations of MLIR
+  /// Of a quantized activation: one of `kActivationLayouts`.
+  std::string activation;
+  std::string epilogue; ///< what is done to the sums: operations of MLIR
   /// The values of the parameter "m" this kernel takes; `mMax` 0: no bound.
   int64_t mMin = 0;
   int64_t mMax = 0;

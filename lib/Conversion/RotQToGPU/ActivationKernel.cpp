@@ -18,6 +18,7 @@
 
 using namespace mlir;
 using namespace mlir::rotq;
+using ::rotq::ActivationLayout;
 using ::rotq::TiledLayout;
 
 /// Values a lane owns, and a warp.
@@ -32,7 +33,8 @@ public:
   ActivationEmitter(KernelBuilder &b, const KernelFunction &kernel,
                     const ActivationProblem &problem)
       : b(b), kernel(kernel), problem(problem),
-        groups(activationBlocking(problem.k, problem.group)) {}
+        groups(activationBlocking(problem.k, problem.group)),
+        stored(::rotq::storedLength(problem.k)) {}
 
   LogicalResult emit();
 
@@ -50,6 +52,7 @@ private:
   const KernelFunction &kernel;
   const ActivationProblem &problem;
   ::rotq::Blocking groups;
+  int64_t stored; ///< codes of a row
 };
 } // namespace
 
@@ -150,7 +153,6 @@ Value ActivationEmitter::quantize(Value values, Value largest) {
 
 /// In order or, within whole tiles, interleaved.
 void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
-  int64_t stored = ::rotq::storedLength(problem.k);
   Value bytes = arith::TruncIOp::create(
       b, VectorType::get({kLane}, b.getI8Type()), codes);
   Value rowStart = b.mul(row, stored);
@@ -160,7 +162,7 @@ void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
               kLane);
     });
   };
-  if (!problem.isInterleaved) {
+  if (problem.layout == ActivationLayout::Rows) {
     inOrder();
     return;
   }
@@ -206,7 +208,8 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
                               b.less(position, groups.paddedSize()));
   b.ifThen(starts, [&] {
     Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
-    Value address = b.add(b.mul(row, 4 * groups.size()), b.mul(group, 4));
+    Value address = scaleAddress(b, problem.layout, row, kernel.rows(b), group,
+                                 groups.size());
     Value scale = arith::DivFOp::create(b, largest, b.f32(127));
     b.store(scale, kernel.argument("scales"), address, 4);
     b.store(sum, kernel.argument("sums"), address, 4);
@@ -224,7 +227,7 @@ LogicalResult ActivationEmitter::emit() {
   Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
   Value row = b.blockId(gpu::Dimension::x);
   Value slot = b.add(b.mul(b.blockId(gpu::Dimension::y), kWarps), warp);
-  int64_t slots = llvm::divideCeil(::rotq::storedLength(problem.k), kSlot);
+  int64_t slots = llvm::divideCeil(stored, kSlot);
   // Whole warps leave: the lanes of a slot stay together.
   b.ifThen(b.less(slot, slots), [&] {
     emitSlot(row, b.add(b.mul(slot, kSlot), b.mul(lane, kLane)));
@@ -247,9 +250,11 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   std::string type = problem.inputType.isF32() ? "f32" : "f16";
   int64_t block = problem.rotation.getRotation()->block();
   ::rotq::KernelInfo info;
-  info.name = "quantize_activation_k" + std::to_string(problem.k) + "_r" +
-              std::to_string(block) + "_g" + std::to_string(problem.group) +
-              "_" + type + (problem.isInterleaved ? "_interleaved" : "");
+  info.name =
+      "quantize_activation_k" + std::to_string(problem.k) + "_r" +
+      std::to_string(block) + "_g" + std::to_string(problem.group) + "_" +
+      type +
+      (problem.layout == ActivationLayout::Interleaved ? "_interleaved" : "");
   info.role = "quantize_activation";
   auto pointer = [&](std::string name, Access access, std::string element,
                      int64_t width) {
@@ -269,8 +274,7 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
       int64_t(llvm::divideCeil(llvm::divideCeil(stored, kSlot), kWarps));
   info.block = {32 * kWarps, 1, 1};
   info.k = problem.k;
-  if (problem.isInterleaved)
-    info.codes = "interleaved";
+  info.activation = ::rotq::kActivationLayouts[size_t(problem.layout)];
   info.mMin = problem.mMin;
   info.mMax = problem.mMax;
   return info;

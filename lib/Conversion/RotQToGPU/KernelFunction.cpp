@@ -113,6 +113,19 @@ void KernelFunction::waitForPredecessor(KernelBuilder &b,
   emitBarrierOfCompiler(b, {});
 }
 
+::rotq::ActivationLayout mlir::rotq::activationLayoutOf(KernelKind kind) {
+  return kind == KernelKind::WgmmaS8 ? ::rotq::ActivationLayout::Interleaved
+                                     : ::rotq::ActivationLayout::Rows;
+}
+
+Value mlir::rotq::scaleAddress(KernelBuilder &b,
+                               ::rotq::ActivationLayout layout, Value row,
+                               Value rows, Value segment, int64_t segments) {
+  if (layout == ::rotq::ActivationLayout::Rows)
+    return b.add(b.mul(row, 4 * segments), b.mul(segment, 4));
+  return b.mul(b.add(b.mul(segment, rows), row), 4);
+}
+
 std::string mlir::rotq::elementName(Type type) {
   return type.isF32() ? "f32" : type.isBF16() ? "bf16" : "f16";
 }
@@ -217,8 +230,9 @@ static std::string textOf(Region &epilogue) {
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
-  if (config.getKind() == KernelKind::WgmmaS8)
-    info.codes = "interleaved";
+  if (problem.group != 0)
+    info.activation = ::rotq::kActivationLayouts[size_t(
+        activationLayoutOf(config.getKind()))];
   info.placement = problem.group ? "activation" : "load";
   info.mMin = config.getMMin();
   info.mMax = config.getMMax();

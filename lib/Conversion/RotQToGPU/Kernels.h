@@ -10,6 +10,7 @@
 
 #include "KernelBuilder.h"
 
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Runtime/Manifest.h"
 
 namespace mlir::rotq {
@@ -36,7 +37,7 @@ struct ActivationProblem {
   int64_t k;
   int64_t group;
   Type inputType;
-  bool isInterleaved; ///< its codes
+  ::rotq::ActivationLayout layout;
   int64_t mMin, mMax; ///< rows it may have; 0: no bound
 };
 
@@ -72,6 +73,14 @@ private:
   gpu::GPUFuncOp func;
   const ::rotq::KernelInfo &info;
 };
+
+/// The layout of quantized activations that kernels of a kind read.
+::rotq::ActivationLayout activationLayoutOf(KernelKind kind);
+
+/// Bytes before the scale, or the sum, of a segment of one of `rows` rows,
+/// which have `segments` each.
+Value scaleAddress(KernelBuilder &b, ::rotq::ActivationLayout layout, Value row,
+                   Value rows, Value segment, int64_t segments);
 
 /// A PTX identifier.
 std::string identifier(StringRef name);

@@ -251,15 +251,15 @@ Value MatmulEmitter::columnOf(int64_t colTile, int64_t c) {
 }
 
 /// What columns 2t and 2t + 1 have for the group at a position of K, from an
-/// argument of [column][group] of 4 bytes.
+/// argument of 4 bytes an element.
 SmallVector<Value> MatmulEmitter::loadOfColumns(StringRef name, Type type,
                                                 int64_t colTile,
                                                 Value position) {
   Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
   SmallVector<Value> result;
   for (int64_t c = 0; c < 2; ++c) {
-    Value address =
-        b.add(b.mul(columnOf(colTile, c), 4 * groups.size()), b.mul(group, 4));
+    Value address = scaleAddress(b, activationLayoutOf(config.getKind()),
+                                 columnOf(colTile, c), m, group, groups.size());
     result.push_back(b.load(kernel.argument(name), address, type, 4));
   }
   return result;

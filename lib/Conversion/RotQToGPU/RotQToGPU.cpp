@@ -263,18 +263,18 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
     return success();
   }
   auto x = cast<MemRefType>(op.getInput().getType());
-  ActivationProblem inOrder{op.getRotation(),
-                            x.getDimSize(1),
-                            int64_t(op.getGroup()),
-                            x.getElementType(),
-                            /*isInterleaved=*/false,
-                            /*mMin=*/1,
-                            /*mMax=*/0};
-  SmallVector<ActivationProblem> problems = {inOrder};
+  ActivationProblem inRows{op.getRotation(),
+                           x.getDimSize(1),
+                           int64_t(op.getGroup()),
+                           x.getElementType(),
+                           ::rotq::ActivationLayout::Rows,
+                           /*mMin=*/1,
+                           /*mMax=*/0};
+  SmallVector<ActivationProblem> problems = {inRows};
   if (warpgroups) {
     problems.front().mMax = ::rotq::kMaxRowsInOrder;
-    ActivationProblem &interleaved = problems.emplace_back(inOrder);
-    interleaved.isInterleaved = true;
+    ActivationProblem &interleaved = problems.emplace_back(inRows);
+    interleaved.layout = ::rotq::ActivationLayout::Interleaved;
     interleaved.mMin = ::rotq::kMaxRowsInOrder + 1;
   }
   int64_t m = x.getDimSize(0);

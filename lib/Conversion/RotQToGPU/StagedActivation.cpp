@@ -17,6 +17,7 @@
 
 using namespace mlir;
 using namespace mlir::rotq;
+using ::rotq::ActivationLayout;
 
 static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
 static constexpr int64_t kRun = ::rotq::TiledLayout::kRun;
@@ -174,8 +175,11 @@ void StagedActivation::copyScales(Value tile) {
       Value inBlock = b.rem(index, layout.cols);
       Value inTile = b.div(index, layout.cols);
       Value col = b.min(b.add(firstCol, inBlock), lastCol);
-      Value source =
-          b.mul(b.add(b.mul(col, groups.size()), b.add(group, inTile)), 4);
+      Value source = scaleAddress(
+          b,
+          layout.hasCoreMatrices ? ActivationLayout::Interleaved
+                                 : ActivationLayout::Rows,
+          col, kernel.rows(b), b.add(group, inTile), groups.size());
       Value target = b.mul(b.add(stage, index), 4);
       b.copyToShared(shared, b.add(target, layout.scalesStart),
                      kernel.argument("scales"), source, 4);

@@ -7,6 +7,8 @@
 
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
+#include "rotq/Codec/ActivationLayout.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringExtras.h"

@@ -210,8 +210,8 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
     M x G f32, sums M x G i32. Numerics change: about 7e-3 relative error of a
     product with Gaussian data and groups of 256.
 
-    On a chip with warpgroups the kernels of more than 32 rows have the codes of
-    a row in another order (`rotq::interleavedPosition`): it is theirs alone.
+    GPU kernels have all three in orders of their own
+    (`rotq::ActivationLayout`).
   }], paddedDoc);
   let arguments = (ins RotationAttrInterface:$rotation, I64Attr:$group,
                        RotQ_FloatMatrix:$input,
