@@ -123,17 +123,19 @@ ROTQ_EXPORT int rotqRotate(const char *format, float *x, int64_t numX,
 /* Quantizes `x` (m x k) to int8 with a scale for every segment of `group`
  * values: `codes` is m x storedLength (k rounded up to a multiple of 64), zero
  * beyond k; `scales` and `sums` (of the codes of a segment) are m x segments.
- */
+ * Where `rests` is nonzero all are 2m rows: behind every row that of what is
+ * left, in 254ths of the scale. */
 ROTQ_EXPORT int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m,
-                                       int64_t k, int64_t group, int8_t *codes,
-                                       int64_t numCodes, float *scales,
-                                       int64_t numScales, int32_t *sums,
-                                       int64_t numSums);
+                                       int64_t k, int64_t group, int32_t rests,
+                                       int8_t *codes, int64_t numCodes,
+                                       float *scales, int64_t numScales,
+                                       int32_t *sums, int64_t numSums);
 
 /* Moves what a GPU kernel made of an activation, in the `layout` of its
  * manifest
- * ("rows" or "interleaved", see rotq/Codec/ActivationLayout.h), to where
- * rotqQuantizeActivation has it, in place. */
+ * ("rows", "rests" or "interleaved", see rotq/Codec/ActivationLayout.h), to
+ * where rotqQuantizeActivation has it, in place. `m` counts rows of rests, too.
+ */
 ROTQ_EXPORT int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
                                      int64_t group, int8_t *codes,
                                      int64_t numCodes, float *scales,

@@ -316,20 +316,20 @@ static Status checkActivation(int64_t m, int64_t k, int64_t group,
 }
 
 int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m, int64_t k,
-                           int64_t group, int8_t *codes, int64_t numCodes,
-                           float *scales, int64_t numScales, int32_t *sums,
-                           int64_t numSums) {
+                           int64_t group, int32_t rests, int8_t *codes,
+                           int64_t numCodes, float *scales, int64_t numScales,
+                           int32_t *sums, int64_t numSums) {
   return guarded([&] {
     if (!x || !codes || !scales || !sums)
       return reportError("expected buffers but got null");
-    if (Status status =
-            checkActivation(m, k, group, numCodes, numScales, numSums);
+    if (Status status = checkActivation(rests ? 2 * m : m, k, group, numCodes,
+                                        numScales, numSums);
         !status)
       return finish(status);
     if (Status status = checkLength("x", m * k, numX); !status)
       return finish(status);
     QuantizedActivation result =
-        quantizeActivation({x, size_t(numX)}, m, k, group);
+        quantizeActivation({x, size_t(numX)}, m, k, group, rests != 0);
     std::ranges::copy(result.codes, codes);
     std::ranges::copy(result.scales, scales);
     std::ranges::copy(result.sums, sums);
@@ -347,7 +347,7 @@ int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
     auto from = activationLayout(layout);
     if (!from)
       return reportError(
-          "expected 'rows' or 'interleaved' as layout but got '" +
+          "expected 'rows', 'rests' or 'interleaved' as layout but got '" +
           std::string(layout) + "'");
     if (Status status =
             checkActivation(m, k, group, numCodes, numScales, numSums);

@@ -18,7 +18,7 @@ static constexpr int64_t kRun = TiledLayout::kRun;
 int64_t rotq::codePlace(ActivationLayout layout, int64_t row, int64_t position,
                         int64_t stored) {
   int64_t tile = position / kColumns * kColumns;
-  if (layout == ActivationLayout::Rows || tile + kColumns > stored)
+  if (layout != ActivationLayout::Interleaved || tile + kColumns > stored)
     return row * stored + position;
   int64_t run = position % kColumns / (kColumns / 2), t = position / kRun % 4;
   int64_t word = position % kRun / 4;
@@ -28,8 +28,8 @@ int64_t rotq::codePlace(ActivationLayout layout, int64_t row, int64_t position,
 
 int64_t rotq::scalePlace(ActivationLayout layout, int64_t row, int64_t rows,
                          int64_t segment, int64_t segments) {
-  return layout == ActivationLayout::Rows ? row * segments + segment
-                                          : segment * rows + row;
+  return layout == ActivationLayout::Interleaved ? segment * rows + row
+                                                 : row * segments + segment;
 }
 
 std::optional<ActivationLayout> rotq::activationLayout(std::string_view name) {

@@ -31,7 +31,7 @@ struct ExpandGroupedMatmul : public OpRewritePattern<GroupedMatmulOp> {
         types.push_back(init.getType());
       return MatmulOp::create(rewriter, loc, types, op.getInputs(), weight,
                               operands, init, op.getGroupAttr(),
-                              op.getKernelsAttr());
+                              op.getRestsAttr(), op.getKernelsAttr());
     };
     SmallVector<Value> results;
     for (auto [i, init] : llvm::enumerate(op.getInits())) {

@@ -25,8 +25,8 @@ void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
                                    const NVPTXPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(
       createPlaceRotations(PlaceRotationsOptions{options.placement}));
-  pm.addNestedPass<func::FuncOp>(
-      createQuantizeActivations(QuantizeActivationsOptions{options.group}));
+  pm.addNestedPass<func::FuncOp>(createQuantizeActivations(
+      QuantizeActivationsOptions{options.group, options.rests}));
   // Ahead of the choice of kernels: what is launched together is chosen for
   // together.
   if (options.fuse) {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Target/KernelSelector.h"
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Target/CostModel.h"
 #include "rotq/Target/KernelSpace.h"
 
@@ -20,10 +21,11 @@
 
 using namespace mlir;
 using namespace mlir::rotq;
+using ::rotq::kMaxRowsWithRests;
 
 /// Where ranges of M may end; the last stands for all behind it.
-static constexpr int64_t kSteps[] = {1,   8,   16,  24,  32,  48,   64,   96,
-                                     128, 192, 256, 384, 512, 1024, 2048, 4096};
+static constexpr int64_t kSteps[] = {
+    1, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096};
 /// A kernel more has to gain as much, over all steps, and there are only so
 /// many.
 static constexpr double kKernelCost = 0.02;
@@ -55,9 +57,9 @@ static double squaredDistance(const MatmulShape &a, int64_t mOfA,
 }
 
 KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
-                               const MatmulShape &shape)
-    : table(table), hasWarpgroups(hasWarpgroups), shape(shape),
-      space(kernelSpace(table.chip, hasWarpgroups, shape)) {
+                               const MatmulShape &shape, bool hasRests)
+    : table(table), hasWarpgroups(hasWarpgroups), hasRests(hasRests),
+      shape(shape), space(kernelSpace(table.chip, hasWarpgroups, shape)) {
   for (const MeasuredRow &row : table.rows) {
     auto &ofRow = errors.emplace_back();
     for (const MeasuredKernel &kernel : row.kernels) {
@@ -69,6 +71,10 @@ KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
 }
 
 bool KernelSelector::takes(const KernelConfig &config, int64_t m) const {
+  // A row takes two columns then, of a tile of eight.
+  if (hasRests && m <= kMaxRowsWithRests &&
+      (config.cols != 8 || config.isStaged()))
+    return false;
   auto [least, most] = rowsTaken(config.kind, hasWarpgroups);
   return KernelChoice{config, least, most}.takes(m);
 }
@@ -160,6 +166,19 @@ KernelSelector::candidates(int64_t m, double slack,
   return kernels;
 }
 
+/// Kernels for rows with rests have those alone.
+static void splitAtRests(SmallVectorImpl<KernelChoice> &choices) {
+  auto *across = llvm::find_if(choices, [](const KernelChoice &choice) {
+    return choice.takes(kMaxRowsWithRests);
+  });
+  if (across->mMax == kMaxRowsWithRests)
+    return;
+  KernelChoice rest = *across;
+  across->mMax = kMaxRowsWithRests;
+  rest.mMin = kMaxRowsWithRests + 1;
+  choices.insert(std::next(across), rest);
+}
+
 SmallVector<KernelChoice> KernelSelector::choose() const {
   // By step and place in the space, what the configuration loses to the best.
   constexpr double kNever = std::numeric_limits<double>::infinity();
@@ -205,5 +224,7 @@ SmallVector<KernelChoice> KernelSelector::choose() const {
                           end == kCount ? 0 : kSteps[end - 1]};
     end = cover.begin;
   }
+  if (hasRests)
+    splitAtRests(choices);
   return choices;
 }

@@ -127,7 +127,8 @@ void mlir::rotq::replaceByMatmul(RewriterBase &rewriter,
       initType.getElementType());
   Value result = MatmulOp::create(rewriter, loc, empty.getType(), x, weight,
                                   /*epilogueOperands=*/ValueRange(), empty,
-                                  /*group=*/nullptr, /*kernels=*/nullptr)
+                                  /*group=*/nullptr, /*rests=*/nullptr,
+                                  /*kernels=*/nullptr)
                      .getResult();
   if (!isZero(init)) {
     Value sum = castTo(rewriter, loc, init, empty.getType().getShape());

@@ -327,9 +327,10 @@ MatmulOp Fusion::apply(RewriterBase &rewriter) {
     operands.push_back(operand);
   rewriter.setInsertionPoint(last);
   Value init = createInit(rewriter);
-  auto fused = MatmulOp::create(
-      rewriter, rewriter.getFusedLoc(locations), init.getType(), op.getInputs(),
-      op.getWeight(), operands, init, op.getGroupAttr(), op.getKernelsAttr());
+  auto fused = MatmulOp::create(rewriter, rewriter.getFusedLoc(locations),
+                                init.getType(), op.getInputs(), op.getWeight(),
+                                operands, init, op.getGroupAttr(),
+                                op.getRestsAttr(), op.getKernelsAttr());
   fused.getEpilogue().takeBody(epilogue);
   rewriter.replaceOp(last, fused.getResult());
   for (Operation *source : llvm::reverse(ArrayRef(ops).drop_back()))

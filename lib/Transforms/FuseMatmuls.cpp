@@ -67,7 +67,7 @@ static void fuse(RewriterBase &rewriter, ArrayRef<MatmulOp> members) {
   auto group = GroupedMatmulOp::create(
       rewriter, rewriter.getFusedLoc(locations), TypeRange(ValueRange(inits)),
       first.getInputs(), weights, operands, inits, first.getGroupAttr(),
-      first.getKernelsAttr());
+      first.getRestsAttr(), first.getKernelsAttr());
   group.getEpilogue().takeBody(first.getEpilogue());
   for (auto [op, result] : llvm::zip_equal(members, group.getResults()))
     rewriter.replaceOp(op, result);
@@ -121,7 +121,7 @@ static void fusePair(RewriterBase &rewriter, MatmulOp op, MatmulOp partner) {
   auto pair = GroupedMatmulOp::create(
       rewriter, loc, op->getResultTypes(), op.getInputs(),
       ValueRange{op.getWeight(), partner.getWeight()}, operands, op.getInits(),
-      op.getGroupAttr(), op.getKernelsAttr());
+      op.getGroupAttr(), op.getRestsAttr(), op.getKernelsAttr());
   pair.getEpilogue().takeBody(epilogue);
   rewriter.replaceOp(op, pair.getResults());
   rewriter.eraseOp(partner);

@@ -78,6 +78,7 @@ void QuantizeActivations::quantizeInput(MatmulOp op) {
 
   op.getInputsMutable().assign(getQuantized(x, rotation, groupSize));
   op.setGroup(groupSize);
+  op.setRests(rests);
   if (rotate && rotate->use_empty())
     rotate.erase();
 }
@@ -100,12 +101,13 @@ ValueRange QuantizeActivations::getQuantized(Value x,
     sizes[1] = builder.getIndexAttr(width);
     inits.push_back(tensor::EmptyOp::create(builder, loc, sizes, element));
   };
-  int64_t segments = activationBlocking(k, groupSize).size();
-  addInit(::rotq::storedLength(k), builder.getI8Type());
+  int64_t parts = rests ? 2 : 1;
+  int64_t segments = parts * activationBlocking(k, groupSize).size();
+  addInit(parts * ::rotq::storedLength(k), builder.getI8Type());
   addInit(segments, builder.getF32Type());
   addInit(segments, builder.getI32Type());
   op = QuantizeActivationOp::create(builder, loc, TypeRange(ValueRange(inits)),
-                                    rotation, groupSize, x, inits);
+                                    rotation, groupSize, rests, x, inits);
   ++numQuantized;
   return op.getResults();
 }

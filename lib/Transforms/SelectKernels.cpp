@@ -67,7 +67,8 @@ void SelectKernels::choose(MatmulOpInterface op) {
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
                             MatmulShape::get(op.getWeightTypes(),
                                              int64_t(*op.getGroup()),
-                                             op.getNumSums()));
+                                             op.getNumSums()),
+                            op.getRests());
     choices = selector.choose();
     if (candidates != 0 && !ShapedType::isDynamic(m))
       listCandidates(op, selector, m,

@@ -69,7 +69,7 @@ _FUNCTIONS = {
     "rotqRepack": [*_BLOB, c_void_p, c_int64],
     "rotqRotate": [c_char_p, c_void_p, c_int64, c_int64, c_int64, c_int32],
     "rotqQuantizeActivation": [
-        *(c_void_p, c_int64, c_int64, c_int64, c_int64),
+        *(c_void_p, c_int64, c_int64, c_int64, c_int64, c_int32),
         *(c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64),
     ],
     "rotqActivationByRows": [

@@ -135,31 +135,39 @@ class QuantizedActivation(NamedTuple):
     sums: np.ndarray  #: M x segments, int32: of the codes of a segment
 
 
-def quantize_activation(x: np.ndarray, group: int) -> QuantizedActivation:
-    """`x` in int8 with one scale for every segment of `group` values."""
+def quantize_activation(x: np.ndarray, group: int, *, rests: bool = False) -> QuantizedActivation:
+    """`x` in int8 with one scale for every segment of `group` values. With rests,
+    behind every row is one of what is left of it, in 254ths of the scale."""
     x = _matrix(x, "x")
     m, k = x.shape
     segments = np.zeros(1, np.int64)
     _native.call(
         "rotqSegments", k, group, None, None, 0, segments.ctypes.data_as(_native._INT64_OUT)
     )
+    rows = 2 * m if rests else m
     result = QuantizedActivation(
-        np.empty((m, -(-k // 64) * 64), np.int8),
-        np.empty((m, int(segments[0])), np.float32),
-        np.empty((m, int(segments[0])), np.int32),
+        np.empty((rows, -(-k // 64) * 64), np.int8),
+        np.empty((rows, int(segments[0])), np.float32),
+        np.empty((rows, int(segments[0])), np.int32),
     )
     _native.call(
         "rotqQuantizeActivation",
-        *(x.ctypes.data, x.size, m, k, group),
+        *(x.ctypes.data, x.size, m, k, group, rests),
         *(argument for array in result for argument in (array.ctypes.data, array.size)),
     )
     return result
 
 
-def by_rows(activation: QuantizedActivation, layout: str, k: int, group: int) -> QuantizedActivation:
-    """An activation of M x `k` as `quantize_activation` gives it, from what a kernel
-    made: `layout` is what its manifest says of it."""
-    result = QuantizedActivation(*(np.ascontiguousarray(array).copy() for array in activation))
+def by_rows(
+    activation: QuantizedActivation, layout: str, k: int, group: int
+) -> QuantizedActivation:
+    """An activation of M x `k` as `quantize_activation` gives it (with rests, where
+    `layout` is "rests"), from what a kernel made: `layout` is what its manifest says
+    of it."""
+    rows = len(activation.codes) * (2 if layout == "rests" else 1)
+    result = QuantizedActivation(
+        *(np.ascontiguousarray(array).copy().reshape(rows, -1) for array in activation)
+    )
     _native.call(
         "rotqActivationByRows",
         *(layout.encode(), len(result.codes), k, group),

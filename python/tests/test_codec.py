@@ -91,7 +91,23 @@ def test_quantized_activation():
         assert np.abs(back - x[:, segment]).max() <= scales[:, i].max() / 2 * 1.001
 
 
+def test_rests_of_an_activation():
+    x = np.random.default_rng(4).standard_normal((3, 320), dtype=np.float32)
+    codes, scales, sums = codec.quantize_activation(x, 256, rests=True)
+    assert codes.shape == (6, 320) and scales.shape == sums.shape == (6, 2)
+    values = codes * np.repeat(scales, [256, 64], axis=1)
+    back = values[::2] + values[1::2]
+    assert np.abs(back - x).max() <= scales[1::2].max() * 0.51
+    assert np.abs(values[::2] - x).max() > 100 * np.abs(back - x).max()
+    kernel = codec.QuantizedActivation(
+        codes.reshape(3, 640), scales.reshape(3, 4), sums.reshape(3, 4)
+    )
+    np.testing.assert_array_equal(codec.by_rows(kernel, "rests", 320, 256).codes, codes)
+
+
 def test_activation_by_rows():
+    x = np.random.default_rng(3).standard_normal((3, 320), dtype=np.float32)
+    want = codec.quantize_activation(x, 256)
     # A tile is [run][word][t] of 4; scales are [segment][row].
     tile = want.codes[:, :256].reshape(3, 2, 4, 8, 4).transpose(0, 1, 3, 2, 4)
     laid_out = codec.QuantizedActivation(

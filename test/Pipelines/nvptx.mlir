@@ -15,7 +15,7 @@
 //       CHECK: ld.global.v4
 // CHECK-COUNT-40: shfl.sync.bfly
 //   CHECK-NOT: {{dp4a\.s32|mma\.sync}}
-//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m1_8_
+//       CHECK: .visible .entry matmul_rq3_rotated_n4096_k4096_mma_s8_m1_4_
 //   CHECK-NOT: dp4a.s32
 //       CHECK: griddepcontrol.launch_dependents
 //   CHECK-NOT: ld.global.v4

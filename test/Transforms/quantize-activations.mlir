@@ -1,5 +1,6 @@
 // RUN: quant-opt %s -rotq-quantize-activations | FileCheck %s
 // RUN: quant-opt %s -rotq-quantize-activations=group=64 | FileCheck %s --check-prefix=G64
+// RUN: quant-opt %s -rotq-quantize-activations=rests=true | FileCheck %s --check-prefix=RESTS
 
 #int4 = #rotq.format<"int4_g128">
 #rq3 = #rotq.format<"rq3">
@@ -23,6 +24,10 @@
 // CHECK: rotq.matmul ins(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2 : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%[[V]]
 // CHECK-NOT: rotq.quantize_activation
 // CHECK: rotq.matmul ins(%[[Q]]#0, %[[Q]]#1, %[[Q]]#2 : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%[[U]]
+
+// RESTS-LABEL: func @rotated
+// RESTS: rotq.quantize_activation {{.*}} {rests} -> tensor<?x1152xi8>, tensor<?x6xf32>, tensor<?x6xi32>
+// RESTS: rotq.matmul {{.*}} {rests} -> tensor
 
 // G64-LABEL: func @rotated
 // G64: rotq.quantize_activation #rotq.hadamard<256> group(64) ins(%{{.*}} : tensor<?x570xf16>)

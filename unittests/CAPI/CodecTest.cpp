@@ -170,7 +170,7 @@ TEST(CodecTest, QuantizeActivation) {
   std::vector<int8_t> codes(64, 99);
   float scale = 0;
   int32_t sum = 0;
-  ASSERT_EQ(rotqQuantizeActivation(x.data(), 4, 1, 4, 256, codes.data(), 64,
+  ASSERT_EQ(rotqQuantizeActivation(x.data(), 4, 1, 4, 256, 0, codes.data(), 64,
                                    &scale, 1, &sum, 1),
             0)
       << rotqLastError();
@@ -180,11 +180,11 @@ TEST(CodecTest, QuantizeActivation) {
   EXPECT_EQ(codes[63], 0);
   EXPECT_EQ(scale, 1);
   EXPECT_EQ(sum, 65);
-  EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 256, codes.data(), 32,
+  EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 256, 0, codes.data(), 32,
                                    &scale, 1, &sum, 1),
             0);
   EXPECT_STREQ(rotqLastError(), "expected 64 elements in codes but got 32");
-  EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 100, codes.data(), 64,
+  EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 100, 0, codes.data(), 64,
                                    &scale, 1, &sum, 1),
             0);
 }
@@ -207,8 +207,9 @@ TEST(CodecTest, ActivationByRows) {
   EXPECT_NE(rotqActivationByRows("columns", 2, 256, 128, codes.data(), 512,
                                  scales.data(), 4, sums.data(), 4),
             0);
-  EXPECT_STREQ(rotqLastError(),
-               "expected 'rows' or 'interleaved' as layout but got 'columns'");
+  EXPECT_STREQ(
+      rotqLastError(),
+      "expected 'rows', 'rests' or 'interleaved' as layout but got 'columns'");
   EXPECT_NE(rotqActivationByRows("rows", 2, 256, 128, codes.data(), 512,
                                  scales.data(), 3, sums.data(), 4),
             0);

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 using namespace rotq;
 using namespace rotq::test;
@@ -75,4 +76,38 @@ TEST(ActivationTest, Extremes) {
   EXPECT_EQ(q.codes[64], 0);
   EXPECT_EQ(q.codes[66], 0);
   EXPECT_EQ(q.scales[2], infinity);
+}
+
+TEST(ActivationTest, RestsAreWhatCodesLeave) {
+  constexpr int64_t m = 3, k = 96, group = 64, stored = 128;
+  std::vector<float> x(m * k);
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  for (float &value : x)
+    value = normal(random);
+  QuantizedActivation plain = quantizeActivation(x, m, k, group);
+  QuantizedActivation q = quantizeActivation(x, m, k, group, /*hasRests=*/true);
+  Blocking blocking(k, group);
+  for (int64_t row = 0; row < m; ++row) {
+    std::vector<int32_t> sums(size_t(blocking.size()));
+    for (int64_t i = 0; i < k; ++i) {
+      auto segment = size_t(blocking.indexOf(i));
+      size_t code = size_t(2 * row * stored + i), rest = code + stored;
+      size_t scale = size_t(2 * row * blocking.size()) + segment;
+      EXPECT_EQ(q.codes[code], plain.codes[size_t(row * stored + i)]);
+      EXPECT_EQ(q.scales[scale],
+                plain.scales[size_t(row * blocking.size()) + segment]);
+      size_t ofRests = scale + size_t(blocking.size());
+      EXPECT_EQ(q.scales[ofRests], q.scales[scale] / 254);
+      sums[segment] += q.codes[rest];
+      float value = float(q.codes[code]) * q.scales[scale] +
+                    float(q.codes[rest]) * q.scales[ofRests];
+      // Half a part of a step, and what floats round.
+      EXPECT_NEAR(value, x[size_t(row * k + i)], q.scales[ofRests] * 0.51);
+    }
+    for (size_t i = 0; i < sums.size(); ++i)
+      EXPECT_EQ(q.sums[size_t((2 * row + 1) * blocking.size()) + i], sums[i]);
+  }
+  for (size_t i = 96; i < 128; ++i)
+    EXPECT_EQ(q.codes[i] | q.codes[stored + i], 0);
 }

@@ -59,6 +59,19 @@ void BoundedProduct::roundTo(std::string_view type) {
     bound += unit * (std::abs(value) + bound) + smallest;
 }
 
+void BoundedProduct::addRests(int64_t n) {
+  size_t width = size_t(n), rows = values.size() / width / 2;
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t i = 0; i < width; ++i) {
+      size_t codes = 2 * row * width + i, to = row * width + i;
+      values[to] = values[codes] + values[codes + width];
+      bounds[to] = bounds[codes] + bounds[codes + width];
+    }
+  values.resize(rows * width);
+  bounds.resize(rows * width);
+  roundTo("f32");
+}
+
 void BoundedProduct::multiply(const BoundedProduct &other) {
   for (size_t i = 0; i < values.size(); ++i) {
     bounds[i] = std::abs(values[i]) * other.bounds[i] +

@@ -46,6 +46,8 @@ struct BoundedProduct {
 
   /// Adds what rounding to "f32", "f16" or "bf16" may change.
   void roundTo(std::string_view type);
+  /// Adds every second row of `n` elements to the one ahead of it, in f32.
+  void addRests(int64_t n);
   /// Becomes the elementwise product, in f32.
   void multiply(const BoundedProduct &other);
 };

@@ -181,7 +181,8 @@ private:
   void launch(const ::rotq::KernelInfo &kernel, std::optional<int64_t> m,
               ArrayRef<EmulatorArgument> buffers,
               const Tolerance &tolerance = {});
-  ::rotq::QuantizedActivation quantize(int64_t m) const;
+  ::rotq::QuantizedActivation quantize(const ::rotq::KernelInfo &kernel,
+                                       int64_t m) const;
 
   std::optional<KernelsUnderTest> kernels;
   std::vector<PackedMatrix> weights;
@@ -355,11 +356,17 @@ void EmulatedKernels::launch(const ::rotq::KernelInfo &kernel,
   ASSERT_FALSE(bool(error)) << toString(std::move(error));
 }
 
-::rotq::QuantizedActivation EmulatedKernels::quantize(int64_t m) const {
+static bool hasRests(const ::rotq::KernelInfo &kernel) {
+  return kernel.activation == "rests";
+}
+
+/// Row by row, as the kernel reads or writes it.
+::rotq::QuantizedActivation
+EmulatedKernels::quantize(const ::rotq::KernelInfo &kernel, int64_t m) const {
   int64_t padded = ::rotq::paddedLength(GetParam().k);
   return ::rotq::quantizeActivation(
       std::span(rotated.data(), size_t(m * padded)), m, padded,
-      GetParam().groupOfCodes());
+      GetParam().groupOfCodes(), hasRests(kernel));
 }
 
 template <typename T>
@@ -388,14 +395,14 @@ void EmulatedKernels::checkRepack(const ::rotq::KernelInfo &kernel) {
 static ::rotq::QuantizedActivation
 layOut(const ::rotq::KernelInfo &kernel,
        const ::rotq::QuantizedActivation &activation, int64_t m) {
-  return ::rotq::laidOut(activation, m,
+  return ::rotq::laidOut(activation, hasRests(kernel) ? 2 * m : m,
                          ::rotq::activationLayout(kernel.activation).value());
 }
 
 void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
                                       int64_t m) {
   const KernelCase &test = GetParam();
-  auto expected = layOut(kernel, quantize(m), m);
+  auto expected = layOut(kernel, quantize(kernel, m), m);
   std::vector<std::byte> input =
       pack(ArrayRef(x).take_front(size_t(m * test.k)), test.x);
   // Every element has to be written.
@@ -420,7 +427,7 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
   ::rotq::QuantizedActivation activation, inKernel;
   auto rows = ArrayRef(x).take_front(size_t(m * test.k));
   if (hasCodes) {
-    activation = quantize(m);
+    activation = quantize(kernel, m);
     inKernel = layOut(kernel, activation, m);
     buffers = {bufferOf(inKernel.codes, "codes", false),
                bufferOf(inKernel.scales, "scales", false),
@@ -432,10 +439,14 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
   for (std::vector<std::byte> &weight : tiles)
     buffers.emplace_back(bufferOf(weight, "weight", false));
   std::vector<BoundedProduct> products;
-  for (const PackedMatrix &weight : weights)
-    products.push_back(
-        hasCodes ? multiplyCodes(weight, activation, m, test.groupOfCodes())
-                 : multiplyInHalf(weight, rows, m));
+  for (const PackedMatrix &weight : weights) {
+    products.push_back(hasCodes ? multiplyCodes(weight, activation,
+                                                hasRests(kernel) ? 2 * m : m,
+                                                test.groupOfCodes())
+                                : multiplyInHalf(weight, rows, m));
+    if (hasRests(kernel))
+      products.back().addRests(weight.layout.n);
+  }
   std::list<std::vector<std::byte>> elements; // of operands
   for (auto [i, ofEpilogue] : llvm::enumerate(operands)) {
     test.epilogue.apply(products[i], test.ns[i], ofEpilogue);

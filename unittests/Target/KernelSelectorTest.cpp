@@ -140,3 +140,23 @@ TEST(KernelSelector, CutsWhereTheOrderOfCodesChanges) {
   EXPECT_TRUE(llvm::any_of(
       kernels, [](const KernelChoice &kernel) { return kernel.mMax == 32; }));
 }
+
+TEST(KernelSelector, EndsAKernelWithTheRowsThatHaveRests) {
+  for (llvm::StringRef chip : {"sm_80", "sm_90a"})
+    for (int64_t n : {64, 14336}) {
+      auto kernels = KernelSelector(KernelTable::get(chip), chip == "sm_90a",
+                                    shapeOf(n, 4096), /*hasRests=*/true)
+                         .choose();
+      int64_t next = 1;
+      for (const KernelChoice &kernel : kernels) {
+        EXPECT_EQ(kernel.mMin, next);
+        next = kernel.mMax + 1;
+        if (kernel.mMin > 4)
+          continue;
+        EXPECT_LE(kernel.mMax, 4);
+        EXPECT_EQ(kernel.config.cols, 8);
+        EXPECT_FALSE(kernel.config.isStaged());
+      }
+      EXPECT_EQ(kernels.back().mMax, 0);
+    }
+}

@@ -19,6 +19,8 @@ namespace rotq {
 /// Where GPU kernels have the codes, scales and sums of an activation.
 ///
 /// `Rows`, which `mma.sync` reads, has all of them row by row, in order.
+/// `Rests` is the same with rests (`quantizeActivation`): of so few rows that
+/// they take columns of an instruction's operand that would be empty.
 ///
 /// `Interleaved`, which `wgmma` reads, has scales and sums [segment][row], so
 /// that those of neighboring rows are copied together. Of a row's codes, those
@@ -26,17 +28,20 @@ namespace rotq {
 /// lane t's (TiledLayout) and the word one of its eight: 16 bytes are a row of
 /// a core matrix of operand B, of which every lane's operand A has the same
 /// columns. Codes behind the last whole tile are in order.
-enum class ActivationLayout { Rows, Interleaved };
+enum class ActivationLayout { Rows, Rests, Interleaved };
 
-inline constexpr std::array<std::string_view, 2> kActivationLayouts = {
-    "rows", "interleaved"};
+inline constexpr std::array<std::string_view, 3> kActivationLayouts = {
+    "rows", "rests", "interleaved"};
 
 /// Chips with warpgroups have activations of more rows interleaved; all others,
 /// and those of other chips, are in rows.
 inline constexpr int64_t kMaxRowsInOrder = 32;
 
-/// The place of code `position` of a row among those of all rows, which have
-/// `stored` each.
+/// The most rows that have rests.
+inline constexpr int64_t kMaxRowsWithRests = 4;
+
+/// The place of code `position` of a row (of rests, too) among those of all
+/// rows, which have `stored` each.
 int64_t codePlace(ActivationLayout layout, int64_t row, int64_t position,
                   int64_t stored);
 

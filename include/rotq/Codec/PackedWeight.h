@@ -97,14 +97,24 @@ Status decodeRows(const Format &format, std::span<const std::byte> blob,
 ///   code = x * inverse, rounded to the nearest even integer
 ///
 /// clamped to [-127, 127]. NaN counts as 0.
+///
+/// With rests, every row has one more behind it, of what is left: 15 bits in
+/// all. The scale of a segment is then scale / 254 there, and
+///
+///   rest = (x * inverse - code) * 254, rounded to the nearest even integer
 struct QuantizedActivation {
   std::vector<int8_t> codes;
   std::vector<float> scales;
   std::vector<int32_t> sums;
 };
-/// `x` is M x K; `group` is a power of two, at least kRowGranule.
+/// `x` is M x K; `group` is a power of two, at least kRowGranule. With rests
+/// the result has 2M rows.
 QuantizedActivation quantizeActivation(std::span<const float> x, int64_t m,
-                                       int64_t k, int64_t group);
+                                       int64_t k, int64_t group,
+                                       bool hasRests = false);
+
+/// Rests are in these parts of a scale.
+inline constexpr float kRests = 254;
 
 /// IEEE binary16 <-> binary32, round to nearest even.
 uint16_t toHalf(float value);

@@ -25,6 +25,10 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
+  Option<bool> rests{
+      *this, "rests",
+      llvm::cl::desc("keep 15 bits of activations of up to 4 rows, not 8"),
+      llvm::cl::init(true)};
   Option<bool> fuse{
       *this, "fuse",
       llvm::cl::desc(

@@ -26,9 +26,10 @@ struct KernelChoice {
 class KernelSelector {
 public:
   KernelSelector(const KernelTable &table, bool hasWarpgroups,
-                 const MatmulShape &shape);
+                 const MatmulShape &shape, bool hasRests = false);
 
-  /// A few kernels for every M: ranges rise and touch.
+  /// A few kernels for every M: ranges rise and touch. Where the activation has
+  /// rests, one ends with the rows that do.
   SmallVector<KernelChoice> choose() const;
 
   /// Of every configuration that takes M, the fastest first.
@@ -48,7 +49,7 @@ private:
   bool takes(const KernelConfig &config, int64_t m) const;
 
   const KernelTable &table;
-  bool hasWarpgroups;
+  bool hasWarpgroups, hasRests;
   MatmulShape shape;
   SmallVector<KernelConfig> space;
   /// Of every kernel of every row of the table: the logarithm of what was

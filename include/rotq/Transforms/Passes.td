@@ -122,7 +122,8 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
   let description = [{
     The float input of a `rotq.matmul` by an unrotated weight is replaced by a
     `rotq.quantize_activation`, into which the `rotq.rotate` that made it is
-    folded. Equal inputs are quantized once.
+    folded. Equal inputs are quantized once. `rests` keeps 15 bits of few rows
+    (see `rotq.quantize_activation`).
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"int4_g128">>,
@@ -151,6 +152,7 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
   let options = [
     Option<"group", "group", "int64_t", "256",
            "activation values per scale; smaller where the weight's offset needs it">,
+    Option<"rests", "rests", "bool", "false", "keep what codes leave, of few rows">,
   ];
   let statistics = [
     Statistic<"numQuantized", "num-quantized", "activations quantized">,

@@ -44,8 +44,16 @@ private:
   Value lengthAt(const ::rotq::Blocking &blocking, Value position);
   Value reduceOverGroup(Value value, Value length,
                         function_ref<Value(Value, Value)> combine);
-  Value quantize(Value values, Value largest);
+  Value inSteps(Value values, Value largest);
+  Value round(Value values);
+  Value integers(Value rounded);
+  Value splat(Value value) {
+    return vector::BroadcastOp::create(
+        b, VectorType::get({kLane}, b.getF32Type()), value);
+  }
   void storeCodes(Value codes, Value row, Value position);
+  void storeRow(Value codes, Value scale, Value row, Value position,
+                Value length);
   void emitSlot(Value row, Value position);
 
   KernelBuilder &b;
@@ -126,27 +134,30 @@ Value ActivationEmitter::reduceOverGroup(
   return value;
 }
 
-/// rint(x * (127 / largest)) as i32, within [-127, 127]; not-a-number is 0.
-Value ActivationEmitter::quantize(Value values, Value largest) {
+/// x * (127 / largest) within [-127, 127]; not-a-number is 0.
+Value ActivationEmitter::inSteps(Value values, Value largest) {
   Value isPositive =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, largest, b.f32(0));
   Value inverse = b.select(
       isPositive, arith::DivFOp::create(b, b.f32(127), largest), b.f32(0));
-  Type type = values.getType();
-  auto splat = [&](Value value) -> Value {
-    return vector::BroadcastOp::create(b, type, value);
-  };
   Value scaled = b.mulF(values, splat(inverse));
   Value clamped = arith::MinNumFOp::create(b, scaled, splat(b.f32(127)));
   clamped = arith::MaxNumFOp::create(b, clamped, splat(b.f32(-127)));
   Value isNumber =
       arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, scaled, scaled);
-  clamped = b.select(isNumber, clamped, splat(b.f32(0)));
-  // Around 1.5 * 2^23 floats are the integers, so the sum rounds to nearest
-  // even and its bits count from those of 1.5 * 2^23.
-  Value shifted = b.addF(clamped, splat(b.f32(0x1.8p23f)));
+  return b.select(isNumber, clamped, splat(b.f32(0)));
+}
+
+/// To the nearest even integer, up from 1.5 * 2^23: around it floats are the
+/// integers, and so are the bits.
+Value ActivationEmitter::round(Value values) {
+  return b.addF(values, splat(b.f32(0x1.8p23f)));
+}
+
+/// What was rounded, as i32.
+Value ActivationEmitter::integers(Value rounded) {
   auto words = VectorType::get({kLane}, b.getI32Type());
-  Value bits = arith::BitcastOp::create(b, words, shifted);
+  Value bits = arith::BitcastOp::create(b, words, rounded);
   Value origin = vector::BroadcastOp::create(b, words, b.i32(0x4b400000));
   return b.sub(bits, origin);
 }
@@ -162,7 +173,7 @@ void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
               kLane);
     });
   };
-  if (problem.layout == ActivationLayout::Rows) {
+  if (problem.layout != ActivationLayout::Interleaved) {
     inOrder();
     return;
   }
@@ -198,11 +209,29 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
     return arith::MaxNumFOp::create(b, x, y);
   });
-  Value codes = quantize(values, largest);
+  Value steps = inSteps(values, largest), rounded = round(steps);
+  Value scale = arith::DivFOp::create(b, largest, b.f32(127));
+  if (problem.layout != ActivationLayout::Rests) {
+    storeRow(integers(rounded), scale, row, position, length);
+    return;
+  }
+  Value first = b.mul(row, 2);
+  storeRow(integers(rounded), scale, first, position, length);
+  // What is left is exact.
+  Value nearest = arith::SubFOp::create(b, rounded, splat(b.f32(0x1.8p23f)));
+  Value left = arith::SubFOp::create(b, steps, nearest);
+  Value parts = b.f32(::rotq::kRests);
+  storeRow(integers(round(b.mulF(left, splat(parts)))),
+           arith::DivFOp::create(b, scale, parts), b.add(first, 1), position,
+           length);
+}
+
+/// A lane's codes; `length` is of its group, where groups differ.
+void ActivationEmitter::storeRow(Value codes, Value scale, Value row,
+                                 Value position, Value length) {
   Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, codes);
   sum = reduceOverGroup(sum, length,
                         [&](Value x, Value y) { return b.add(x, y); });
-
   storeCodes(codes, row, position);
   Value starts = b.logicalAnd(b.startsSegment(groups, position),
                               b.less(position, groups.paddedSize()));
@@ -210,7 +239,6 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
     Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
     Value address = scaleAddress(b, problem.layout, row, kernel.rows(b), group,
                                  groups.size());
-    Value scale = arith::DivFOp::create(b, largest, b.f32(127));
     b.store(scale, kernel.argument("scales"), address, 4);
     b.store(sum, kernel.argument("sums"), address, 4);
   });
@@ -254,7 +282,10 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
       "quantize_activation_k" + std::to_string(problem.k) + "_r" +
       std::to_string(block) + "_g" + std::to_string(problem.group) + "_" +
       type +
-      (problem.layout == ActivationLayout::Interleaved ? "_interleaved" : "");
+      (problem.layout == ActivationLayout::Rows
+           ? ""
+           : "_" + std::string(
+                       ::rotq::kActivationLayouts[size_t(problem.layout)]));
   info.role = "quantize_activation";
   auto pointer = [&](std::string name, Access access, std::string element,
                      int64_t width) {
@@ -265,9 +296,10 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
                            {"m", width}});
   };
   pointer("x", Access::Read, type, problem.k);
-  pointer("codes", Access::Write, "i8", stored);
-  pointer("scales", Access::Write, "f32", segments);
-  pointer("sums", Access::Write, "i32", segments);
+  int64_t parts = problem.layout == ActivationLayout::Rests ? 2 : 1;
+  pointer("codes", Access::Write, "i8", parts * stored);
+  pointer("scales", Access::Write, "f32", parts * segments);
+  pointer("sums", Access::Write, "i32", parts * segments);
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
   info.grid[0] = {1, "m", 1};
   info.grid[1].count =

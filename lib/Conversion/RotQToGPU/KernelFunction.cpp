@@ -113,17 +113,23 @@ void KernelFunction::waitForPredecessor(KernelBuilder &b,
   emitBarrierOfCompiler(b, {});
 }
 
-::rotq::ActivationLayout mlir::rotq::activationLayoutOf(KernelKind kind) {
-  return kind == KernelKind::WgmmaS8 ? ::rotq::ActivationLayout::Interleaved
-                                     : ::rotq::ActivationLayout::Rows;
+::rotq::ActivationLayout
+mlir::rotq::activationLayoutOf(const MatmulProblem &problem,
+                               KernelAttr config) {
+  if (config.getKind() == KernelKind::WgmmaS8)
+    return ::rotq::ActivationLayout::Interleaved;
+  return problem.hasRests && config.getMMax() != 0 &&
+                 config.getMMax() <= ::rotq::kMaxRowsWithRests
+             ? ::rotq::ActivationLayout::Rests
+             : ::rotq::ActivationLayout::Rows;
 }
 
 Value mlir::rotq::scaleAddress(KernelBuilder &b,
                                ::rotq::ActivationLayout layout, Value row,
                                Value rows, Value segment, int64_t segments) {
-  if (layout == ::rotq::ActivationLayout::Rows)
-    return b.add(b.mul(row, 4 * segments), b.mul(segment, 4));
-  return b.mul(b.add(b.mul(segment, rows), row), 4);
+  if (layout == ::rotq::ActivationLayout::Interleaved)
+    return b.mul(b.add(b.mul(segment, rows), row), 4);
+  return b.add(b.mul(row, 4 * segments), b.mul(segment, 4));
 }
 
 std::string mlir::rotq::elementName(Type type) {
@@ -188,9 +194,15 @@ static std::string textOf(Region &epilogue) {
                            std::move(element), std::move(shape)});
   };
   if (problem.group) {
-    int64_t segments = activationBlocking(k, problem.group).size();
+    auto layout = activationLayoutOf(problem, config);
+    int64_t parts = layout == ::rotq::ActivationLayout::Rests ? 2 : 1;
+    int64_t segments = parts * activationBlocking(k, problem.group).size();
     info.name += "_g" + std::to_string(problem.group);
-    pointer("codes", Access::Read, "i8", {"m", ::rotq::storedLength(k)});
+    if (layout == ::rotq::ActivationLayout::Rests)
+      info.name += "_rests";
+    info.activation = ::rotq::kActivationLayouts[size_t(layout)];
+    pointer("codes", Access::Read, "i8",
+            {"m", parts * ::rotq::storedLength(k)});
     pointer("scales", Access::Read, "f32", {"m", segments});
     pointer("sums", Access::Read, "i32", {"m", segments});
   } else {
@@ -230,9 +242,6 @@ static std::string textOf(Region &epilogue) {
   info.format = weight.getFormat().getFormat().toJson();
   info.k = k;
   info.layout = stringifyLayoutKind(LayoutKind::Tiles).str();
-  if (problem.group != 0)
-    info.activation = ::rotq::kActivationLayouts[size_t(
-        activationLayoutOf(config.getKind()))];
   info.placement = problem.group ? "activation" : "load";
   info.mMin = config.getMMin();
   info.mMax = config.getMMax();

@@ -21,9 +21,10 @@ struct MatmulProblem {
   WeightType weight;               ///< the first: for format and K
   int64_t sums = 1;                ///< weights of a member
   SmallVector<MemRefType> epilogueOperands; ///< member by member
-  Region *epilogue; ///< of f32 sums and elements of the operands
-  int64_t group;    ///< of the quantized activation; 0: a float activation
-  Type inputType;   ///< of a float activation
+  Region *epilogue;      ///< of f32 sums and elements of the operands
+  int64_t group;         ///< of the quantized activation; 0: a float activation
+  bool hasRests = false; ///< has it, where its rows are few
+  Type inputType;        ///< of a float activation
   Type outputType;
 
   size_t members() const { return weights.size() / size_t(sums); }
@@ -74,8 +75,10 @@ private:
   const ::rotq::KernelInfo &info;
 };
 
-/// The layout of quantized activations that kernels of a kind read.
-::rotq::ActivationLayout activationLayoutOf(KernelKind kind);
+/// The layout of the quantized activation that the kernel of a configuration
+/// reads.
+::rotq::ActivationLayout activationLayoutOf(const MatmulProblem &problem,
+                                            KernelAttr config);
 
 /// Bytes before the scale, or the sum, of a segment of one of `rows` rows,
 /// which have `segments` each.

@@ -59,6 +59,7 @@ LogicalResult MatmulEmitter::choosePieces() {
 
 void MatmulEmitter::placeWarp() {
   m = kernel.rows(b);
+  activationRows = hasRests() ? b.mul(m, 2) : m;
   Value thread = b.threadId();
   int64_t tiles = config.getWarps() / config.getSplit();
   lane = b.rem(thread, 32);
@@ -247,7 +248,7 @@ MatmulEmitter::runsOf(const Segment &segment) {
 
 Value MatmulEmitter::columnOf(int64_t colTile, int64_t c) {
   Value col = b.add(b.add(firstCol, 8 * colTile + c), b.mul(t, 2));
-  return b.min(col, b.sub(m, b.index(1)));
+  return b.min(col, b.sub(activationRows, b.index(1)));
 }
 
 /// What columns 2t and 2t + 1 have for the group at a position of K, from an
@@ -258,8 +259,8 @@ SmallVector<Value> MatmulEmitter::loadOfColumns(StringRef name, Type type,
   Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
   SmallVector<Value> result;
   for (int64_t c = 0; c < 2; ++c) {
-    Value address = scaleAddress(b, activationLayoutOf(config.getKind()),
-                                 columnOf(colTile, c), m, group, groups.size());
+    Value address =
+        scaleAddress(b, layout, columnOf(colTile, c), m, group, groups.size());
     result.push_back(b.load(kernel.argument(name), address, type, 4));
   }
   return result;
@@ -397,12 +398,13 @@ void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
       ofElement.push_back(sum);
     }
     // Sum i of a weight is element e of the 16 x 8 tile (rowTile, colTile).
-    Value e = b.rem(i, 4), tile = b.div(i, 4);
+    int64_t own = ownColumns();
+    Value e = b.rem(i, 2 * own), tile = b.div(i, 2 * own);
     Value row =
-        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, 2), 8));
-    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, 2));
+        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, own), 8));
+    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, own));
     row = b.add(b.add(firstRow, row), g);
-    col = b.add(b.add(firstCol, col), b.mul(t, 2));
+    col = b.add(b.add(firstCol, col), b.mul(t, own));
     b.ifThen(b.less(col, m),
              [&] { store(ofElement, loadVectors(row), row, col); });
     return SmallVector<Value>();
@@ -410,7 +412,13 @@ void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
 }
 
 /// Column by column: what a column needs takes no registers after it.
-void MatmulEmitter::storeResult(ArrayRef<Value> sums) {
+void MatmulEmitter::storeResult(ArrayRef<Value> products) {
+  SmallVector<Value> sums(products);
+  if (hasRests()) {
+    sums.clear();
+    for (size_t i = 0; i < products.size(); i += 2)
+      sums.push_back(b.addF(products[i], products[i + 1]));
+  }
   if (config.getSplit() != 1)
     return storeSplitResult(sums);
   SmallVector<Value> rows;
@@ -421,13 +429,15 @@ void MatmulEmitter::storeResult(ArrayRef<Value> sums) {
   }
   size_t ofSum = sums.size() / size_t(problem.sums);
   for (int64_t j = 0; j < colTiles(); ++j)
-    for (int64_t c = 0; c < 2; ++c) {
-      Value col = b.add(b.add(firstCol, 8 * j + c), b.mul(t, 2));
+    for (int64_t c = 0; c < ownColumns(); ++c) {
+      Value col = b.add(b.add(firstCol, 8 * j + c), b.mul(t, ownColumns()));
       b.ifThen(b.less(col, m), [&] {
         for (auto [i, row] : llvm::enumerate(rows)) {
           SmallVector<Value> ofElement;
-          for (size_t at = (i / 2 * size_t(colTiles()) + size_t(j)) * 4 +
-                           i % 2 * 2 + size_t(c);
+          for (size_t at =
+                   ((i / 2 * size_t(colTiles()) + size_t(j)) * 2 + i % 2) *
+                       size_t(ownColumns()) +
+                   size_t(c);
                at < sums.size(); at += ofSum)
             ofElement.push_back(sums[at]);
           store(ofElement, vectors[i], row, col);

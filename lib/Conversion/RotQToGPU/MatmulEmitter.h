@@ -36,7 +36,7 @@ public:
       : b(b), kernel(kernel), problem(problem), config(config),
         groups(activationBlocking(problem.weight.getK(),
                                   problem.group ? problem.group : 256)),
-        pieces(1, 32) {}
+        pieces(1, 32), layout(activationLayoutOf(problem, config)) {}
 
 protected:
   static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
@@ -56,6 +56,10 @@ protected:
   int64_t rowTilesOfSum() const { return config.getRows() / 16; }
   int64_t rowTiles() const { return problem.sums * rowTilesOfSum(); }
   int64_t colTiles() const { return config.getCols() / 8; }
+  bool hasRests() const { return layout == ::rotq::ActivationLayout::Rests; }
+  /// Columns of y that a lane has of a column tile: 2t and 2t + 1 or, where
+  /// these two are codes and rests of one row of the activation, t.
+  int64_t ownColumns() const { return hasRests() ? 1 : 2; }
   /// Of K, the one behind the whole ones included.
   int64_t tiles() const { return inTail.empty() ? whole : whole + 1; }
 
@@ -104,8 +108,8 @@ protected:
   void accumulate(MutableArrayRef<Value> sums, ArrayRef<Value> products,
                   Value numbers, ArrayRef<Value> scales,
                   ArrayRef<Value> corrections);
-  /// Sums are [rowTile][colTile][row half][column]; those of warps that divide
-  /// K are added up first.
+  /// Sums are [rowTile][colTile][row half][column]; those of codes and rests,
+  /// and of warps that divide K, are added up first.
   void storeResult(ArrayRef<Value> sums);
   /// Elements of the epilogue's vectors, for a row of the weights; null for its
   /// matrices.
@@ -125,7 +129,7 @@ protected:
   std::optional<StagedActivation> stagedActivation;
   std::optional<StagedWeight> stagedWeight;
 
-  Value m, lane, warp, part, g, t, firstRow, firstCol;
+  Value m, activationRows, lane, warp, part, g, t, firstRow, firstCol;
   Value inBlock;             ///< the warp's tile among those of the block
   SmallVector<Value> strips; ///< clamped; of every row tile
 
@@ -135,6 +139,7 @@ protected:
   SmallVector<Piece> inTile, inTail; ///< of those, and of the one behind them
   ::rotq::Blocking groups;           ///< of the quantized activation
   ::rotq::Blocking pieces;           ///< runs of K with one scale and rotation
+  ::rotq::ActivationLayout layout;   ///< of a quantized activation
 
 private:
   void storeSplitResult(ArrayRef<Value> sums);

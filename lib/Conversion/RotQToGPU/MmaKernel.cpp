@@ -242,7 +242,7 @@ SmallVector<Value> MmaEmitter::addStagedTiles(ValueRange sums) {
 LogicalResult MmaEmitter::emit() {
   if (failed(prepare()))
     return failure();
-  Value lastCol = b.sub(m, b.index(1));
+  Value lastCol = b.sub(activationRows, b.index(1));
   for (int64_t j = 0; j < colTiles(); ++j)
     cols.push_back(b.min(b.add(b.add(firstCol, 8 * j), g), lastCol));
 

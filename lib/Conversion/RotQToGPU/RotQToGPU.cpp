@@ -199,6 +199,7 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   if (problem.weight.isCanonical())
     return op.emitOpError("expected a weight in tiles: run "
                           "rotq-repack-weights first");
+  problem.hasRests = op.getRests();
   problem.group = op.isQuantized() ? int64_t(*op.getGroup()) : 0;
   problem.inputType =
       cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
@@ -254,7 +255,7 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
   return success();
 }
 
-/// On a chip with warpgroups, wgmma reads the codes of many rows.
+/// Few rows have rests and, on a chip with warpgroups, wgmma reads many.
 LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   if (failed(verifyBuffers(op)))
     return failure();
@@ -263,20 +264,28 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
     return success();
   }
   auto x = cast<MemRefType>(op.getInput().getType());
-  ActivationProblem inRows{op.getRotation(),
-                           x.getDimSize(1),
-                           int64_t(op.getGroup()),
-                           x.getElementType(),
-                           ::rotq::ActivationLayout::Rows,
-                           /*mMin=*/1,
-                           /*mMax=*/0};
-  SmallVector<ActivationProblem> problems = {inRows};
-  if (warpgroups) {
-    problems.front().mMax = ::rotq::kMaxRowsInOrder;
-    ActivationProblem &interleaved = problems.emplace_back(inRows);
-    interleaved.layout = ::rotq::ActivationLayout::Interleaved;
-    interleaved.mMin = ::rotq::kMaxRowsInOrder + 1;
-  }
+  ActivationProblem problem{op.getRotation(),
+                            x.getDimSize(1),
+                            int64_t(op.getGroup()),
+                            x.getElementType(),
+                            ::rotq::ActivationLayout::Rows,
+                            /*mMin=*/1,
+                            /*mMax=*/0};
+  using ::rotq::ActivationLayout;
+  SmallVector<ActivationProblem> problems;
+  auto add = [&](ActivationLayout layout, int64_t mMin) {
+    if (!problems.empty())
+      problems.back().mMax = mMin - 1;
+    problems.push_back(problem);
+    problems.back().layout = layout;
+    problems.back().mMin = mMin;
+  };
+  if (op.getRests())
+    add(ActivationLayout::Rests, 1);
+  add(ActivationLayout::Rows,
+      op.getRests() ? ::rotq::kMaxRowsWithRests + 1 : 1);
+  if (warpgroups)
+    add(ActivationLayout::Interleaved, ::rotq::kMaxRowsInOrder + 1);
   int64_t m = x.getDimSize(0);
   SmallVector<BuiltKernel, 0> built;
   for (const ActivationProblem &problem : problems) {

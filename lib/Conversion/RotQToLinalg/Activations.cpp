@@ -7,6 +7,7 @@
 
 #include "Reference.h"
 
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -149,16 +150,38 @@ static Value emitLargest(ImplicitLocOpBuilder &builder,
       });
 }
 
-/// x * inverse to the nearest even integer in [-127, 127]; NaN becomes 0.
-static Value emitCode(ImplicitLocOpBuilder &b, Value x, Value inverse) {
-  Value code =
-      math::RoundEvenOp::create(b, arith::MulFOp::create(b, x, inverse));
-  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, code, code);
-  code = arith::SelectOp::create(b, isNaN, floatConstant(b, 0), code);
-  code = arith::MinimumFOp::create(b, code, floatConstant(b, 127));
-  code = arith::MaximumFOp::create(b, code, floatConstant(b, -127));
-  return arith::FPToSIOp::create(b, b.getI8Type(), code);
+/// x * inverse within [-127, 127]; NaN becomes 0.
+static Value emitSteps(ImplicitLocOpBuilder &b, Value x, Value inverse) {
+  Value steps = arith::MulFOp::create(b, x, inverse);
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, steps, steps);
+  steps = arith::SelectOp::create(b, isNaN, floatConstant(b, 0), steps);
+  steps = arith::MinimumFOp::create(b, steps, floatConstant(b, 127));
+  return arith::MaximumFOp::create(b, steps, floatConstant(b, -127));
 }
+
+namespace {
+/// A column of codes, scales or sums: of a row's own or of its rests.
+struct PartColumn {
+  Value column, isRest; ///< null where there are no rests
+
+  PartColumn(ImplicitLocOpBuilder &b, Value inRow, int64_t width, bool hasRests)
+      : column(inRow) {
+    if (!hasRests)
+      return;
+    Value end = arith::ConstantIndexOp::create(b, width);
+    isRest = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, inRow, end);
+    column = arith::RemUIOp::create(b, inRow, end);
+  }
+
+  Value choose(ImplicitLocOpBuilder &b, function_ref<Value()> ofRest,
+               Value own) const {
+    if (!isRest)
+      return own;
+    return arith::SelectOp::create(b, isRest, ofRest(), own);
+  }
+};
+} // namespace
 
 LogicalResult
 LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
@@ -175,24 +198,39 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
 
   Blocking blocking = activationBlocking(k, op.getGroup());
   OpFoldResult m = tensor::getMixedSize(builder, op.getLoc(), x, 0);
-  SmallVector<OpFoldResult> perSegment = {
-      m, builder.getIndexAttr(blocking.size())};
-  SmallVector<OpFoldResult> perCode = {
-      m, builder.getIndexAttr(::rotq::storedLength(k))};
-  Value largest = emitLargest(builder, blocking, x, perSegment);
+  int64_t parts = op.getRests() ? 2 : 1, stored = ::rotq::storedLength(k);
+  auto perRow = [&](int64_t width) -> SmallVector<OpFoldResult> {
+    return {m, builder.getIndexAttr(width)};
+  };
+  // Of more rows, rests are zero.
+  Value isFew;
+  if (op.getRests())
+    isFew = arith::CmpIOp::create(
+        builder, arith::CmpIPredicate::ule,
+        getValueOrCreateConstantIndexOp(builder, op.getLoc(), m),
+        arith::ConstantIndexOp::create(builder, ::rotq::kMaxRowsWithRests));
+  Value largest = emitLargest(builder, blocking, x, perRow(blocking.size()));
   Value scales = emitTensor(
-      builder, perSegment, builder.getF32Type(),
+      builder, perRow(parts * blocking.size()), builder.getF32Type(),
       [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
-        return arith::DivFOp::create(b, emitElement(b, largest, indices),
-                                     floatConstant(b, 127));
+        PartColumn part(b, indices[1], blocking.size(), op.getRests());
+        Value scale = arith::DivFOp::create(
+            b, emitElement(b, largest, {indices[0], part.column}),
+            floatConstant(b, 127));
+        auto ofRest = [&]() -> Value {
+          return arith::DivFOp::create(b, scale,
+                                       floatConstant(b, ::rotq::kRests));
+        };
+        return part.choose(b, ofRest, scale);
       });
   Value codes = emitTensor(
-      builder, perCode, builder.getI8Type(),
+      builder, perRow(parts * stored), builder.getI8Type(),
       [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
+        PartColumn part(b, indices[1], stored, op.getRests());
         Value last = arith::ConstantIndexOp::create(b, padded - 1);
         Value isInside = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                               indices[1], last);
-        Value column = arith::MinUIOp::create(b, indices[1], last);
+                                               part.column, last);
+        Value column = arith::MinUIOp::create(b, part.column, last);
         Value segment = emitSegmentIndex(b, b.getLoc(), blocking, column);
         Value bound = emitElement(b, largest, {indices[0], segment});
         Value isPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
@@ -201,19 +239,37 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
             b, isPositive,
             arith::DivFOp::create(b, floatConstant(b, 127), bound),
             floatConstant(b, 0));
-        Value code =
-            emitCode(b, emitElement(b, x, {indices[0], column}), inverse);
-        return arith::SelectOp::create(b, isInside, code,
-                                       arith::ConstantIntOp::create(b, 0, 8));
+        Value steps =
+            emitSteps(b, emitElement(b, x, {indices[0], column}), inverse);
+        Value code = math::RoundEvenOp::create(b, steps);
+        auto ofRest = [&]() -> Value {
+          Value left = arith::SubFOp::create(b, steps, code);
+          Value rest = math::RoundEvenOp::create(
+              b,
+              arith::MulFOp::create(b, left, floatConstant(b, ::rotq::kRests)));
+          return arith::SelectOp::create(b, isFew, rest, floatConstant(b, 0));
+        };
+        code = part.choose(b, ofRest, code);
+        return arith::SelectOp::create(
+            b, isInside, arith::FPToSIOp::create(b, b.getI8Type(), code),
+            arith::ConstantIntOp::create(b, 0, 8));
       });
   Value sums = emitTensor(
-      builder, perSegment, builder.getI32Type(),
+      builder, perRow(parts * blocking.size()), builder.getI32Type(),
       [&](ImplicitLocOpBuilder &b, ValueRange indices) {
+        PartColumn part(b, indices[1], blocking.size(), op.getRests());
+        auto ofRest = [&]() -> Value {
+          return arith::ConstantIndexOp::create(b, stored);
+        };
+        Value start =
+            part.choose(b, ofRest, arith::ConstantIndexOp::create(b, 0));
         return emitSegmentLoop(
-            b, blocking, indices[1], arith::ConstantIntOp::create(b, 0, 32),
+            b, blocking, part.column, arith::ConstantIntOp::create(b, 0, 32),
             [&](ImplicitLocOpBuilder &b, Value k, Value sum) -> Value {
+              Value inRow = arith::AddIOp::create(b, start, k);
               Value code = arith::ExtSIOp::create(
-                  b, b.getI32Type(), emitElement(b, codes, {indices[0], k}));
+                  b, b.getI32Type(),
+                  emitElement(b, codes, {indices[0], inRow}));
               return arith::AddIOp::create(b, sum, code);
             });
       });

@@ -58,30 +58,36 @@ struct QuantizedProduct {
   Blocking cut; ///< the finer one of weight and activation
 
   Value emitElementOf(ImplicitLocOpBuilder &builder, Value m, Value n);
-  Value emitTerm(ImplicitLocOpBuilder &builder, Value m, Value n,
-                 Value segment);
+  Value emitTerm(ImplicitLocOpBuilder &builder, Value m, Value n, Value segment,
+                 int64_t part);
 };
 } // namespace
 
-/// What segment `segment` of the finer cut adds to y[m, n].
+/// What segment `segment` of the finer cut adds to y[m, n], by codes (part 0)
+/// or rests (1).
 Value QuantizedProduct::emitTerm(ImplicitLocOpBuilder &builder, Value m,
-                                 Value n, Value segment) {
+                                 Value n, Value segment, int64_t part) {
   Location loc = builder.getLoc();
   Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
   Value codes = op.getInputs()[0], scales = op.getInputs()[1],
         sums = op.getInputs()[2];
+  Value firstCode = arith::ConstantIndexOp::create(
+      builder, part * ::rotq::storedLength(op.getWeight().getType().getK()));
   Value dot = emitSegmentLoop(
       builder, cut, segment, arith::ConstantIntOp::create(builder, 0, 32),
       [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
         Value point =
             arith::ExtSIOp::create(b, i32, emitElement(b, points, {n, k}));
+        Value inRow = arith::AddIOp::create(b, k, firstCode);
         Value code =
-            arith::ExtSIOp::create(b, i32, emitElement(b, codes, {m, k}));
+            arith::ExtSIOp::create(b, i32, emitElement(b, codes, {m, inRow}));
         return arith::AddIOp::create(b, total,
                                      arith::MulIOp::create(b, point, code));
       });
   Value start = emitSegmentOffset(builder, loc, cut, segment);
-  Value group = emitSegmentIndex(builder, loc, activationCut, start);
+  Value group = arith::AddIOp::create(
+      builder, emitSegmentIndex(builder, loc, activationCut, start),
+      arith::ConstantIndexOp::create(builder, part * activationCut.size()));
   Value scale = emitElement(builder, scales, {m, group});
   Value term = arith::MulFOp::create(
       builder,
@@ -111,7 +117,9 @@ Value QuantizedProduct::emitElementOf(ImplicitLocOpBuilder &builder, Value m,
   auto body = [&](OpBuilder &nested, Location loc, Value segment,
                   ValueRange total) {
     ImplicitLocOpBuilder b(loc, nested);
-    Value sum = arith::AddFOp::create(b, total[0], emitTerm(b, m, n, segment));
+    Value sum = total[0];
+    for (int64_t part = 0; part < (op.getRests() ? 2 : 1); ++part)
+      sum = arith::AddFOp::create(b, sum, emitTerm(b, m, n, segment, part));
     scf::YieldOp::create(b, sum);
   };
   return scf::ForOp::create(builder, zero, count, one, initial, body)

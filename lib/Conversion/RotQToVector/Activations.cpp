@@ -121,7 +121,7 @@ LogicalResult
 LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
                                          PatternRewriter &rewriter) const {
   if (!op.hasPureBufferSemantics() || !hasContiguousRows(op) ||
-      !isSupported(op.getRotation()))
+      !isSupported(op.getRotation()) || op.getRests())
     return rewriter.notifyMatchFailure(op, "no host kernel");
   HostBuilder builder(op.getLoc(), rewriter);
   Value input = op.getInput();

@@ -247,7 +247,7 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
                                 PatternRewriter &rewriter) const override {
     WeightType type = op.getWeight().getType();
     if (!op.hasPureBufferSemantics() || !hasContiguousRows(op) ||
-        !isSupported(type))
+        !isSupported(type) || op.getRests())
       return rewriter.notifyMatchFailure(op, "no host kernel");
     HostBuilder b(op.getLoc(), rewriter);
     WeightBuffers weight(b, op.getLoc(), op.getWeight());

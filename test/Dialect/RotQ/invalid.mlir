@@ -381,7 +381,7 @@ func.func @f(%x: tensor<4x576xi8>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>,
 // -----
 
 func.func @f(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>, %y: tensor<4x8xf32>) {
-  // expected-error @below {{expected no activation group on a float input}}
+  // expected-error @below {{expected no activation group, and no rests, on a float input}}
   %0 = rotq.matmul ins(%x : tensor<4x576xf32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"rq3">>) outs(%y : tensor<4x8xf32>) -> tensor<4x8xf32>
   return
 }
@@ -773,7 +773,7 @@ func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">
 // -----
 
 func.func @f(%x: tensor<4x576xf32>, %w0: !rotq.weight<8x576, #rotq.format<"rq3">>, %w1: !rotq.weight<16x576, #rotq.format<"rq3">>, %y0: tensor<4x8xf32>, %y1: tensor<4x16xf32>) {
-  // expected-error @below {{expected no activation group on a float input}}
+  // expected-error @below {{expected no activation group, and no rests, on a float input}}
   %0:2 = rotq.grouped_matmul ins(%x : tensor<4x576xf32>) group(256)
     weights(%w0, %w1 : !rotq.weight<8x576, #rotq.format<"rq3">>, !rotq.weight<16x576, #rotq.format<"rq3">>)
     outs(%y0, %y1 : tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<4x8xf32>, tensor<4x16xf32>
@@ -827,4 +827,39 @@ func.func @sums_beyond_shared_memory(%c: tensor<64x256xi8>, %s: tensor<64x1xf32>
   // expected-error @below {{takes 131072}}
   %0 = rotq.matmul ins(%c, %s, %t : tensor<64x256xi8>, tensor<64x1xf32>, tensor<64x1xi32>) group(256) weight(%v : <64x256, #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>, codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>>) outs(%y : tensor<64x64xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 64, cols = 64, warps = 8, split = 8>]} -> tensor<64x64xf32>
   return %0 : tensor<64x64xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<4x576xf32>, %c: tensor<4x576xi8>, %s: tensor<4x6xf32>, %t: tensor<4x6xi32>) {
+  // expected-error @below {{expected codes of shape 4x1152xi8 but got 'tensor<4x576xi8>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x576xf32>) outs(%c, %s, %t : tensor<4x576xi8>, tensor<4x6xf32>, tensor<4x6xi32>) {rests} -> tensor<4x576xi8>, tensor<4x6xf32>, tensor<4x6xi32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x1152xi8>, %s: tensor<4x3xf32>, %t: tensor<4x6xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected scales of shape 4x6xf32 but got 'tensor<4x3xf32>'}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x1152xi8>, tensor<4x3xf32>, tensor<4x6xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>)
+    outs(%y : tensor<4x8xf32>) {rests} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x1152xi8>, %s: tensor<4x6xf32>, %t: tensor<4x6xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected kernels of 8 columns and without stages for up to 4 rows, which have rests, but got #rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x1152xi8>, tensor<4x6xf32>, tensor<4x6xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>)
+    outs(%y : tensor<4x8xf32>) {rests, kernels = [#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%c: tensor<4x1152xi8>, %s: tensor<4x6xf32>, %t: tensor<4x6xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected kernels of 8 columns and without stages for up to 4 rows, which have rests, but got #rotq.kernel<mma_s8, m = [2, 4], rows = 16, cols = 16, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x1152xi8>, tensor<4x6xf32>, tensor<4x6xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>)
+    outs(%y : tensor<4x8xf32>) {rests, kernels = [#rotq.kernel<mma_s8, m = [1, 1], rows = 16, cols = 8, warps = 4>, #rotq.kernel<mma_s8, m = [2, 4], rows = 16, cols = 16, warps = 4>]} -> tensor<4x8xf32>
+  return
 }

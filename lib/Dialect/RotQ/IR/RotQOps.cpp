@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
+
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/IR/AsmState.h"
@@ -359,14 +361,15 @@ LogicalResult QuantizeActivationOp::verify() {
     return failure();
   Builder builder(getContext());
   int64_t m = columnSize(getInput()), k = rowSize(getInput());
-  int64_t segments = activationBlocking(k, getGroup()).size();
-  return success(
-      succeeded(verifyShape(*this, "codes", getInits()[0], {m, storedLength(k)},
-                            builder.getI8Type())) &&
-      succeeded(verifyShape(*this, "scales", getInits()[1], {m, segments},
-                            builder.getF32Type())) &&
-      succeeded(verifyShape(*this, "sums", getInits()[2], {m, segments},
-                            builder.getI32Type())));
+  int64_t parts = getRests() ? 2 : 1;
+  int64_t segments = parts * activationBlocking(k, getGroup()).size();
+  return success(succeeded(verifyShape(*this, "codes", getInits()[0],
+                                       {m, parts * storedLength(k)},
+                                       builder.getI8Type())) &&
+                 succeeded(verifyShape(*this, "scales", getInits()[1],
+                                       {m, segments}, builder.getF32Type())) &&
+                 succeeded(verifyShape(*this, "sums", getInits()[2],
+                                       {m, segments}, builder.getI32Type())));
 }
 
 //===----------------------------------------------------------------------===//
@@ -393,6 +396,16 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
+    // Two columns are a row then.
+    if (op.getRests() && kind != KernelKind::HostVector &&
+        kernel.getMMin() <= ::rotq::kMaxRowsWithRests &&
+        (kernel.getMMax() == 0 ||
+         kernel.getMMax() > ::rotq::kMaxRowsWithRests ||
+         kernel.getCols() != 8 || kernel.getStages() != 0))
+      return op.emitOpError()
+             << "expected kernels of 8 columns and without stages for up to "
+             << ::rotq::kMaxRowsWithRests << " rows, which have rests, but got "
+             << kernel;
     int64_t bytes = sharedMemoryOf(
         StagedMatmul::get(kernel, op.getWeightTypes().front(),
                           int64_t(op.getGroup().value_or(0)), op.getNumSums()));
@@ -411,8 +424,9 @@ static LogicalResult verifyActivation(MatmulOpInterface op, WeightType weight) {
   int64_t m = columnSize(inputs[0]);
   Type element = cast<ShapedType>(inputs[0].getType()).getElementType();
   if (!op.isQuantized()) {
-    if (group)
-      return op.emitOpError("expected no activation group on a float input");
+    if (group || op.getRests())
+      return op.emitOpError(
+          "expected no activation group, and no rests, on a float input");
     if (!isa<FloatType>(element))
       return op.emitOpError() << "expected a float input but got " << element;
     return verifyShape(op, "an input", inputs[0], {m, weight.getK()});
@@ -426,9 +440,10 @@ static LogicalResult verifyActivation(MatmulOpInterface op, WeightType weight) {
                                "quantized activation but got "
                             << weight;
   Builder builder(op.getContext());
-  int64_t segments = activationBlocking(weight.getK(), *group).size();
+  int64_t parts = op.getRests() ? 2 : 1;
+  int64_t segments = parts * activationBlocking(weight.getK(), *group).size();
   if (failed(verifyShape(op, "codes", inputs[0],
-                         {m, storedLength(weight.getK())},
+                         {m, parts * storedLength(weight.getK())},
                          builder.getI8Type())) ||
       failed(verifyShape(op, "scales", inputs[1], {m, segments},
                          builder.getF32Type())) ||

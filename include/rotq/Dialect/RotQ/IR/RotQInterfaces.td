@@ -67,6 +67,7 @@ def MatmulOpInterface
       "::mlir::Region &", "getEpilogue">,
     InterfaceMethod<"The group of a quantized activation.",
       "std::optional<uint64_t>", "getGroup">,
+    InterfaceMethod<"Whether the activation has rests.", "bool", "getRests">,
     InterfaceMethod<"The kernels chosen, by rising M.",
       "std::optional<::mlir::ArrayAttr>", "getKernels">,
     InterfaceMethod<"Chooses kernels.",

@@ -210,11 +210,19 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
     M x G f32, sums M x G i32. Numerics change: about 7e-3 relative error of a
     product with Gaussian data and groups of 256.
 
+    With `rests` all three are twice as wide: in a row, behind the codes are
+    those of what they leave, likewise scales and sums,
+
+      rest = rint((x * (127 / max |x|) - code) * 254),  scale of rests = scale / 254
+
+    where there are at most 4 rows; of more, rests and their sums are zero. That
+    is 15 bits of x for what `mma.sync` multiplies anyway.
+
     GPU kernels have all three in orders of their own
     (`rotq::ActivationLayout`).
   }], paddedDoc);
   let arguments = (ins RotationAttrInterface:$rotation, I64Attr:$group,
-                       RotQ_FloatMatrix:$input,
+                       UnitAttr:$rests, RotQ_FloatMatrix:$input,
                        Variadic<RotQ_AnyShaped>:$inits);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
@@ -247,7 +255,8 @@ def RotQ_MatmulOp : RotQ_Product<"matmul", [
       y[m, n] = sum_g step[n, g] xscale[m, g] sum_{k in g} point[n, k] xcode[m, k]
                 + offset[n, g] xscale[m, g] xsum[m, g]
 
-    where g runs over the finer of the two cuts and the inner sum is exact.
+    where g runs over the finer of the two cuts and the inner sum is exact; with
+    `rests` the same of the rests is added.
     `kernels` lists the configurations `rotq-select-kernels` chose, by rising M.
 
     ```mlir
@@ -263,7 +272,7 @@ def RotQ_MatmulOp : RotQ_Product<"matmul", [
   let arguments = (ins Variadic<RotQ_AnyShaped>:$inputs, RotQ_WeightType:$weight,
                        Variadic<RotQ_AnyFloat>:$epilogueOperands,
                        RotQ_AnyFloat:$inits,
-                       OptionalAttr<I64Attr>:$group,
+                       OptionalAttr<I64Attr>:$group, UnitAttr:$rests,
                        OptionalAttr<TypedArrayAttrBase<RotQ_KernelAttr, "kernels">>:$kernels);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
@@ -316,7 +325,7 @@ def RotQ_GroupedMatmulOp : RotQ_Product<"grouped_matmul"> {
                        Variadic<RotQ_WeightType>:$weights,
                        Variadic<RotQ_AnyFloat>:$epilogueOperands,
                        Variadic<RotQ_AnyFloat>:$inits,
-                       OptionalAttr<I64Attr>:$group,
+                       OptionalAttr<I64Attr>:$group, UnitAttr:$rests,
                        OptionalAttr<TypedArrayAttrBase<RotQ_KernelAttr, "kernels">>:$kernels);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
