@@ -105,17 +105,16 @@ static int64_t registersLeft(const KernelConfig &config) {
   return std::min(kMaxRegisters, left);
 }
 
-static bool isOf(const Tile &tile, const KernelConfig &config,
-                 const MatmulShape &shape) {
+static bool isOf(const Tile &tile, const KernelConfig &config) {
   return tile.kind == config.kind && tile.isStaged == config.isStaged() &&
-         tile.rows == config.rows * shape.sums && tile.cols == config.cols &&
+         tile.rows == config.rows && tile.cols == config.cols &&
          tile.depth == config.depth;
 }
 
 int64_t mlir::rotq::registersOf(const KernelConfig &config,
                                 const MatmulShape &shape) {
   const auto *tile = llvm::find_if(
-      kTiles, [&](const Tile &tile) { return isOf(tile, config, shape); });
+      kTiles, [&](const Tile &tile) { return isOf(tile, config); });
   int64_t left = registersLeft(config);
   if (tile == std::end(kTiles))
     return left;
@@ -166,9 +165,7 @@ private:
 } // namespace
 
 void Enumeration::addTile(const Tile &tile) {
-  // The rows of a tile are those of all sums.
-  if ((tile.kind == kWgmma && !hasWarpgroups) ||
-      tile.rows % (16 * shape.sums) != 0)
+  if (tile.kind == kWgmma && !hasWarpgroups)
     return;
   if (tile.isStaged)
     addStaged(tile);
@@ -178,14 +175,13 @@ void Enumeration::addTile(const Tile &tile) {
 
 /// Warps share the activation; warpgroups may divide K.
 void Enumeration::addStaged(const Tile &tile) {
-  bool isWgmma = tile.kind == kWgmma;
   for (int64_t warps : {4, 8, 16})
     for (int64_t split : {1, 2, 4})
       for (int64_t stages : {2, 3, 4})
         for (int64_t blocks : {1, 2, 3})
-          if (split == 1 || (isWgmma && warps / 4 % split == 0))
-            add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps,
-                       split, tile.depth, stages, blocks});
+          if (split == 1 || tile.kind == kWgmma)
+            add(tile, {tile.kind, tile.rows, tile.cols, warps, split,
+                       tile.depth, stages, blocks});
 }
 
 /// Warps divide K, or not.
@@ -193,12 +189,14 @@ void Enumeration::addUnstaged(const Tile &tile) {
   for (int64_t warps : {4, 8, 16})
     for (int64_t split : {warps, warps / 2, int64_t(1)})
       for (int64_t blocks : {0, 1, 2, 3, 4, 6})
-        add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps, split,
-                   tile.depth,
+        add(tile, {tile.kind, tile.rows, tile.cols, warps, split, tile.depth,
                    /*stages=*/0, blocks});
 }
 
 void Enumeration::add(const Tile &tile, KernelConfig config) {
+  // Every weight whose sums an element takes has as many warps.
+  if (config.warps % (warpsAtOnce(tile.kind) * config.split * shape.sums) != 0)
+    return;
   int64_t registers = ::registersOf(tile, shape);
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)

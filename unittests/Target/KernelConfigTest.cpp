@@ -45,6 +45,8 @@ TEST(MatmulShape, IsThatOfAllMembers) {
   WeightType k = weight("1024x2048, #rotq.format<\"itq3_s\">");
   EXPECT_EQ(MatmulShape::get({q, k, k}, 256, 1),
             (MatmulShape{6144, 2048, 3, 3, true, 256}));
+  EXPECT_EQ(MatmulShape::get({q, q}, 256, 2),
+            (MatmulShape{8192, 2048, 2, 3, true, 256, 2}));
   // The finer of the scales counts.
   WeightType fine = weight("64x100, #rotq.format<\"int4_g128\">");
   MatmulShape shape = MatmulShape::get(fine, 256, 1);
