@@ -28,13 +28,14 @@ enum class Burden { Two, Three, More, SeveralScales, Offset };
 
 /// A tile, and the fewest registers at which ptxas 13 spills for no chip, by
 /// `Burden`; 0: for some it always does. Up to the burden `unbounded` it does
-/// not spill either where nothing bounds registers.
+/// not spill either where nothing bounds registers, and up to `paired` as many
+/// do for a pair of weights of one y.
 struct Tile {
   KernelKind kind;
   bool isStaged;
   int64_t rows, cols, depth;
   int64_t registers[5];
-  std::optional<Burden> unbounded = std::nullopt;
+  std::optional<Burden> unbounded = std::nullopt, paired = std::nullopt;
 };
 } // namespace
 
@@ -63,8 +64,8 @@ static constexpr Tile kTiles[] = {
     {kWgmma, true, 16, 64, 1, {144, 144, 148, 168, 144}},
     {kWgmma, true, 16, 96, 1, {168, 168, 168, 224, 168}},
     {kWgmma, true, 16, 128, 1, {208, 208, 212, 0, 208}},
-    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}},
-    {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}},
+    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}, {}, Burden::More},
+    {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}, {}, Burden::Three},
     {kWgmma, true, 32, 16, 1, {152, 152, 152, 152, 152}},
     {kWgmma, true, 32, 32, 1, {168, 168, 168, 192, 168}},
     {kWgmma, true, 32, 64, 1, {232, 232, 236, 255, 236}},
@@ -91,7 +92,9 @@ static int64_t registersOf(const Tile &tile, const MatmulShape &shape) {
   if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
     registers = registers == 0 ? 0 : registers + 32;
   // To tell the members of a group apart, and what masks the tail of K.
-  if (shape.members > 1 && registers != 0)
+  bool isPaired = shape.members == shape.sums && tile.paired &&
+                  burdenOf(shape) <= *tile.paired;
+  if (shape.members > 1 && registers != 0 && !isPaired)
     registers += 8;
   if (hasTail(shape))
     registers = registers * (tile.kind == kWgmma ? 16 : 13) / 10;

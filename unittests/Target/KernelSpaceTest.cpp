@@ -85,8 +85,9 @@ TEST(KernelSpace, LeavesOutWhatSpills) {
 
 TEST(KernelSpace, SharesWarpsOutToSums) {
   MatmulShape plain = shapeOf(8192, 4096), pair = pairOf(4096, 4096);
-  for (StringRef both : {"mma_s8_r16c8w8s4b2", "mma_s8_r32c32w4t4b2",
-                         "wgmma_s8_r16c16w16s2t2b1"}) {
+  for (StringRef both :
+       {"mma_s8_r16c8w8s4b2", "mma_s8_r32c32w4t4b2", "wgmma_s8_r16c16w16s2t2b1",
+        "wgmma_s8_r16c192w8t3b1", "wgmma_s8_r16c256w8t2b1"}) {
     EXPECT_TRUE(holds(plain, both)) << both.str();
     EXPECT_TRUE(holds(pair, both)) << both.str();
   }
