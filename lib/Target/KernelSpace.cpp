@@ -91,13 +91,16 @@ static int64_t registersOf(const Tile &tile, const MatmulShape &shape) {
   // The finest scales of all were never tried with more.
   if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
     registers = registers == 0 ? 0 : registers + 32;
-  // To tell the members of a group apart, and what masks the tail of K.
+  // To tell the members of a group apart, and what masks the tail of K. Ahead
+  // of an epilogue mma.sync has more of that left to do, unless sums meet
+  // first.
   bool isPaired = shape.members == shape.sums && tile.paired &&
                   burdenOf(shape) <= *tile.paired;
   if (shape.members > 1 && registers != 0 && !isPaired)
     registers += 8;
+  bool isCostly = tile.kind == kWgmma || (shape.hasEpilogue && shape.sums == 1);
   if (hasTail(shape))
-    registers = registers * (tile.kind == kWgmma ? 16 : 13) / 10;
+    registers = registers * (isCostly ? 16 : 13) / 10;
   return registers > kMaxRegisters ? 0 : registers;
 }
 

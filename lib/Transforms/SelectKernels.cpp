@@ -73,10 +73,10 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   } else if (!op.isQuantized()) {
     choices = to_vector(ArrayRef(kFloatGPUKernels));
   } else {
+    auto shape = MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup()),
+                                  op.getNumSums(), !op.getEpilogue().empty());
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
-                            MatmulShape::get(op.getWeightTypes(),
-                                             int64_t(*op.getGroup()),
-                                             op.getNumSums()));
+                            shape);
     choices = selector.choose();
     if (candidates != 0 && !ShapedType::isDynamic(m))
       listCandidates(op, selector, m,

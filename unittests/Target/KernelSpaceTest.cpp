@@ -78,6 +78,11 @@ TEST(KernelSpace, LeavesOutWhatSpills) {
   EXPECT_FALSE(holds(group, "mma_s8_r32c32w8s8b1"));
   // The tail of K takes some too.
   EXPECT_FALSE(holds(shapeOf(4096, 4000), "mma_s8_r32c32w8s8b1"));
+  MatmulShape tail = shapeOf(4096, 4000);
+  EXPECT_TRUE(holds(tail, "mma_s8_r16c64w8t3b1"));
+  tail.hasEpilogue = true;
+  EXPECT_FALSE(holds(tail, "mma_s8_r16c64w8t3b1"));
+  EXPECT_TRUE(holds(tail, "mma_s8_r16c40w8t3b1"));
   // Two blocks of 256 threads leave 128.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c16w8s8b2"));
   EXPECT_FALSE(holds(plain, "mma_s8_r32c16w8s8b2"));

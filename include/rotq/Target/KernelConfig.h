@@ -48,12 +48,13 @@ struct MatmulShape {
   bool hasOffset = false;
   int64_t group = 0; ///< weights that share a scale and the activation's
   int64_t sums = 1;  ///< of members, that one element takes
+  bool hasEpilogue = false;
 
   bool operator==(const MatmulShape &) const = default;
 
   /// `group` values of the activation share a scale.
   static MatmulShape get(ArrayRef<WeightType> weights, int64_t group,
-                         int64_t sums);
+                         int64_t sums = 1, bool hasEpilogue = false);
 
   int64_t tilesOfK() const;
   int64_t groupsOfTile() const;
