@@ -114,11 +114,9 @@ Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
                const KernelConfig &config)
     : chip(chip), shape(shape), config(config),
       rates(config.isStaged() ? kStaged : kUnstaged), m(m),
-      rowTiles(double(shape.sums * config.rows) / 16),
-      colTiles(double(config.cols) / 8),
+      rowTiles(double(config.rows) / 16), colTiles(double(config.cols) / 8),
       turns(int64_t(llvm::divideCeil(shape.tilesOfK(), config.split))),
-      rowBlocks(
-          int64_t(llvm::divideCeil(shape.n, shape.sums * config.blockRows()))),
+      rowBlocks(int64_t(llvm::divideCeil(shape.n, config.blockRows()))),
       colBlocks(int64_t(llvm::divideCeil(m, config.cols))) {}
 
 /// Of a warp for one tile of K.
@@ -157,8 +155,7 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   double perScheduler = std::ceil(warps / 4);
   double issue = microsecondsOf(double(turns) * issueSlots() * 4 *
                                 perScheduler / rates.issue);
-  double products =
-      double(shape.sums * config.rows * config.cols * TiledLayout::kColumns);
+  double products = double(config.rows * config.cols * TiledLayout::kColumns);
   double rate = double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
   double tensor = products * double(turns) * warps / rate;
   double turn = microsecondsOf(issueSlots() * rates.dependent);
@@ -176,7 +173,8 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   double l2 = (weightBytes * warps +
                columnBytes * double(blocks) * double(config.split)) /
               rates.l2Bytes;
-  double sums = config.split == 1 ? 0 : rates.reduce * rowTiles * colTiles;
+  double sums =
+      config.split * shape.sums == 1 ? 0 : rates.reduce * rowTiles * colTiles;
   return combine({issue, double(turns) * turn, microsecondsOf(l1),
                   microsecondsOf(l2), microsecondsOf(tensor)}) +
          rates.block + sums;
@@ -190,7 +188,7 @@ double Launch::dramBytes() const {
   bool isKept =
       config.isStaged() || weight < double(chip.l2Megabytes) * 0.6 * (1 << 20);
   return weight * double(isKept ? 1 : colBlocks) +
-         double(m) * double(shape.k + 2 * shape.n);
+         double(m) * double(shape.k + 2 * shape.n / shape.sums);
 }
 
 double Launch::microseconds() const {

@@ -68,7 +68,7 @@ KernelAttr KernelConfig::getAttr(MLIRContext *context, int64_t mMin,
 }
 
 MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
-                             int64_t sums) {
+                             int64_t sums, bool hasEpilogue) {
   ScaleAttr scale = weights[0].getFormat().getScale();
   MatmulShape shape;
   for (WeightType weight : weights)
@@ -79,6 +79,7 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
   shape.hasOffset = scale.getHasOffset();
   shape.group = std::min(scale.getGroup(), group);
   shape.sums = sums;
+  shape.hasEpilogue = hasEpilogue;
   return shape;
 }
 

@@ -115,8 +115,11 @@ static bool lists(const MeasuredRow &row, const KernelConfig &config) {
 }
 
 const MeasuredRow *KernelSelector::findRow(int64_t m) const {
+  // What was measured has no epilogue.
+  MatmulShape measured = shape;
+  measured.hasEpilogue = false;
   auto found = llvm::find_if(table.rows, [&](const MeasuredRow &row) {
-    return row.shape == shape && row.m == m;
+    return row.shape == measured && row.m == m;
   });
   return found == table.rows.end() ? nullptr : &*found;
 }

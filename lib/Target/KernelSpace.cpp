@@ -29,13 +29,14 @@ enum class Burden { Two, Three, More, SeveralScales, Offset };
 
 /// A tile, and the fewest registers at which ptxas 13 spills for no chip, by
 /// `Burden`; 0: for some it always does. Up to the burden `unbounded` it does
-/// not spill either where nothing bounds registers.
+/// not spill either where nothing bounds registers, and up to `paired` as many
+/// do for a pair of weights of one y.
 struct Tile {
   KernelKind kind;
   bool isStaged;
   int64_t rows, cols, depth;
   int64_t registers[5];
-  std::optional<Burden> unbounded = std::nullopt;
+  std::optional<Burden> unbounded = std::nullopt, paired = std::nullopt;
 };
 } // namespace
 
@@ -64,8 +65,8 @@ static constexpr Tile kTiles[] = {
     {kWgmma, true, 16, 64, 1, {144, 144, 148, 168, 144}},
     {kWgmma, true, 16, 96, 1, {168, 168, 168, 224, 168}},
     {kWgmma, true, 16, 128, 1, {208, 208, 212, 0, 208}},
-    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}},
-    {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}},
+    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}, {}, Burden::More},
+    {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}, {}, Burden::Three},
     {kWgmma, true, 32, 16, 1, {152, 152, 152, 152, 152}},
     {kWgmma, true, 32, 32, 1, {168, 168, 168, 192, 168}},
     {kWgmma, true, 32, 64, 1, {232, 232, 236, 255, 236}},
@@ -91,11 +92,16 @@ static int64_t registersOf(const Tile &tile, const MatmulShape &shape) {
   // The finest scales of all were never tried with more.
   if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
     registers = registers == 0 ? 0 : registers + 32;
-  // To tell the members of a group apart, and what masks the tail of K.
-  if (shape.members > 1 && registers != 0)
+  // To tell the members of a group apart, and what masks the tail of K. Ahead
+  // of an epilogue mma.sync has more of that left to do, unless sums meet
+  // first.
+  bool isPaired = shape.members == shape.sums && tile.paired &&
+                  burdenOf(shape) <= *tile.paired;
+  if (shape.members > 1 && registers != 0 && !isPaired)
     registers += 8;
+  bool isCostly = tile.kind == kWgmma || (shape.hasEpilogue && shape.sums == 1);
   if (hasTail(shape))
-    registers = registers * (tile.kind == kWgmma ? 16 : 13) / 10;
+    registers = registers * (isCostly ? 16 : 13) / 10;
   return registers > kMaxRegisters ? 0 : registers;
 }
 
@@ -106,17 +112,16 @@ static int64_t registersLeft(const KernelConfig &config) {
   return std::min(kMaxRegisters, left);
 }
 
-static bool isOf(const Tile &tile, const KernelConfig &config,
-                 const MatmulShape &shape) {
+static bool isOf(const Tile &tile, const KernelConfig &config) {
   return tile.kind == config.kind && tile.isStaged == config.isStaged() &&
-         tile.rows == config.rows * shape.sums && tile.cols == config.cols &&
+         tile.rows == config.rows && tile.cols == config.cols &&
          tile.depth == config.depth;
 }
 
 int64_t mlir::rotq::registersOf(const KernelConfig &config,
                                 const MatmulShape &shape) {
   const auto *tile = llvm::find_if(
-      kTiles, [&](const Tile &tile) { return isOf(tile, config, shape); });
+      kTiles, [&](const Tile &tile) { return isOf(tile, config); });
   int64_t left = registersLeft(config);
   if (tile == std::end(kTiles))
     return left;
@@ -167,9 +172,7 @@ private:
 } // namespace
 
 void Enumeration::addTile(const Tile &tile) {
-  // The rows of a tile are those of all sums.
-  if ((tile.kind == kWgmma && !hasWarpgroups) ||
-      tile.rows % (16 * shape.sums) != 0)
+  if (tile.kind == kWgmma && !hasWarpgroups)
     return;
   if (tile.isStaged)
     addStaged(tile);
@@ -179,14 +182,13 @@ void Enumeration::addTile(const Tile &tile) {
 
 /// Warps share the activation; warpgroups may divide K.
 void Enumeration::addStaged(const Tile &tile) {
-  bool isWgmma = tile.kind == kWgmma;
   for (int64_t warps : {4, 8, 16})
     for (int64_t split : {1, 2, 4})
       for (int64_t stages : {2, 3, 4})
         for (int64_t blocks : {1, 2, 3})
-          if (split == 1 || (isWgmma && warps / 4 % split == 0))
-            add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps,
-                       split, tile.depth, stages, blocks});
+          if (split == 1 || tile.kind == kWgmma)
+            add(tile, {tile.kind, tile.rows, tile.cols, warps, split,
+                       tile.depth, stages, blocks});
 }
 
 /// Warps divide K, or not.
@@ -194,12 +196,14 @@ void Enumeration::addUnstaged(const Tile &tile) {
   for (int64_t warps : {4, 8, 16})
     for (int64_t split : {warps, warps / 2, int64_t(1)})
       for (int64_t blocks : {0, 1, 2, 3, 4, 6})
-        add(tile, {tile.kind, tile.rows / shape.sums, tile.cols, warps, split,
-                   tile.depth,
+        add(tile, {tile.kind, tile.rows, tile.cols, warps, split, tile.depth,
                    /*stages=*/0, blocks});
 }
 
 void Enumeration::add(const Tile &tile, KernelConfig config) {
+  // Every weight whose sums an element takes has as many warps.
+  if (config.warps % (warpsAtOnce(tile.kind) * config.split * shape.sums) != 0)
+    return;
   int64_t registers = ::registersOf(tile, shape);
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)

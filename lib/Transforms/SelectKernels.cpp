@@ -42,11 +42,14 @@ struct SelectKernels
     if (failed(found))
       return signalPassFailure();
     info = *found;
-    getOperation().walk([&](MatmulOpInterface op) { choose(op); });
+    WalkResult result = getOperation().walk(
+        [&](MatmulOpInterface op) -> WalkResult { return choose(op); });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 
 private:
-  void choose(MatmulOpInterface op);
+  LogicalResult choose(MatmulOpInterface op);
   void listCandidates(MatmulOpInterface op, const KernelSelector &selector,
                       int64_t m, const KernelConfig &chosen);
 
@@ -54,21 +57,26 @@ private:
 };
 } // namespace
 
-void SelectKernels::choose(MatmulOpInterface op) {
+LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   int64_t m = cast<ShapedType>(op.getDpsInits()[0].getType()).getDimSize(0);
   if (m == 0 || op.getKernels())
-    return;
+    return success();
+  // More leave no warps for large tiles.
+  constexpr int64_t kMaxSums = 2;
+  if (info->isGPU() && op.getNumSums() > kMaxSums)
+    return op.emitOpError()
+           << "expected at most " << kMaxSums
+           << " sums of an element on GPUs but got " << op.getNumSums();
   SmallVector<KernelChoice> choices;
   if (!info->isGPU()) {
     choices = to_vector(ArrayRef(kHostKernels));
   } else if (!op.isQuantized()) {
     choices = to_vector(ArrayRef(kFloatGPUKernels));
   } else {
+    auto shape = MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup()),
+                                  op.getNumSums(), !op.getEpilogue().empty());
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
-                            MatmulShape::get(op.getWeightTypes(),
-                                             int64_t(*op.getGroup()),
-                                             op.getNumSums()),
-                            op.getRests());
+                            shape, op.getRests());
     choices = selector.choose();
     if (candidates != 0 && !ShapedType::isDynamic(m))
       listCandidates(op, selector, m,
@@ -82,6 +90,7 @@ void SelectKernels::choose(MatmulOpInterface op) {
       kernels.push_back(
           choice.config.getAttr(&getContext(), choice.mMin, choice.mMax));
   op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
+  return success();
 }
 
 void SelectKernels::listCandidates(MatmulOpInterface op,

@@ -61,6 +61,15 @@ TEST(CostModel, DividesKOfShortWeights) {
             0.5 * predict(shape, 1, "mma_s8_r16c8w8b2"));
 }
 
+TEST(CostModel, TakesAPairForAsManyRows) {
+  // But that its sums meet, and half as many are stored.
+  for (llvm::StringRef kernel : {"mma_s8_r16c8w8s4b2", "wgmma_s8_r16c64w8t4b1"})
+    for (int64_t m : {1, 64, 4096}) {
+      double one = predict(shapeOf(8192, 8192), m, kernel);
+      EXPECT_NEAR(predict(pairOf(4096, 8192), m, kernel), one, 0.05 * one);
+    }
+}
+
 TEST(CostModel, ChargesWhatFormatsCost) {
   MatmulShape plain = shapeOf(4096, 4096), offset = plain, fine = plain,
               longCodes = plain;

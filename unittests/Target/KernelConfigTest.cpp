@@ -43,13 +43,15 @@ TEST(MatmulShape, IsThatOfAllMembers) {
   };
   WeightType q = weight("4096x2048, #rotq.format<\"itq3_s\">");
   WeightType k = weight("1024x2048, #rotq.format<\"itq3_s\">");
-  EXPECT_EQ(MatmulShape::get({q, k, k}, 256, 1),
+  EXPECT_EQ(MatmulShape::get({q, k, k}, 256),
             (MatmulShape{6144, 2048, 3, 3, true, 256}));
+  EXPECT_EQ(MatmulShape::get({q, q}, 256, 2),
+            (MatmulShape{8192, 2048, 2, 3, true, 256, 2}));
   // The finer of the scales counts.
   WeightType fine = weight("64x100, #rotq.format<\"int4_g128\">");
-  MatmulShape shape = MatmulShape::get(fine, 256, 1);
+  MatmulShape shape = MatmulShape::get(fine, 256);
   EXPECT_EQ(shape, (MatmulShape{64, 100, 1, 4, false, 128}));
   EXPECT_EQ(shape.tilesOfK(), 1);
   EXPECT_EQ(shape.groupsOfTile(), 2);
-  EXPECT_EQ(MatmulShape::get(q, 64, 1).groupsOfTile(), 4);
+  EXPECT_EQ(MatmulShape::get(q, 64).groupsOfTile(), 4);
 }

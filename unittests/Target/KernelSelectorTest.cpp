@@ -37,22 +37,23 @@ static MeasuredKernel estimateOf(const KernelSelector &selector, int64_t m,
 TEST(KernelSelector, CoversEveryMByFewKernels) {
   for (llvm::StringRef chip : {"sm_80", "sm_89", "sm_90a", "sm_120a"})
     for (int64_t n : {8, 1000, 4096, 28672})
-      for (int64_t k : {100, 4096, 28672}) {
-        bool hasWarpgroups = chip == "sm_90a";
-        auto kernels =
-            KernelSelector(KernelTable::get(chip), hasWarpgroups, shapeOf(n, k))
-                .choose();
-        EXPECT_LE(kernels.size(), 9u);
-        int64_t next = 1;
-        for (const KernelChoice &kernel : kernels) {
-          EXPECT_EQ(kernel.mMin, next);
-          auto [mMin, mMax] = rowsTaken(kernel.config.kind, hasWarpgroups);
-          EXPECT_LE(mMin, kernel.mMin);
-          EXPECT_TRUE(mMax == 0 || (kernel.mMax != 0 && kernel.mMax <= mMax));
-          next = kernel.mMax + 1;
+      for (int64_t k : {100, 4096, 28672})
+        for (const MatmulShape &shape : {shapeOf(n, k), pairOf(n, k)}) {
+          bool hasWarpgroups = chip == "sm_90a";
+          auto kernels =
+              KernelSelector(KernelTable::get(chip), hasWarpgroups, shape)
+                  .choose();
+          EXPECT_LE(kernels.size(), 9u);
+          int64_t next = 1;
+          for (const KernelChoice &kernel : kernels) {
+            EXPECT_EQ(kernel.mMin, next);
+            auto [mMin, mMax] = rowsTaken(kernel.config.kind, hasWarpgroups);
+            EXPECT_LE(mMin, kernel.mMin);
+            EXPECT_TRUE(mMax == 0 || (kernel.mMax != 0 && kernel.mMax <= mMax));
+            next = kernel.mMax + 1;
+          }
+          EXPECT_EQ(kernels.back().mMax, 0);
         }
-        EXPECT_EQ(kernels.back().mMax, 0);
-      }
 }
 
 TEST(KernelSelector, TakesTheModelWithoutATable) {
@@ -101,6 +102,18 @@ TEST(KernelSelector, CorrectsTheModelNearby) {
   KernelSelector selector(table, true, nearby);
   EXPECT_NEAR(estimateOf(selector, 8, kernel.str()).microseconds,
               predictMicroseconds(testChip(), nearby, 8, kernel) / 2, 0.1);
+}
+
+TEST(KernelSelector, TakesAPairForAMatmul) {
+  // Of as many rows.
+  MatmulShape shape = shapeOf(8192, 4096), pair = pairOf(4096, 4096);
+  KernelConfig kernel = config("mma_s8_r16c8w8s4b2");
+  double time = predictMicroseconds(testChip(), shape, 8, kernel);
+  KernelTable table = tableOf({{shape, 8, {{kernel, time / 2}}}});
+  KernelSelector selector(table, true, pair);
+  EXPECT_NEAR(estimateOf(selector, 8, kernel.str()).microseconds, time / 2,
+              0.1 * time);
+  EXPECT_EQ(selector.estimate(8).front().config, kernel);
 }
 
 TEST(KernelSelector, PrefersTheNearerRow) {

@@ -17,15 +17,15 @@
 using namespace mlir;
 using namespace mlir::rotq;
 
-/// Those of the presets, and groups.
+/// Those of the presets, groups and pairs.
 static std::vector<MatmulShape> shapes() {
   std::vector<MatmulShape> shapes;
   for (int64_t slots : {2, 3, 4})
     for (bool hasOffset : {false, true})
       for (int64_t group : {32, 128, 256})
-        for (int64_t members : {1, 3})
+        for (auto [members, sums] : {std::pair(1, 1), {3, 1}, {2, 2}})
           for (int64_t k : {100, 4096})
-            shapes.push_back({4096, k, members, slots, hasOffset, group});
+            shapes.push_back({4096, k, members, slots, hasOffset, group, sums});
   return shapes;
 }
 
@@ -46,6 +46,8 @@ TEST(KernelSpace, HoldsValidKernelsOnce) {
             of.depth, of.stages, of.blocks)))
             << of.str();
         EXPECT_TRUE(hasWarpgroups || of.kind == KernelKind::MmaS8);
+        EXPECT_EQ(of.warps % (warpsAtOnce(of.kind) * of.split * shape.sums), 0)
+            << of.str();
       }
     }
 }
@@ -62,23 +64,46 @@ TEST(KernelSpace, TakesEveryM) {
       }
 }
 
+static bool holds(const MatmulShape &shape, StringRef text) {
+  return llvm::is_contained(kernelSpace(testChip(), true, shape), config(text));
+}
+
 TEST(KernelSpace, LeavesOutWhatSpills) {
-  auto holds = [&](const MatmulShape &shape, StringRef text) {
-    return llvm::is_contained(kernelSpace(testChip(), true, shape),
-                              config(text));
-  };
-  MatmulShape plain = shapeOf(4096, 4096), offset = plain, pair = plain;
+  MatmulShape plain = shapeOf(4096, 4096), offset = plain, group = plain;
   offset.hasOffset = true;
-  pair.members = 2;
+  group.members = 2;
   // 255 registers do for one weight without offsets alone.
   EXPECT_TRUE(holds(plain, "mma_s8_r32c32w8s8b1"));
   EXPECT_FALSE(holds(offset, "mma_s8_r32c32w8s8b1"));
-  EXPECT_FALSE(holds(pair, "mma_s8_r32c32w8s8b1"));
+  EXPECT_FALSE(holds(group, "mma_s8_r32c32w8s8b1"));
   // The tail of K takes some too.
   EXPECT_FALSE(holds(shapeOf(4096, 4000), "mma_s8_r32c32w8s8b1"));
+  MatmulShape tail = shapeOf(4096, 4000);
+  EXPECT_TRUE(holds(tail, "mma_s8_r16c64w8t3b1"));
+  tail.hasEpilogue = true;
+  EXPECT_FALSE(holds(tail, "mma_s8_r16c64w8t3b1"));
+  EXPECT_TRUE(holds(tail, "mma_s8_r16c40w8t3b1"));
   // Two blocks of 256 threads leave 128.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c16w8s8b2"));
   EXPECT_FALSE(holds(plain, "mma_s8_r32c16w8s8b2"));
+}
+
+TEST(KernelSpace, SharesWarpsOutToSums) {
+  MatmulShape plain = shapeOf(8192, 4096), pair = pairOf(4096, 4096);
+  for (StringRef both :
+       {"mma_s8_r16c8w8s4b2", "mma_s8_r32c32w4t4b2", "wgmma_s8_r16c16w16s2t2b1",
+        "wgmma_s8_r16c192w8t3b1", "wgmma_s8_r16c256w8t2b1"}) {
+    EXPECT_TRUE(holds(plain, both)) << both.str();
+    EXPECT_TRUE(holds(pair, both)) << both.str();
+  }
+  for (StringRef one : {"mma_s8_r16c8w8s8b2", "wgmma_s8_r16c64w4t4b2",
+                        "wgmma_s8_r16c64w8s2t2b1"}) {
+    EXPECT_TRUE(holds(plain, one)) << one.str();
+    EXPECT_FALSE(holds(pair, one)) << one.str();
+  }
+  // What they bring together takes shared memory.
+  EXPECT_EQ(sharedMemoryOf(config("mma_s8_r16c8w8"), plain), 0);
+  EXPECT_EQ(sharedMemoryOf(config("mma_s8_r16c8w8"), pair), 8 * 16 * 8 * 4);
 }
 
 TEST(KernelSpace, BoundsRegisters) {

@@ -22,6 +22,13 @@ inline MatmulShape shapeOf(int64_t n, int64_t k) {
   return shape;
 }
 
+/// Two of them for one epilogue.
+inline MatmulShape pairOf(int64_t n, int64_t k) {
+  MatmulShape shape = shapeOf(2 * n, k);
+  shape.members = shape.sums = 2;
+  return shape;
+}
+
 inline const Chip &testChip() { return KernelTable::get("sm_90a").chip; }
 
 inline KernelConfig config(StringRef text) {

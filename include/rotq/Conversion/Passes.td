@@ -36,8 +36,8 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
     dynamic M chooses at launch. A `rotq.grouped_matmul` is launched as a matmul
     is: the grid has the blocks of every weight, one weight after the other, and
     a block finds its weight and its output by its number. Where an element takes
-    the sums of several weights, a warp multiplies the same rows of all of them.
-    A kernel computes the epilogue from the sums in registers, as it stores them.
+    the sums of several weights, warps of a block have the same rows of one weight
+    each. A kernel computes the epilogue from the sums as it stores them.
     Each kernel carries `rotq.manifest`, what a launcher needs to know.
   }];
   let options = [

@@ -26,7 +26,7 @@ struct KernelConfig {
 
   bool isStaged() const { return stages != 0; }
   int64_t threads() const { return 32 * warps; }
-  /// Outputs along N that a block computes.
+  /// Rows of weights that a block multiplies.
   int64_t blockRows() const { return rows * (warps / split); }
 
   /// As in the name of a kernel: "mma_s8_r16c8w8s8d2t4b2", where fields that
@@ -47,13 +47,14 @@ struct MatmulShape {
   int64_t slots = 0; ///< of a tile of the weight: bits of a code, or planes
   bool hasOffset = false;
   int64_t group = 0; ///< weights that share a scale and the activation's
-  int64_t sums = 1;  ///< members whose rows a warp has, for one epilogue
+  int64_t sums = 1;  ///< of members, that one element takes
+  bool hasEpilogue = false;
 
   bool operator==(const MatmulShape &) const = default;
 
   /// `group` values of the activation share a scale.
   static MatmulShape get(ArrayRef<WeightType> weights, int64_t group,
-                         int64_t sums);
+                         int64_t sums = 1, bool hasEpilogue = false);
 
   int64_t tilesOfK() const;
   int64_t groupsOfTile() const;

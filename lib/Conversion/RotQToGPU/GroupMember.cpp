@@ -44,8 +44,14 @@ Value GroupMember::pointer(StringRef name, size_t i, size_t perMember) const {
   });
 }
 
-Value GroupMember::weight(size_t sum) const {
-  return pointer("weight", sum, size_t(problem.sums));
+Value GroupMember::weight(Value sum) const {
+  auto ofSum = [&](int64_t i) {
+    return pointer("weight", size_t(i), size_t(problem.sums));
+  };
+  Value chosen = ofSum(0);
+  for (int64_t i = 1; i < problem.sums; ++i)
+    chosen = b.select(b.less(sum, i), chosen, ofSum(i));
+  return chosen;
 }
 
 Value GroupMember::epilogueOperand(size_t i) const {

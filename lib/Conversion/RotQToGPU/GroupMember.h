@@ -28,7 +28,7 @@ public:
               const MatmulProblem &problem, Value block, int64_t rowsPerBlock);
 
   /// Pointers.
-  Value weight(size_t sum) const;
+  Value weight(Value sum) const;
   Value epilogueOperand(size_t i) const;
   Value y() const;
   /// The block among the member's.

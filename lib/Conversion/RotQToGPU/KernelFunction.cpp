@@ -232,7 +232,7 @@ static std::string textOf(Region &epilogue) {
 
   ::rotq::GridDim byRows, byCols = {1, "m", config.getCols()};
   byRows.count = countBlocks(problem, config.getRows() * config.getWarps() /
-                                          config.getSplit());
+                                          (problem.sums * config.getSplit()));
   bool isStaged = config.getStages() != 0;
   info.grid[0] = isStaged ? byCols : byRows;
   info.grid[1] = isStaged ? byRows : byCols;

@@ -61,14 +61,16 @@ void MatmulEmitter::placeWarp() {
   m = kernel.rows(b);
   activationRows = hasRests() ? b.mul(m, 2) : m;
   Value thread = b.threadId();
-  int64_t tiles = config.getWarps() / config.getSplit();
+  int64_t tiles = config.getWarps() / warpsOfTile();
   lane = b.rem(thread, 32);
   warp = b.div(thread, 32);
-  // [tile / warpsAtOnce][part][tile % warpsAtOnce]
+  // [tile / warpsAtOnce][sum][part][tile % warpsAtOnce]
   int64_t split = config.getSplit();
   part = b.rem(b.div(warp, warpsAtOnce()), split);
-  inBlock = b.add(b.mul(b.div(warp, split * warpsAtOnce()), warpsAtOnce()),
-                  b.rem(warp, warpsAtOnce()));
+  sum = b.rem(b.div(warp, split * warpsAtOnce()), problem.sums);
+  inBlock =
+      b.add(b.mul(b.div(warp, warpsOfTile() * warpsAtOnce()), warpsAtOnce()),
+            b.rem(warp, warpsAtOnce()));
   g = b.div(lane, 4);
   t = b.rem(lane, 4);
   // Blocks that run together share what they read most of: the activation where
@@ -76,8 +78,7 @@ void MatmulEmitter::placeWarp() {
   auto byRows = isStaged() ? gpu::Dimension::y : gpu::Dimension::x;
   member.emplace(b, kernel, problem, b.blockId(byRows),
                  tiles * config.getRows());
-  for (int64_t sum = 0; sum < problem.sums; ++sum)
-    weights.emplace_back(b, problem.weight, *member, size_t(sum), lane);
+  weight.emplace(b, problem.weight, *member, sum, lane);
   Value tile = b.add(b.mul(member->block(), tiles), inBlock);
   firstRow = b.mul(tile, config.getRows());
   firstCol =
@@ -85,9 +86,9 @@ void MatmulEmitter::placeWarp() {
             config.getCols());
   // Rows and columns beyond the matrix are computed from the last one and not
   // stored.
-  for (int64_t i = 0; i < rowTilesOfSum(); ++i)
+  for (int64_t i = 0; i < rowTiles(); ++i)
     strips.push_back(
-        b.min(b.add(b.mul(tile, rowTilesOfSum()), i), member->lastStrip()));
+        b.min(b.add(b.mul(tile, rowTiles()), i), member->lastStrip()));
 }
 
 LogicalResult MatmulEmitter::prepare() {
@@ -109,13 +110,12 @@ Fragments MatmulEmitter::load(Value tile, ArrayRef<Piece> inTile) {
       b, b.getLoc(), problem.weight.getCanonicalLayout().scaleBlocking,
       b.mul(tile, kColumns));
   Fragments result;
-  for (TileReader &weight : weights)
-    for (Value strip : strips) {
-      auto &[slots, numbers] = result.rowTiles.emplace_back();
-      slots = weight.slots(strip, tile);
-      for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
-        numbers.push_back(weight.numbers(strip, b.add(firstScale, i)));
-    }
+  for (Value strip : strips) {
+    auto &[slots, numbers] = result.rowTiles.emplace_back();
+    slots = weight->slots(strip, tile);
+    for (int64_t i = 0; i <= inTile.back().scaleIndex; ++i)
+      numbers.push_back(weight->numbers(strip, b.add(firstScale, i)));
+  }
   return result;
 }
 
@@ -184,8 +184,8 @@ void MatmulEmitter::startStages() {
   StageLayout layout(
       StagedMatmul::get(config, problem.weight, problem.group, problem.sums));
   stagedActivation.emplace(b, kernel, problem, layout, firstCol, whole);
-  stagedWeight.emplace(b, kernel, weights, problem.weight, layout, strips,
-                       inBlock, lane);
+  stagedWeight.emplace(b, kernel, *weight, problem.weight, layout, strips,
+                       b.add(b.mul(inBlock, problem.sums), sum), lane);
   int64_t split = config.getSplit(), turns = config.getStages() - 1;
   // The weight does not depend on the launch before.
   for (int64_t turn = 0; turn < turns; ++turn)
@@ -286,7 +286,7 @@ SmallVector<Value>
 MatmulEmitter::corrections(Value tile, const Segment &segment, int64_t colTile,
                            ArrayRef<Value> scales, bool isFull) {
   SmallVector<Value> result;
-  if (!weights.front().hasOffset())
+  if (!weight->hasOffset())
     return result;
   Value start = b.add(b.mul(tile, kColumns), segment.offset);
   if (isQuantized()) {
@@ -323,11 +323,9 @@ void MatmulEmitter::accumulate(MutableArrayRef<Value> sums,
     for (int64_t c = 0; c < 2; ++c) {
       int64_t i = 2 * half + c;
       sums[i] = b.fma(products[i],
-                      b.mulF(weights.front().step(numbers, half), scales[c]),
-                      sums[i]);
+                      b.mulF(weight->step(numbers, half), scales[c]), sums[i]);
       if (!corrections.empty())
-        sums[i] = b.fma(weights.front().offset(numbers, half), corrections[c],
-                        sums[i]);
+        sums[i] = b.fma(weight->offset(numbers, half), corrections[c], sums[i]);
     }
 }
 
@@ -354,64 +352,62 @@ SmallVector<Value> MatmulEmitter::loadVectors(Value row) {
 void MatmulEmitter::store(ValueRange sums, ValueRange vectors, Value row,
                           Value col) {
   int64_t bytes = problem.outputType.getIntOrFloatBitWidth() / 8;
-  b.ifThen(b.less(row, member->n()), [&] {
-    Value element = b.add(b.mul(col, member->n()), row);
+  b.ifThen(b.logicalAnd(b.less(row, member->n()), b.less(col, m)), [&] {
+    auto element = [&] { return b.add(b.mul(col, member->n()), row); };
     SmallVector<Value> arguments(sums);
     for (auto [i, vector] : llvm::enumerate(vectors))
-      arguments.push_back(vector ? vector : loadEpilogueOperand(i, element));
+      arguments.push_back(vector ? vector : loadEpilogueOperand(i, element()));
     Value y = inlineEpilogue(b, b.getLoc(), *problem.epilogue,
                              problem.outputType, arguments);
-    b.store(y, member->y(), b.mul(element, bytes), bytes);
+    b.store(y, member->y(), b.mul(element(), bytes), bytes);
   });
 }
 
-/// Every warp leaves its sums in shared memory, [warp][sum][lane]; of those of
-/// a tile, the warps of the tile then add up every split-th each.
-void MatmulEmitter::storeSplitResult(ArrayRef<Value> sums) {
+/// Every warp leaves its sums in shared memory, [warp][sum][lane]; of the
+/// elements of a tile, its warps then take every warpsOfTile-th each.
+void MatmulEmitter::storeSharedResult(ArrayRef<Value> sums) {
   int64_t count = sums.size(), split = config.getSplit();
-  // Bytes of a sum of all lanes, and from a part of a tile to the next.
+  // Bytes of a sum of all lanes, and from a warp of a tile to the next.
   constexpr int64_t kSum = 32 * 4;
-  int64_t partBytes = warpsAtOnce() * count * kSum;
+  int64_t warpBytes = warpsAtOnce() * count * kSum;
   Value shared = kernel.sharedMemory(b);
   Value inSum = b.mul(lane, 4);
   // Other warps may still read what was staged there.
   if (stagedWeight)
     gpu::BarrierOp::create(b);
   Value own = b.add(b.mul(warp, count * kSum), inSum);
-  for (auto [i, sum] : llvm::enumerate(sums))
-    b.store(sum, shared, b.add(own, i * kSum), 4);
+  for (auto [i, value] : llvm::enumerate(sums))
+    b.store(value, shared, b.add(own, i * kSum), 4);
   gpu::BarrierOp::create(b);
 
+  Value inTile = b.add(b.mul(sum, split), part);
   Value firstOfTile = b.add(
-      b.mul(b.sub(warp, b.mul(part, warpsAtOnce())), count * kSum), inSum);
-  int64_t elements = count / problem.sums;
-  b.forLoop(part, b.index(elements), split, {}, [&](Value i, ValueRange) {
-    Value first = b.add(firstOfTile, b.mul(i, kSum));
-    SmallVector<Value> ofElement;
-    for (int64_t j = 0; j < count; j += elements) {
-      Value sum;
-      for (int64_t s = 0; s < split; ++s) {
-        Value of = b.load(shared, b.add(first, j * kSum + s * partBytes),
-                          b.getF32Type(), 4);
-        sum = s == 0 ? of : b.addF(sum, of);
-      }
-      ofElement.push_back(sum);
-    }
-    // Sum i of a weight is element e of the 16 x 8 tile (rowTile, colTile).
-    int64_t own = ownColumns();
-    Value e = b.rem(i, 2 * own), tile = b.div(i, 2 * own);
-    Value row =
-        b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, own), 8));
-    Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, own));
-    row = b.add(b.add(firstRow, row), g);
-    col = b.add(b.add(firstCol, col), b.mul(t, own));
-    b.ifThen(b.less(col, m),
-             [&] { store(ofElement, loadVectors(row), row, col); });
-    return SmallVector<Value>();
-  });
+      b.mul(b.sub(warp, b.mul(inTile, warpsAtOnce())), count * kSum), inSum);
+  b.forLoop(
+      inTile, b.index(count), warpsOfTile(), {}, [&](Value i, ValueRange) {
+        Value first = b.add(firstOfTile, b.mul(i, kSum));
+        SmallVector<Value> ofElement;
+        for (int64_t j = 0; j < warpsOfTile(); ++j) {
+          Value of =
+              b.load(shared, b.add(first, j * warpBytes), b.getF32Type(), 4);
+          if (j % split == 0)
+            ofElement.push_back(of);
+          else
+            ofElement.back() = b.addF(ofElement.back(), of);
+        }
+        // Sum i is element e of the 16 x 8 tile (rowTile, colTile).
+        int64_t own = ownColumns();
+        Value e = b.rem(i, 2 * own), tile = b.div(i, 2 * own);
+        Value row =
+            b.add(b.mul(b.div(tile, colTiles()), 16), b.mul(b.div(e, own), 8));
+        Value col = b.add(b.mul(b.rem(tile, colTiles()), 8), b.rem(e, own));
+        row = b.add(b.add(firstRow, row), g);
+        col = b.add(b.add(firstCol, col), b.mul(t, own));
+        store(ofElement, loadVectors(row), row, col);
+        return SmallVector<Value>();
+      });
 }
 
-/// Column by column: what a column needs takes no registers after it.
 void MatmulEmitter::storeResult(ArrayRef<Value> products) {
   SmallVector<Value> sums(products);
   if (hasRests()) {
@@ -419,29 +415,19 @@ void MatmulEmitter::storeResult(ArrayRef<Value> products) {
     for (size_t i = 0; i < products.size(); i += 2)
       sums.push_back(b.addF(products[i], products[i + 1]));
   }
-  if (config.getSplit() != 1)
-    return storeSplitResult(sums);
-  SmallVector<Value> rows;
-  SmallVector<SmallVector<Value>> vectors;
-  for (int64_t i = 0; i < 2 * rowTilesOfSum(); ++i) {
-    rows.push_back(b.add(b.add(firstRow, 8 * i), g));
-    vectors.push_back(loadVectors(rows.back()));
+  if (warpsOfTile() != 1)
+    return storeSharedResult(sums);
+  int64_t own = ownColumns();
+  for (int64_t i = 0; i < rowTiles(); ++i) {
+    auto row = [&](int64_t half) {
+      return b.add(b.add(firstRow, 16 * i + 8 * half), g);
+    };
+    const SmallVector<Value> vectors[] = {loadVectors(row(0)),
+                                          loadVectors(row(1))};
+    for (int64_t j = 0; j < colTiles(); ++j)
+      for (int64_t e = 0; e < 2 * own; ++e)
+        store(sums[(i * colTiles() + j) * 2 * own + e], vectors[e / own],
+              row(e / own),
+              b.add(b.add(firstCol, 8 * j + e % own), b.mul(t, own)));
   }
-  size_t ofSum = sums.size() / size_t(problem.sums);
-  for (int64_t j = 0; j < colTiles(); ++j)
-    for (int64_t c = 0; c < ownColumns(); ++c) {
-      Value col = b.add(b.add(firstCol, 8 * j + c), b.mul(t, ownColumns()));
-      b.ifThen(b.less(col, m), [&] {
-        for (auto [i, row] : llvm::enumerate(rows)) {
-          SmallVector<Value> ofElement;
-          for (size_t at =
-                   ((i / 2 * size_t(colTiles()) + size_t(j)) * 2 + i % 2) *
-                       size_t(ownColumns()) +
-                   size_t(c);
-               at < sums.size(); at += ofSum)
-            ofElement.push_back(sums[at]);
-          store(ofElement, vectors[i], row, col);
-        }
-      });
-    }
 }

@@ -46,15 +46,15 @@ protected:
 
   bool isQuantized() const { return problem.group != 0; }
   bool isStaged() const { return config.getStages() != 0; }
-  /// Warps that divide K are as many apart: whole warpgroups do so together.
+  /// Warps of a tile are as many apart: whole warpgroups share theirs.
   int64_t warpsAtOnce() const {
-    return config.getKind() == KernelKind::WgmmaS8 ? 4 : 1;
+    return mlir::rotq::warpsAtOnce(config.getKind());
   }
+  /// Those of every sum of its elements, which divide K.
+  int64_t warpsOfTile() const { return problem.sums * config.getSplit(); }
   bool isRotated() const { return problem.weight.getFormat().isRotated(); }
   int64_t k() const { return problem.weight.getK(); }
-  /// Of one weight, and of all whose sums an element takes: weight by weight.
-  int64_t rowTilesOfSum() const { return config.getRows() / 16; }
-  int64_t rowTiles() const { return problem.sums * rowTilesOfSum(); }
+  int64_t rowTiles() const { return config.getRows() / 16; }
   int64_t colTiles() const { return config.getCols() / 8; }
   bool hasRests() const { return layout == ::rotq::ActivationLayout::Rests; }
   /// Columns of y that a lane has of a column tile: 2t and 2t + 1 or, where
@@ -109,13 +109,13 @@ protected:
                   Value numbers, ArrayRef<Value> scales,
                   ArrayRef<Value> corrections);
   /// Sums are [rowTile][colTile][row half][column]; those of codes and rests,
-  /// and of warps that divide K, are added up first.
+  /// and of warps that divide K, are added up first, and those of several
+  /// weights brought together.
   void storeResult(ArrayRef<Value> sums);
-  /// Elements of the epilogue's vectors, for a row of the weights; null for its
-  /// matrices.
+  /// Elements of the epilogue's vectors, for a row of the weights or the last
+  /// one; null for its matrices.
   SmallVector<Value> loadVectors(Value row);
   /// Stores an element of y, from the sums and vectors that its epilogue takes.
-  /// Its column is known to exist.
   void store(ValueRange sums, ValueRange vectors, Value row, Value col);
 
   KernelBuilder &b;
@@ -123,13 +123,13 @@ protected:
   const MatmulProblem &problem;
   KernelAttr config;
   std::optional<GroupMember> member; ///< of the block
-  /// Of the sums of an element; the first also decodes, as all do.
-  SmallVector<TileReader, 1> weights;
+  std::optional<TileReader> weight;  ///< of the warp
   /// Where there are stages.
   std::optional<StagedActivation> stagedActivation;
   std::optional<StagedWeight> stagedWeight;
 
-  Value m, activationRows, lane, warp, part, g, t, firstRow, firstCol;
+  Value m, activationRows, lane, warp, g, t, firstRow, firstCol;
+  Value sum, part;           ///< the warp's of its tile: which weight's, of K
   Value inBlock;             ///< the warp's tile among those of the block
   SmallVector<Value> strips; ///< clamped; of every row tile
 
@@ -142,7 +142,7 @@ protected:
   ::rotq::ActivationLayout layout;   ///< of a quantized activation
 
 private:
-  void storeSplitResult(ArrayRef<Value> sums);
+  void storeSharedResult(ArrayRef<Value> sums);
   LogicalResult choosePieces();
   void placeWarp();
   void copyWeight(Value tile);

@@ -58,8 +58,8 @@ private:
 Value MmaEmitter::runValues(ArrayRef<Value> slots, int64_t half, int64_t run,
                             ArrayRef<Piece> inTile) {
   auto type = VectorType::get({kRun}, b.getF16Type());
-  Value values = arith::SIToFPOp::create(
-      b, type, weights.front().points(slots, half, run));
+  Value values =
+      arith::SIToFPOp::create(b, type, weight->points(slots, half, run));
   if (!isRotated())
     return values;
   // The length of the segment of the lane's run.
@@ -82,7 +82,7 @@ Value MmaEmitter::runValues(ArrayRef<Value> slots, int64_t half, int64_t run,
 Value MmaEmitter::weightWords(ArrayRef<Value> slots, int64_t half, int64_t run,
                               ArrayRef<Piece> inTile) {
   if (isQuantized())
-    return b.asWords(weights.front().points(slots, half, run));
+    return b.asWords(weight->points(slots, half, run));
   Value values = runValues(slots, half, run, inTile);
   // A segment of the whole tile has one stride more.
   if (isRotated() && inTile.front().segment.length == kColumns) {

@@ -17,19 +17,19 @@ using ::rotq::TiledLayout;
 static constexpr int64_t kSlot = 16; // bytes of a lane
 
 StagedWeight::StagedWeight(KernelBuilder &b, KernelFunction &kernel,
-                           MutableArrayRef<TileReader> weights, WeightType type,
+                           TileReader &weight, WeightType type,
                            const StageLayout &layout, ArrayRef<Value> strips,
-                           Value inBlock, Value lane)
-    : b(b), weights(weights), layout(layout),
+                           Value inPart, Value lane)
+    : b(b), weight(weight), layout(layout),
       scales(type.getCanonicalLayout().scaleBlocking),
       slots(layout.slotBytes / (32 * kSlot)),
       segments((layout.fragmentBytes - layout.slotBytes) /
                (32 * layout.numberBytes)),
-      strips(strips), shared(kernel.sharedMemory(b)), inBlock(inBlock),
+      strips(strips), shared(kernel.sharedMemory(b)), inPart(inPart),
       lane(lane) {}
 
 Value StagedWeight::slotsAt(Value tile, int64_t rowTile) {
-  Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inBlock);
+  Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inPart);
   Value start = b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
                       b.mul(lane, kSlot));
   return b.add(start, layout.weightsStart + rowTile * layout.fragmentBytes);
@@ -44,15 +44,15 @@ Value StagedWeight::numbersAt(Value tile, int64_t rowTile, int64_t segment) {
 void StagedWeight::copy(Value tile) {
   Value firstScale = emitSegmentIndex(b, b.getLoc(), scales,
                                       b.mul(tile, TiledLayout::kColumns));
-  for (int64_t i = 0; i < layout.rowTiles; ++i) {
-    TileReader &weight = weights[size_t(i) / strips.size()];
-    Value strip = strips[size_t(i) % strips.size()];
-    Value source = weight.slotsAt(strip, tile), target = slotsAt(tile, i);
+  for (auto [i, strip] : llvm::enumerate(strips)) {
+    Value source = weight.slotsAt(strip, tile),
+          target = slotsAt(tile, int64_t(i));
     for (int64_t slot = 0; slot < slots; ++slot)
       b.copyToShared(shared, b.add(target, slot * 32 * kSlot), weight.getBlob(),
                      b.add(source, slot * 32 * kSlot), kSlot);
     for (int64_t segment = 0; segment < segments; ++segment)
-      b.copyToShared(shared, numbersAt(tile, i, segment), weight.getBlob(),
+      b.copyToShared(shared, numbersAt(tile, int64_t(i), segment),
+                     weight.getBlob(),
                      weight.numbersAt(strip, b.add(firstScale, segment)),
                      layout.numberBytes);
   }
@@ -67,8 +67,7 @@ RowFragments StagedWeight::load(Value tile, int64_t rowTile) {
         b.load(shared, b.add(start, slot * 32 * kSlot), words, kSlot));
   for (int64_t segment = 0; segment < segments; ++segment)
     result.numbers.push_back(b.load(shared, numbersAt(tile, rowTile, segment),
-                                    weights.front().numbersType(),
-                                    layout.numberBytes));
+                                    weight.numbersType(), layout.numberBytes));
   return result;
 }
 

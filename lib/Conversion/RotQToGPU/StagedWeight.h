@@ -19,12 +19,11 @@ namespace mlir::rotq {
 /// Loads into registers would take these, and ptxas sinks them to their uses.
 class StagedWeight {
 public:
-  /// `strips`: of the warp's row tiles of every weight; `inBlock`: the warp's
-  /// tile among those of the block.
-  StagedWeight(KernelBuilder &b, KernelFunction &kernel,
-               MutableArrayRef<TileReader> weights, WeightType type,
-               const StageLayout &layout, ArrayRef<Value> strips, Value inBlock,
-               Value lane);
+  /// `strips`: of the warp's row tiles; `inPart`: the warp among those of its
+  /// part.
+  StagedWeight(KernelBuilder &b, KernelFunction &kernel, TileReader &weight,
+               WeightType type, const StageLayout &layout,
+               ArrayRef<Value> strips, Value inPart, Value lane);
 
   /// Starts to copy a whole tile of K.
   void copy(Value tile);
@@ -38,12 +37,12 @@ private:
   Value numbersAt(Value tile, int64_t rowTile, int64_t segment);
 
   KernelBuilder &b;
-  MutableArrayRef<TileReader> weights;
+  TileReader &weight;
   StageLayout layout;
   ::rotq::Blocking scales; ///< of the weight
   int64_t slots, segments; ///< of a tile
   ArrayRef<Value> strips;
-  Value shared, inBlock, lane;
+  Value shared, inPart, lane;
 };
 
 } // namespace mlir::rotq

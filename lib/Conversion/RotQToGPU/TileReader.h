@@ -33,7 +33,7 @@ class TileReader {
 public:
   /// Of weight `sum` of the member; `type` gives format and K.
   TileReader(KernelBuilder &b, WeightType type, const GroupMember &member,
-             size_t sum, Value lane)
+             Value sum, Value lane)
       : b(b), type(type), layout(type.getTiledLayout()),
         blob(member.weight(sum)), scalesOffset(member.scalesOffset()),
         lane(lane) {}

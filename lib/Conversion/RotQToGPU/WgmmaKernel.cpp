@@ -144,7 +144,7 @@ SmallVector<Value> WgmmaEmitter::decode(ArrayRef<Value> slots,
   for (auto [run, isWithin] : runsOf(piece.segment)) {
     std::array<Value, 2> words;
     for (int64_t half = 0; half < 2; ++half) {
-      Value ofRun = b.asWords(weights.front().points(slots, half, run));
+      Value ofRun = b.asWords(weight->points(slots, half, run));
       if (isWithin)
         ofRun = b.select(isWithin, ofRun, b.zero(ofRun.getType()));
       words[size_t(half)] = ofRun;

@@ -265,3 +265,50 @@ func.func @operands_unlike(%x: tensor<4x64xf32>, %w: !w, %b: tensor<8xf32>, %r: 
   } -> tensor<4x8xf32>, tensor<4x8xf32>
   return
 }
+
+// -----
+
+// Every sum is of other warps.
+!w = !rotq.weight<8x64, #rotq.format<"int4_g128">>
+func.func @warps_unshared(%c: tensor<4x64xi8>, %s: tensor<4x1xf32>, %t: tensor<4x1xi32>, %w: !w, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a multiple of 8 warps for 2 sums of an element but got #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 4>}}
+  %0 = rotq.grouped_matmul ins(%c, %s, %t : tensor<4x64xi8>, tensor<4x1xf32>, tensor<4x1xi32>) group(256)
+      weights(%w, %w : !w, !w) outs(%y : tensor<4x8xf32>)
+      {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 4>]} epilogue {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %b : f32
+    rotq.yield %0 : f32
+  } -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+!w = !rotq.weight<8x64, #rotq.format<"int4_g128">>
+func.func @warpgroups_unshared(%c: tensor<64x64xi8>, %s: tensor<64x1xf32>, %t: tensor<64x1xi32>, %w: !w, %y: tensor<64x8xf32>) {
+  // expected-error @below {{expected a multiple of 8 warps for 2 sums of an element but got #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 16, warps = 4, stages = 2>}}
+  %0 = rotq.grouped_matmul ins(%c, %s, %t : tensor<64x64xi8>, tensor<64x1xf32>, tensor<64x1xi32>) group(256)
+      weights(%w, %w : !w, !w) outs(%y : tensor<64x8xf32>)
+      {kernels = [#rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 16, warps = 4, stages = 2>]} epilogue {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %b : f32
+    rotq.yield %0 : f32
+  } -> tensor<64x8xf32>
+  return
+}
+
+// -----
+
+// Sums meet in shared memory.
+!w = !rotq.weight<8x64, #rotq.format<"int4_g128">>
+func.func @sums_too_large(%c: tensor<64x64xi8>, %s: tensor<64x1xf32>, %t: tensor<64x1xi32>, %w: !w, %y: tensor<64x8xf32>) {
+  // expected-error @below {{expected at most 232448 bytes of shared memory but #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 256, warps = 16, stages = 2> takes 262144}}
+  %0 = rotq.grouped_matmul ins(%c, %s, %t : tensor<64x64xi8>, tensor<64x1xf32>, tensor<64x1xi32>) group(256)
+      weights(%w, %w : !w, !w) outs(%y : tensor<64x8xf32>)
+      {kernels = [#rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 256, warps = 16, stages = 2>]} epilogue {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %b : f32
+    rotq.yield %0 : f32
+  } -> tensor<64x8xf32>
+  return
+}

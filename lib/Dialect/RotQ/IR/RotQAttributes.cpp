@@ -358,6 +358,10 @@ void KernelAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
+int64_t mlir::rotq::warpsAtOnce(KernelKind kind) {
+  return kind == KernelKind::WgmmaS8 ? 4 : 1;
+}
+
 LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  KernelKind kind, int64_t mMin, int64_t mMax,
                                  int64_t rows, int64_t cols, int64_t warps,
@@ -392,7 +396,7 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << " rows, whose codes are interleaved, but got them "
                           "from "
                        << mMin;
-  int64_t divided = isWgmma ? warps / 4 : warps;
+  int64_t divided = warps / warpsAtOnce(kind);
   if (split < 1 || divided % split != 0)
     return emitError() << "expected a split that divides the " << divided
                        << (isWgmma ? " warpgroups" : " warps") << " but got "

@@ -376,8 +376,8 @@ LogicalResult QuantizeActivationOp::verify() {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Ranges of M rise, and every kernel takes the activation there is and has
-/// the shared memory it needs.
+/// Ranges of M rise, and every kernel takes the activation there is, and has
+/// warps for every sum and the shared memory it needs.
 static LogicalResult verifyKernels(MatmulOpInterface op) {
   if (op.getKernels()->empty())
     return op.emitOpError("expected at least one kernel");
@@ -406,6 +406,11 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
              << "expected kernels of 8 columns and without stages for up to "
              << ::rotq::kMaxRowsWithRests << " rows, which have rests, but got "
              << kernel;
+    int64_t warps = warpsAtOnce(kind) * kernel.getSplit() * op.getNumSums();
+    if (kind != KernelKind::HostVector && kernel.getWarps() % warps != 0)
+      return op.emitOpError()
+             << "expected a multiple of " << warps << " warps for "
+             << op.getNumSums() << " sums of an element but got " << kernel;
     int64_t bytes = sharedMemoryOf(
         StagedMatmul::get(kernel, op.getWeightTypes().front(),
                           int64_t(op.getGroup().value_or(0)), op.getNumSums()));

@@ -32,7 +32,7 @@ StageLayout::StageLayout(const StagedMatmul &matmul)
       hasCoreMatrices(matmul.kind == KernelKind::WgmmaS8),
       codeBytes(cols * kColumns),
       groupsPerTile(std::max<int64_t>(1, kColumns / matmul.group)),
-      warps(matmul.warps / split), rowTiles(matmul.sums * matmul.rows / 16) {
+      warps(matmul.warps / split), rowTiles(matmul.rows / 16) {
   int64_t segments = std::max<int64_t>(1, kColumns / matmul.scaleGroup);
   slotBytes = 512 * matmul.slots;
   // A scale, and an offset, of two rows in f16.
@@ -47,9 +47,11 @@ StageLayout::StageLayout(const StagedMatmul &matmul)
 }
 
 int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
-  int64_t sums = matmul.split == 1 ? 0
-                                   : matmul.sums * matmul.warps * matmul.rows *
-                                         matmul.cols * int64_t(sizeof(float));
+  // Warps that share a tile bring theirs together.
+  int64_t sums =
+      matmul.split * matmul.sums == 1
+          ? 0
+          : matmul.warps * matmul.rows * matmul.cols * int64_t(sizeof(float));
   return matmul.stages == 0 ? sums
                             : std::max(sums, StageLayout(matmul).totalBytes);
 }

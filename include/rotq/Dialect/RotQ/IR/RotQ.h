@@ -45,6 +45,9 @@ inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
   return ::rotq::Blocking(k, group);
 }
 
+/// Warps of a block that multiply together: a warpgroup of `wgmma`.
+int64_t warpsAtOnce(KernelKind kind);
+
 /// `op` with other results and operands, as `mlir::clone`, which takes no op
 /// with an empty region.
 Operation *cloneWith(OpBuilder &builder, Operation *op, TypeRange results,

@@ -165,9 +165,10 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
     rows of the activation (along M); a block has `warps` warps, each with a
     tile of its own unless `split` of them share one and divide K (of `wgmma_s8`,
-    `split` warpgroups do). A warp loads weights `depth` tiles of K ahead. With
-    `stages`, shared memory holds that many tiles of K of the weights, and of the
-    activation's columns, which the warps of a block share.
+    `split` warpgroups do). Where an element takes the sums of several weights, a
+    tile has as many warps for each of them. A warp loads weights `depth` tiles of
+    K ahead. With `stages`, shared memory holds that many tiles of K of the
+    weights, and of the activation's columns, which the warps of a block share.
     `blocks` of them have to fit on a multiprocessor together, which bounds
     registers (0: no bound).
 

@@ -20,7 +20,7 @@ struct StagedMatmul {
   bool hasOffset;
   int64_t scaleGroup; ///< of the weight
   int64_t group;      ///< of the activation
-  int64_t sums = 1;   ///< weights whose rows a warp has
+  int64_t sums = 1;   ///< of an element, each of other warps
 
   static StagedMatmul get(KernelAttr kernel, WeightType weight, int64_t group,
                           int64_t sums);
@@ -50,8 +50,8 @@ struct StageLayout {
   int64_t scalesStart, sumsStart, weightsStart, totalBytes;
 };
 
-/// The dynamic shared memory a kernel takes, in bytes: that of its stages or,
-/// without any, of the sums of warps that divide K.
+/// The dynamic shared memory a kernel takes, in bytes: that of its stages, and
+/// after them of the sums of warps that share a tile.
 int64_t sharedMemoryOf(const StagedMatmul &matmul);
 
 /// The most a block can have on every chip, or on those with warpgroups where
