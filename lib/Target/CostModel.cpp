@@ -48,7 +48,7 @@ static constexpr Rates kUnstaged = {.decode = 68.7,
                                     .l2Bytes = 140,
                                     .block = 0.244,
                                     .reduce = 0.124,
-                                    .launch = 1.49};
+                                    .launch = 0.994};
 static constexpr Rates kStaged = {.decode = 28.6,
                                   .multiply = 0.957,
                                   .scale = 7.57,
@@ -57,10 +57,10 @@ static constexpr Rates kStaged = {.decode = 28.6,
                                   .issue = 1.4,
                                   .dependent = 3.4,
                                   .l2Bytes = 37.2,
-                                  .wait = 0.264,
-                                  .block = 0.893,
+                                  .wait = 0.255,
+                                  .block = 0.588,
                                   .reduce = 0.0524,
-                                  .launch = 3.76};
+                                  .launch = 1.22};
 // To correct 16 x 8 outputs by an offset once: by one that is loaded, or
 // staged.
 static constexpr double kOffsetIssue = 31.6, kStagedOffsetIssue = 4.28;

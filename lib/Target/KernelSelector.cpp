@@ -29,7 +29,7 @@ static constexpr int64_t kSteps[] = {
 /// A kernel more has to gain as much, over all steps, and there are only so
 /// many.
 static constexpr double kKernelCost = 0.02;
-static constexpr size_t kMaxKernels = 9;
+static constexpr size_t kMaxKernels = 11;
 /// How much more a loss counts that was measured than one that is estimated.
 static constexpr double kMeasuredWeight = 4;
 /// What keeps the weight of a row at no distance finite, and the weight of what
@@ -208,7 +208,10 @@ SmallVector<KernelChoice> KernelSelector::choose() const {
   for (size_t count = 0; count < kMaxKernels; ++count)
     for (size_t begin = 0; begin < kCount; ++begin)
       for (size_t place = 0; place < space.size(); ++place) {
-        double loss = covers[count][begin].loss + kKernelCost;
+        // Behind the rows with rests there is another kernel anyway.
+        bool isFree =
+            hasRests && begin != 0 && kSteps[begin - 1] == kMaxRowsWithRests;
+        double loss = covers[count][begin].loss + (isFree ? 0 : kKernelCost);
         for (size_t end = begin; end < kCount; ++end) {
           loss += losses[end][place];
           if (Cover &cover = covers[count + 1][end + 1]; loss < cover.loss)

@@ -49,7 +49,7 @@ static constexpr Tile kTiles[] = {
     {kMma, false, 16, 8, 2, {128, 128, 128, 128, 128}},
     {kMma, false, 16, 16, 1, {128, 128, 128, 128, 128}},
     {kMma, false, 16, 16, 2, {168, 168, 168, 168, 168}, Burden::Three},
-    {kMma, false, 16, 32, 1, {168, 168, 168, 168, 224}},
+    {kMma, false, 16, 32, 1, {168, 168, 168, 176, 224}},
     {kMma, false, 32, 8, 1, {128, 128, 168, 168, 168}},
     {kMma, false, 32, 16, 1, {176, 176, 208, 216, 208}},
     {kMma, false, 32, 32, 1, {255, 255, 255, 255, 0}, Burden::SeveralScales},
@@ -205,6 +205,12 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   if (config.warps % (warpsAtOnce(tile.kind) * config.split * shape.sums) != 0)
     return;
   int64_t registers = ::registersOf(tile, shape);
+  // The exchange of what warpgroups divide comes on top of several scales.
+  if (tile.isStaged && config.split != 1 && registers != 0 &&
+      burdenOf(shape) == Burden::SeveralScales)
+    registers += 16;
+  if (registers > kMaxRegisters)
+    return;
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)
     registers = std::min(registers + 8, kMaxRegisters);
