@@ -92,10 +92,12 @@ static void releaseLocal(uint64_t mark) {
   Thread::current().getLocal().release(size_t(mark));
 }
 
-/// What LLVM calls to round to bf16, where it has no instruction for it.
-static __bf16 roundToBFloat(float value) {
-  return std::bit_cast<__bf16>(
-      uint16_t(encodeFloat(floatFormat("bf16"), value)));
+/// What LLVM calls to round to bf16, where it has no instruction for it. That
+/// is returned as the low half of a float is; clang itself may call the same
+/// function to return a __bf16, which not every libgcc has.
+static float roundToBFloat(float value) {
+  return std::bit_cast<float>(
+      uint32_t(encodeFloat(floatFormat("bf16"), value)));
 }
 
 //===----------------------------------------------------------------------===//
