@@ -28,18 +28,11 @@ def best(rows: Iterable[dict]) -> dict | None:
 
 
 def of(rows: list[dict], **wanted) -> list[dict]:
-    return [
-        row
-        for row in rows
-        if all(row.get(key) == value for key, value in wanted.items())
-    ]
+    return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
 
 
 def shapes_of(rows: list[dict]) -> list[tuple[int, int]]:
-    return sorted(
-        {(row["N"], row["K"]) for row in of(rows, who="rotq")},
-        key=lambda s: s[0] * s[1],
-    )
+    return sorted({(row["N"], row["K"]) for row in of(rows, who="rotq")}, key=lambda s: s[0] * s[1])
 
 
 def draw_share(rows: list[dict], figure) -> None:
@@ -73,12 +66,7 @@ def draw_share(rows: list[dict], figure) -> None:
 def draw_times(rows: list[dict], figure) -> None:
     """Time against M, for the smallest and the largest shape."""
     shapes = shapes_of(rows)
-    kinds = [
-        ("rotq", "rq3"),
-        ("cublas", "f16"),
-        ("cublas", "int8"),
-        ("torch int4", "int4_g128"),
-    ]
+    kinds = [("rotq", "rq3"), ("cublas", "f16"), ("cublas", "int8"), ("torch int4", "int4_g128")]
     chosen = list(dict.fromkeys([shapes[0], shapes[-1]]))
     for axes, (n, k) in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen):
         for (who, name), marker in zip(kinds, MARKERS):
@@ -114,9 +102,7 @@ def draw_roofline(result: dict, figure) -> None:
             points.append((operations / moved, operations / row["us"] / 1e6))
         if points:
             intensities += [intensity for intensity, _ in points]
-            axes.loglog(
-                *zip(*points), marker, markersize=4, alpha=0.7, label=f"{who} {name}"
-            )
+            axes.loglog(*zip(*points), marker, markersize=4, alpha=0.7, label=f"{who} {name}")
     if not intensities:
         return
     ends = [min(intensities) / 2, max(intensities) * 2]
@@ -130,9 +116,7 @@ def draw_roofline(result: dict, figure) -> None:
     slope = [ends[0], top / result["ceiling_gbs"] * 1e3]
     axes.loglog(slope, [memory[0], top], "black", label="read ceiling")
     for (name, height), style in zip(roofs.items(), ["--", ":"]):
-        axes.axhline(
-            height, color="black", linestyle=style, label=f"cublas {name}, 8192 cubed"
-        )
+        axes.axhline(height, color="black", linestyle=style, label=f"cublas {name}, 8192 cubed")
     axes.set_xlabel("operations per byte of weight, x and y")
     axes.set_ylabel("10¹² operations a second")
     axes.grid(alpha=0.3)

@@ -49,9 +49,7 @@ def _read(loads: int, overlapped: bool) -> str:
   add.u32 %at, %at, {threads};"""
     words = range(4 * loads)
     zeros = "\n".join(f"  mov.u32 %w{i}, 0;" for i in words)
-    reads = "".join(
-        load.format(*range(4 * i, 4 * i + 4), threads=THREADS) for i in range(loads)
-    )
+    reads = "".join(load.format(*range(4 * i, 4 * i + 4), threads=THREADS) for i in range(loads))
     sums = "\n".join(f"  xor.b32 %sum, %sum, %w{i};" for i in words)
     return f"""
 .visible .entry {name}(.param .u64 words, .param .u64 sink, .param .u32 count, .param .u32 magic)
@@ -87,28 +85,14 @@ def ptx(overlapped: bool) -> str:
     """All of them. Launches overlap from sm_90 on."""
     kernels = [(_empty, ()), *((_read, (loads,)) for loads in LOADS)]
     modes = [False, True] if overlapped else [False]
-    bodies = [
-        kernel(*arguments, mode) for kernel, arguments in kernels for mode in modes
-    ]
+    bodies = [kernel(*arguments, mode) for kernel, arguments in kernels for mode in modes]
     chip = "sm_90" if overlapped else "sm_80"
     return f".version 8.0\n.target {chip}\n.address_size 64\n" + "".join(bodies)
 
 
 def manifest(overlapped: bool) -> dict:
-    words = {
-        "name": "words",
-        "kind": "pointer",
-        "access": "read",
-        "type": "u8",
-        "shape": [16],
-    }
-    sink = {
-        "name": "sink",
-        "kind": "pointer",
-        "access": "write",
-        "type": "i32",
-        "shape": [1],
-    }
+    words = {"name": "words", "kind": "pointer", "access": "read", "type": "u8", "shape": [16]}
+    sink = {"name": "sink", "kind": "pointer", "access": "write", "type": "i32", "shape": [1]}
     scalars = [{"name": "count", "kind": "i32"}, {"name": "magic", "kind": "i32"}]
     one = {"count": 1}
     kernels = []
@@ -122,11 +106,7 @@ def manifest(overlapped: bool) -> dict:
             grid = {"count": 1, "over": "count", "tile": loads * THREADS}
             kernels.append(
                 {"name": name_of(f"read{loads}", mode), "role": "read"}
-                | {
-                    "params": [words, sink, *scalars],
-                    "grid": [grid, one, one],
-                    **common,
-                }
+                | {"params": [words, sink, *scalars], "grid": [grid, one, one], **common}
             )
     return {
         "version": 1,
@@ -139,10 +119,7 @@ def write(path: Path, overlapped: bool) -> None:
     """The bundle; with kernels that overlap, or without."""
     text = ptx(overlapped).encode()
     header = {
-        "__metadata__": {
-            "rotq.bundle": "1",
-            "manifest": json.dumps(manifest(overlapped)),
-        },
+        "__metadata__": {"rotq.bundle": "1", "manifest": json.dumps(manifest(overlapped))},
         "fatbin": {"dtype": "U8", "shape": [len(text)], "data_offsets": [0, len(text)]},
     }
     head = json.dumps(header).encode()
