@@ -39,41 +39,43 @@ std::optional<ActivationLayout> rotq::activationLayout(std::string_view name) {
   return ActivationLayout(found - kActivationLayouts.begin());
 }
 
-/// Calls `copy` with the parts of all elements' values: in `source`, by rows,
-/// and in the layout.
+/// `source` after `copy` of every element, given where that is row by row and
+/// in the layout.
 template <typename CopyFn>
-static void forElements(const QuantizedActivation &source, int64_t rows,
-                        ActivationLayout layout, CopyFn copy) {
+static QuantizedActivation moved(const QuantizedActivation &source,
+                                 int64_t rows, ActivationLayout layout,
+                                 CopyFn copy) {
+  QuantizedActivation result = source;
+  auto move = [&](auto part, int64_t inRows, int64_t place) {
+    copy(source.*part, result.*part, size_t(inRows), size_t(place));
+  };
   int64_t stored = int64_t(source.codes.size()) / rows;
   int64_t segments = int64_t(source.scales.size()) / rows;
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t i = 0; i < stored; ++i)
-      copy(&QuantizedActivation::codes, row * stored + i,
+      move(&QuantizedActivation::codes, row * stored + i,
            codePlace(layout, row, i, stored));
     for (int64_t i = 0; i < segments; ++i) {
       int64_t place = scalePlace(layout, row, rows, i, segments);
-      copy(&QuantizedActivation::scales, row * segments + i, place);
-      copy(&QuantizedActivation::sums, row * segments + i, place);
+      move(&QuantizedActivation::scales, row * segments + i, place);
+      move(&QuantizedActivation::sums, row * segments + i, place);
     }
   }
+  return result;
 }
 
 QuantizedActivation rotq::laidOut(const QuantizedActivation &byRows,
                                   int64_t rows, ActivationLayout layout) {
-  QuantizedActivation result = byRows;
-  forElements(byRows, rows, layout,
-              [&](auto part, int64_t inRows, int64_t place) {
-                (result.*part)[size_t(place)] = (byRows.*part)[size_t(inRows)];
-              });
-  return result;
+  return moved(byRows, rows, layout,
+               [](const auto &from, auto &to, size_t inRows, size_t place) {
+                 to[place] = from[inRows];
+               });
 }
 
 QuantizedActivation rotq::byRows(const QuantizedActivation &laidOut,
                                  int64_t rows, ActivationLayout layout) {
-  QuantizedActivation result = laidOut;
-  forElements(laidOut, rows, layout,
-              [&](auto part, int64_t inRows, int64_t place) {
-                (result.*part)[size_t(inRows)] = (laidOut.*part)[size_t(place)];
-              });
-  return result;
+  return moved(laidOut, rows, layout,
+               [](const auto &from, auto &to, size_t inRows, size_t place) {
+                 to[inRows] = from[place];
+               });
 }
