@@ -131,11 +131,10 @@ ROTQ_EXPORT int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m,
                                        float *scales, int64_t numScales,
                                        int32_t *sums, int64_t numSums);
 
-/* Moves what a GPU kernel made of an activation, in the `layout` of its
- * manifest
- * ("rows", "rests" or "interleaved", see rotq/Codec/ActivationLayout.h), to
- * where rotqQuantizeActivation has it, in place. `m` counts rows of rests, too.
- */
+/* Moves what a GPU kernel made of an activation, in the `layout` that its
+ * manifest says ("rows", "rests" or "interleaved", see
+ * rotq/Codec/ActivationLayout.h), to where rotqQuantizeActivation has it, in
+ * place. `m` counts rows of rests, too. */
 ROTQ_EXPORT int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
                                      int64_t group, int8_t *codes,
                                      int64_t numCodes, float *scales,

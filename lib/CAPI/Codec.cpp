@@ -315,6 +315,14 @@ static Status checkActivation(int64_t m, int64_t k, int64_t group,
   return {};
 }
 
+static int copyOut(const QuantizedActivation &from, int8_t *codes,
+                   float *scales, int32_t *sums) {
+  std::ranges::copy(from.codes, codes);
+  std::ranges::copy(from.scales, scales);
+  std::ranges::copy(from.sums, sums);
+  return 0;
+}
+
 int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m, int64_t k,
                            int64_t group, int32_t rests, int8_t *codes,
                            int64_t numCodes, float *scales, int64_t numScales,
@@ -322,6 +330,9 @@ int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m, int64_t k,
   return guarded([&] {
     if (!x || !codes || !scales || !sums)
       return reportError("expected buffers but got null");
+    // Twice as many are no overflow then.
+    if (Status status = checkExtent("m", m); !status)
+      return finish(status);
     if (Status status = checkActivation(rests ? 2 * m : m, k, group, numCodes,
                                         numScales, numSums);
         !status)
@@ -330,10 +341,7 @@ int rotqQuantizeActivation(const float *x, int64_t numX, int64_t m, int64_t k,
       return finish(status);
     QuantizedActivation result =
         quantizeActivation({x, size_t(numX)}, m, k, group, rests != 0);
-    std::ranges::copy(result.codes, codes);
-    std::ranges::copy(result.scales, scales);
-    std::ranges::copy(result.sums, sums);
-    return 0;
+    return copyOut(result, codes, scales, sums);
   });
 }
 
@@ -357,9 +365,6 @@ int rotqActivationByRows(const char *layout, int64_t m, int64_t k,
                                          {scales, scales + numScales},
                                          {sums, sums + numSums}},
                                         m, *from);
-    std::ranges::copy(result.codes, codes);
-    std::ranges::copy(result.scales, scales);
-    std::ranges::copy(result.sums, sums);
-    return 0;
+    return copyOut(result, codes, scales, sums);
   });
 }

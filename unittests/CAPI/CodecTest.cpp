@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -187,6 +188,20 @@ TEST(CodecTest, QuantizeActivation) {
   EXPECT_NE(rotqQuantizeActivation(x.data(), 4, 1, 4, 100, 0, codes.data(), 64,
                                    &scale, 1, &sum, 1),
             0);
+}
+
+TEST(CodecTest, RestsOfMoreRowsThanThereCanBe) {
+  float x = 0, scale = 0;
+  int8_t code = 0;
+  int32_t sum = 0;
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  EXPECT_NE(rotqQuantizeActivation(&x, 1, most, 1, 32, /*rests=*/1, &code, 1,
+                                   &scale, 1, &sum, 1),
+            0);
+  EXPECT_NE(
+      std::string(rotqLastError()).find("as m but got " + std::to_string(most)),
+      std::string::npos)
+      << rotqLastError();
 }
 
 TEST(CodecTest, ActivationByRows) {
