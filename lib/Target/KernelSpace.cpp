@@ -209,8 +209,6 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   if (tile.isStaged && config.split != 1 && registers != 0 &&
       burdenOf(shape) == Burden::SeveralScales)
     registers += 16;
-  if (registers > kMaxRegisters)
-    return;
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)
     registers = std::min(registers + 8, kMaxRegisters);

@@ -350,6 +350,21 @@ void RotateOp::getCanonicalizationPatterns(RewritePatternSet &results,
   results.add<CancelInverseRotations>(context);
 }
 
+/// Codes, scales and sums of an M x K activation.
+static LogicalResult verifyQuantized(Operation *op, ValueRange parts, int64_t m,
+                                     int64_t k, int64_t group, bool hasRests) {
+  Builder builder(op->getContext());
+  int64_t perRow = hasRests ? 2 : 1;
+  int64_t segments = perRow * activationBlocking(k, group).size();
+  return success(succeeded(verifyShape(op, "codes", parts[0],
+                                       {m, perRow * storedLength(k)},
+                                       builder.getI8Type())) &&
+                 succeeded(verifyShape(op, "scales", parts[1], {m, segments},
+                                       builder.getF32Type())) &&
+                 succeeded(verifyShape(op, "sums", parts[2], {m, segments},
+                                       builder.getI32Type())));
+}
+
 LogicalResult QuantizeActivationOp::verify() {
   if (getInits().size() != 3)
     return emitOpError() << "expected 3 destinations (codes, scales, sums) but "
@@ -359,17 +374,8 @@ LogicalResult QuantizeActivationOp::verify() {
       failed(verifyStaticRow(*this, "an input", getInput())) ||
       failed(verifyGroup(*this, getGroup())))
     return failure();
-  Builder builder(getContext());
-  int64_t m = columnSize(getInput()), k = rowSize(getInput());
-  int64_t parts = getRests() ? 2 : 1;
-  int64_t segments = parts * activationBlocking(k, getGroup()).size();
-  return success(succeeded(verifyShape(*this, "codes", getInits()[0],
-                                       {m, parts * storedLength(k)},
-                                       builder.getI8Type())) &&
-                 succeeded(verifyShape(*this, "scales", getInits()[1],
-                                       {m, segments}, builder.getF32Type())) &&
-                 succeeded(verifyShape(*this, "sums", getInits()[2],
-                                       {m, segments}, builder.getI32Type())));
+  return verifyQuantized(*this, getInits(), columnSize(getInput()),
+                         rowSize(getInput()), int64_t(getGroup()), getRests());
 }
 
 //===----------------------------------------------------------------------===//
@@ -444,16 +450,8 @@ static LogicalResult verifyActivation(MatmulOpInterface op, WeightType weight) {
     return op.emitOpError() << "expected a rotated view of the weight beside a "
                                "quantized activation but got "
                             << weight;
-  Builder builder(op.getContext());
-  int64_t parts = op.getRests() ? 2 : 1;
-  int64_t segments = parts * activationBlocking(weight.getK(), *group).size();
-  if (failed(verifyShape(op, "codes", inputs[0],
-                         {m, parts * storedLength(weight.getK())},
-                         builder.getI8Type())) ||
-      failed(verifyShape(op, "scales", inputs[1], {m, segments},
-                         builder.getF32Type())) ||
-      failed(verifyShape(op, "sums", inputs[2], {m, segments},
-                         builder.getI32Type())))
+  if (failed(verifyQuantized(op, inputs, m, weight.getK(), int64_t(*group),
+                             op.getRests())))
     return failure();
   if (weight.getFormat().getScale().getHasOffset() &&
       weight.getFormat().getScale().getGroup() < int64_t(*group))
