@@ -1,0 +1,312 @@
+//===- ImportDecoder.cpp - Decoders as modules ----------------------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "LayerBuilder.h"
+#include "rotq/Import/Import.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/Twine.h"
+
+using namespace mlir;
+using namespace mlir::rotq;
+
+namespace {
+/// A weight of a decoder.
+struct Parameter {
+  StringRef name;
+  SmallVector<int64_t, 2> shape;
+  Value LayerValues::*norm = nullptr; ///< where a layer has it
+  LinearValues LayerValues::*linear = nullptr;
+  bool isBias = false;
+
+  Value &in(LayerValues &values) const {
+    if (norm)
+      return values.*norm;
+    LinearValues &pair = values.*linear;
+    return isBias ? pair.bias : pair.weight;
+  }
+};
+
+/// Builds one of the two functions: on rows of any number, or on one.
+class FunctionBuilder {
+public:
+  FunctionBuilder(ModuleOp module, const Decoder &decoder, StringRef name,
+                  int64_t rows)
+      : module(module), decoder(decoder), name(name), rows(rows),
+        b(module.getLoc(), module.getContext()) {}
+
+  void build();
+
+private:
+  RankedTensorType tensor(ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, b.getF32Type());
+  }
+  RankedTensorType keysType() {
+    return tensor({int64_t(decoder.layers.size()), decoder.kvHeads,
+                   decoder.headSize, ShapedType::kDynamic});
+  }
+  RankedTensorType valuesType() {
+    return tensor({int64_t(decoder.layers.size()), decoder.kvHeads,
+                   ShapedType::kDynamic, decoder.headSize});
+  }
+
+  SmallVector<Parameter> parametersOf(const DecoderLayer &layer);
+  func::FuncOp buildLayer(const DecoderLayer &kind, StringRef symbol);
+  func::FuncOp layerFunction(const DecoderLayer &layer);
+  Value embed(Value tokens, Value table);
+  /// Cosines and sines of the angles of every row.
+  SmallVector<Value> angles(const Rotary &rotary, Value position);
+
+  ModuleOp module;
+  const Decoder &decoder;
+  StringRef name;
+  int64_t rows;
+  TensorBuilder b;
+  Value state; ///< the hidden state so far
+  /// The layer functions so far, by what their layers consist of.
+  llvm::StringMap<func::FuncOp> kinds;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+SmallVector<Parameter>
+FunctionBuilder::parametersOf(const DecoderLayer &layer) {
+  SmallVector<Parameter> result;
+  int64_t hidden = decoder.hidden, head = decoder.headSize;
+  auto norm = [&](StringRef name, int64_t size, Value LayerValues::*slot) {
+    result.push_back({name, {size}, slot});
+  };
+  auto optionalNorm = [&](const std::optional<std::string> &name, int64_t size,
+                          Value LayerValues::*slot) {
+    if (name)
+      norm(*name, size, slot);
+  };
+  auto linear = [&](const Linear &linear, int64_t n, int64_t k,
+                    LinearValues LayerValues::*slot) {
+    result.push_back({linear.weight, {n, k}, nullptr, slot});
+    if (linear.bias)
+      result.push_back({*linear.bias, {n}, nullptr, slot, /*isBias=*/true});
+  };
+  norm(layer.inputNorm, hidden, &LayerValues::inputNorm);
+  linear(layer.q, decoder.heads * head, hidden, &LayerValues::q);
+  linear(layer.k, decoder.kvHeads * head, hidden, &LayerValues::k);
+  linear(layer.v, decoder.kvHeads * head, hidden, &LayerValues::v);
+  optionalNorm(layer.qNorm, head, &LayerValues::qNorm);
+  optionalNorm(layer.kNorm, head, &LayerValues::kNorm);
+  linear(layer.o, hidden, decoder.heads * head, &LayerValues::o);
+  optionalNorm(layer.postAttentionNorm, hidden,
+               &LayerValues::postAttentionNorm);
+  norm(layer.mlpNorm, hidden, &LayerValues::mlpNorm);
+  linear(layer.gate, decoder.mlpSize, hidden, &LayerValues::gate);
+  linear(layer.up, decoder.mlpSize, hidden, &LayerValues::up);
+  linear(layer.down, hidden, decoder.mlpSize, &LayerValues::down);
+  optionalNorm(layer.postMlpNorm, hidden, &LayerValues::postMlpNorm);
+  return result;
+}
+
+/// Layers of one kind differ in the names of their weights only.
+static std::string kindOf(const DecoderLayer &layer) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  for (const Linear *linear : {&layer.q, &layer.k, &layer.v, &layer.o,
+                               &layer.gate, &layer.up, &layer.down})
+    os << bool(linear->bias);
+  for (const auto *norm : {&layer.qNorm, &layer.kNorm, &layer.postAttentionNorm,
+                           &layer.postMlpNorm})
+    os << norm->has_value();
+  os << "," << layer.rotary.value_or(-1) << "," << layer.window;
+  return key;
+}
+
+func::FuncOp FunctionBuilder::buildLayer(const DecoderLayer &kind,
+                                         StringRef symbol) {
+  RankedTensorType state = tensor({rows, decoder.hidden});
+  SmallVector<Type> inputs = {state, b.getIndexType(), b.getIndexType()};
+  if (kind.rotary)
+    inputs.append(2, tensor({rows, decoder.headSize / 2}));
+  inputs.append({keysType(), valuesType()});
+  SmallVector<Parameter> parameters = parametersOf(kind);
+  for (const Parameter &parameter : parameters)
+    inputs.push_back(tensor(parameter.shape));
+
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(
+      b, symbol, b.getFunctionType(inputs, {state, keysType(), valuesType()}));
+  function.setPrivate();
+  b.setInsertionPointToStart(function.addEntryBlock());
+  ArrayRef<BlockArgument> arguments = function.getArguments();
+  auto next = [&]() -> Value {
+    Value argument = arguments.front();
+    arguments = arguments.drop_front();
+    return argument;
+  };
+  Value x = next(), layer = next(), position = next(), cosines, sines;
+  if (kind.rotary) {
+    cosines = next();
+    sines = next();
+  }
+  Caches caches;
+  caches.keys = next();
+  caches.values = next();
+  LayerValues values;
+  for (const Parameter &parameter : parameters)
+    parameter.in(values) = next();
+  LayerBuilder builder(b, decoder, kind, layer, position, cosines, sines);
+  x = builder.build(x, values, caches);
+  func::ReturnOp::create(b, ValueRange{x, caches.keys, caches.values});
+  return function;
+}
+
+func::FuncOp FunctionBuilder::layerFunction(const DecoderLayer &layer) {
+  func::FuncOp &function = kinds[kindOf(layer)];
+  if (!function)
+    function =
+        buildLayer(layer, (name + "_layer" + Twine(kinds.size() - 1)).str());
+  return function;
+}
+
+//===----------------------------------------------------------------------===//
+// The whole decoder
+//===----------------------------------------------------------------------===//
+
+Value FunctionBuilder::embed(Value tokens, Value table) {
+  SmallVector<OpFoldResult> shape = {b.shapeOf(tokens)[0],
+                                     b.getIndexAttr(decoder.hidden)};
+  Value rowsOfTable = b.map({{tokens, {0}}}, shape, [&](ValueRange e) {
+    Value row = arith::IndexCastOp::create(b, b.getIndexType(), e[0]);
+    Value column = linalg::IndexOp::create(b, 1);
+    return SmallVector<Value>{
+        tensor::ExtractOp::create(b, table, ValueRange{row, column})};
+  });
+  if (decoder.embeddingScale == 1)
+    return rowsOfTable;
+  return b.map({{rowsOfTable, {0, 1}}}, shape, [&](ValueRange e) {
+    return SmallVector<Value>{b.multiply(e[0], b.f32(decoder.embeddingScale))};
+  });
+}
+
+SmallVector<Value> FunctionBuilder::angles(const Rotary &rotary,
+                                           Value position) {
+  SmallVector<float> numbers(rotary.frequencies.begin(),
+                             rotary.frequencies.end());
+  Value frequencies = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(tensor({int64_t(numbers.size())}),
+                                ArrayRef<float>(numbers)));
+  SmallVector<OpFoldResult> shape = b.shapeOf(frequencies);
+  shape.insert(shape.begin(), b.shapeOf(state)[0]);
+  return b.generic(
+      {{frequencies, {1}}},
+      {{b.empty(shape), {0, 1}}, {b.empty(shape), {0, 1}}}, [&](ValueRange e) {
+        Value row = linalg::IndexOp::create(b, 0);
+        Value place = arith::IndexCastOp::create(
+            b, b.getI64Type(), arith::AddIOp::create(b, row, position));
+        Value angle =
+            b.multiply(arith::SIToFPOp::create(b, b.getF32Type(), place), e[0]);
+        SmallVector<Value> results = {math::CosOp::create(b, angle),
+                                      math::SinOp::create(b, angle)};
+        if (rotary.factor != 1)
+          for (Value &result : results)
+            result = b.multiply(result, b.f32(rotary.factor));
+        return results;
+      });
+}
+
+void FunctionBuilder::build() {
+  // Arguments: the token, where it stands, the caches, the logits, the weights.
+  SmallVector<Type> inputs = {RankedTensorType::get({rows}, b.getI32Type()),
+                              b.getIndexType(), keysType(), valuesType(),
+                              tensor({rows, decoder.vocabulary})};
+  llvm::MapVector<StringRef, Type> weights;
+  auto declare = [&](StringRef name, ArrayRef<int64_t> shape) {
+    weights.insert({name, tensor(shape)});
+  };
+  declare(decoder.embedding, {decoder.vocabulary, decoder.hidden});
+  for (const DecoderLayer &layer : decoder.layers)
+    for (const Parameter &parameter : parametersOf(layer))
+      declare(parameter.name, parameter.shape);
+  declare(decoder.finalNorm, {decoder.hidden});
+  declare(decoder.head.weight, {decoder.vocabulary, decoder.hidden});
+  if (decoder.head.bias)
+    declare(*decoder.head.bias, {decoder.vocabulary});
+  unsigned firstWeight = unsigned(inputs.size());
+  for (const auto &[name, type] : weights)
+    inputs.push_back(type);
+
+  b.setInsertionPointToStart(module.getBody());
+  auto function = func::FuncOp::create(
+      b, name, b.getFunctionType(inputs, {inputs[4], inputs[2], inputs[3]}));
+  b.setInsertionPointToStart(function.addEntryBlock());
+  llvm::StringMap<Value> weight;
+  for (auto [i, entry] : llvm::enumerate(weights)) {
+    weight[entry.first] = function.getArgument(firstWeight + unsigned(i));
+    function.setArgAttr(firstWeight + unsigned(i), "rotq.parameter",
+                        b.getStringAttr(entry.first));
+  }
+  Value tokens = function.getArgument(0), position = function.getArgument(1);
+  Caches caches = {function.getArgument(2), function.getArgument(3)};
+  Value logits = function.getArgument(4);
+
+  state = embed(tokens, weight[decoder.embedding]);
+  SmallVector<SmallVector<Value>> turns;
+  for (const Rotary &rotary : decoder.rotary)
+    turns.push_back(angles(rotary, position));
+  for (auto [i, layer] : llvm::enumerate(decoder.layers)) {
+    SmallVector<Value> operands = {state, b.index(int64_t(i)), position};
+    if (layer.rotary)
+      llvm::append_range(operands, turns[size_t(*layer.rotary)]);
+    operands.append({caches.keys, caches.values});
+    for (const Parameter &parameter : parametersOf(layer))
+      operands.push_back(weight[parameter.name]);
+    auto call = func::CallOp::create(b, layerFunction(layer), operands);
+    state = call.getResult(0);
+    caches = {call.getResult(1), call.getResult(2)};
+  }
+
+  // Logits of the last rows, as many as there is room for.
+  if (rows != 1) {
+    SmallVector<OpFoldResult> shape = b.shapeOf(state);
+    shape[0] = b.shapeOf(logits)[0];
+    auto value = [&](OpFoldResult size) {
+      return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
+    };
+    OpFoldResult first =
+        arith::SubIOp::create(b, value(b.shapeOf(state)[0]), value(shape[0]))
+            .getResult();
+    state = b.slice(state, {first, b.getIndexAttr(0)}, shape);
+  }
+  state = buildNorm(b, decoder, state, weight[decoder.finalNorm]);
+  Value result = b.matmul(state, weight[decoder.head.weight], logits);
+  if (decoder.head.bias)
+    result = b.generic({{weight[*decoder.head.bias], {1}}}, {{result, {0, 1}}},
+                       [&](ValueRange e) {
+                         return SmallVector<Value>{b.add(e[1], e[0])};
+                       })
+                 .front();
+  func::ReturnOp::create(b, ValueRange{result, caches.keys, caches.values});
+}
+
+OwningOpRef<ModuleOp> mlir::rotq::importDecoder(MLIRContext &context,
+                                                const Decoder &decoder) {
+  context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                      linalg::LinalgDialect, math::MathDialect,
+                      tensor::TensorDialect>();
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(UnknownLoc::get(&context), decoder.architecture);
+  FunctionBuilder(*module, decoder, "prefill", ShapedType::kDynamic).build();
+  FunctionBuilder(*module, decoder, "decode", 1).build();
+  return module;
+}
