@@ -120,18 +120,28 @@ void mlir::rotq::replaceByMatmul(RewriterBase &rewriter,
   if (ShapedType::isDynamic(m))
     m = initType.getDimSize(0);
   Value x = castTo(rewriter, loc, contraction.input, {m, type.getK()});
-  OpFoldResult rows = tensor::getMixedSize(rewriter, loc, x, 0);
-  auto empty = tensor::EmptyOp::create(
-      rewriter, loc,
-      ArrayRef<OpFoldResult>{rows, rewriter.getIndexAttr(type.getN())},
-      initType.getElementType());
-  Value result = MatmulOp::create(rewriter, loc, empty.getType(), x, weight,
-                                  /*epilogueOperands=*/ValueRange(), empty,
+  int64_t shape[] = {cast<RankedTensorType>(x.getType()).getDimSize(0),
+                     type.getN()};
+  // A destination that is filled with zeros may matter to others, as an
+  // argument that the function writes to.
+  Value out;
+  if (auto fill = init.getDefiningOp<linalg::FillOp>();
+      fill && !fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>()) {
+    out = castTo(rewriter, loc, fill.getOutputs()[0], shape);
+  } else {
+    OpFoldResult rows = tensor::getMixedSize(rewriter, loc, x, 0);
+    out = tensor::EmptyOp::create(
+        rewriter, loc,
+        ArrayRef<OpFoldResult>{rows, rewriter.getIndexAttr(type.getN())},
+        initType.getElementType());
+  }
+  Value result = MatmulOp::create(rewriter, loc, out.getType(), x, weight,
+                                  /*epilogueOperands=*/ValueRange(), out,
                                   /*group=*/nullptr, /*rests=*/nullptr,
                                   /*kernels=*/nullptr)
                      .getResult();
   if (!isZero(init)) {
-    Value sum = castTo(rewriter, loc, init, empty.getType().getShape());
+    Value sum = castTo(rewriter, loc, init, shape);
     result = linalg::AddOp::create(rewriter, loc, ValueRange{result, sum}, sum)
                  .getResult(0);
   }

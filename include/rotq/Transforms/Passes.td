@@ -25,8 +25,17 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
     `rotq.matmul` as well, and every `rotq.quantize` of a constant is evaluated.
     Other weights stay as they are, with a remark.
 
+    A parameter may be passed on to private functions: their arguments become
+    packed weights as well, and a function that is called with weights of
+    several formats is cloned. A table of which rows are looked up (a
+    linalg.generic that extracts `table[ids[t], k]`) becomes a `rotq.gather`,
+    where it is a parameter.
+
     `include` is matched against `rotq.parameter`, and against the named
-    location, or else the resource, of a constant.
+    location, or else the resource, of a constant. `plan` is a JSON file,
+    `{"<name>": "<preset>" or {<declaration>}, ...}`, of the weights that are
+    packed, each in its format, in place of `format` and `include`; that one of
+    them cannot be, or is no parameter, is an error.
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: tensor<64x576xf32> {rotq.parameter = "q_proj"},
@@ -55,6 +64,8 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
            "preset name of the weight format">,
     Option<"include", "include", "std::string", "\"\"",
            "regular expression on names of weights (empty: every weight)">,
+    Option<"planFile", "plan", "std::string", "\"\"",
+           "file of the weights that are packed and their formats">,
     Option<"threads", "threads", "unsigned", "0",
            "encoder threads (0: one for every core)">,
   ];
