@@ -24,6 +24,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -106,6 +107,19 @@ private:
 };
 } // namespace
 
+std::string mlir::rotq::hostFeatures() {
+  std::string text;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    text += (text.empty() ? "" : ",") +
+            std::string(feature.second ? "+" : "-") + feature.first().str();
+  return text;
+}
+
+static std::string featuresOf(const HostPipelineOptions &options) {
+  return options.features == "host" ? hostFeatures()
+                                    : std::string(options.features);
+}
+
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -153,7 +167,7 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
     pm.addNestedPass<func::FuncOp>(createConvertRotQToVector());
   pm.addPass(createConvertRotQWeightsToMemRef());
   pm.addNestedPass<func::FuncOp>(createConvertRotQMicroToLLVM(
-      ConvertRotQMicroToLLVMOptions{options.features}));
+      ConvertRotQMicroToLLVMOptions{featuresOf(options)}));
   addCleanup(pm);
 }
 
@@ -182,7 +196,7 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   pm.addPass(createConvertFuncToLLVMPass());
   addCleanup(pm);
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(std::make_unique<RecordFeatures>(options.features));
+  pm.addPass(std::make_unique<RecordFeatures>(featuresOf(options)));
 }
 
 void mlir::rotq::buildHostPipeline(OpPassManager &pm,

@@ -50,6 +50,8 @@ mlir::rotq::emitHostObject(ModuleOp module, StringRef cpu, StringRef features) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   llvm::Triple triple(llvm::sys::getProcessTriple());
+  if (cpu == "host")
+    cpu = llvm::sys::getHostCPUName();
   std::string message;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);

@@ -35,7 +35,7 @@ struct QuantizeWeights
 private:
   FailureOr<FormatPlan> readPlan();
   LogicalResult
-  quantizeConstants(const FormatPlan &plan,
+  quantizeConstants(const FormatPlan &plan, const PackedParameters &parameters,
                     const llvm::MapVector<Value, WeightConsumers> &weights);
   LogicalResult quantizeConstant(Value constant, FormatAttr format,
                                  ArrayRef<Contraction> contractions);

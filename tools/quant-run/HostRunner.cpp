@@ -14,21 +14,12 @@
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/TargetParser/Host.h"
 
 #include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::rotq;
 using llvm::createStringError;
-
-std::string mlir::rotq::hostFeatures() {
-  std::string text;
-  for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    text += (text.empty() ? "" : ",") +
-            std::string(feature.second ? "+" : "-") + feature.first().str();
-  return text;
-}
 
 LogicalResult HostRunner::lower(ModuleOp module,
                                 const HostPipelineOptions &options) {

@@ -17,9 +17,6 @@
 
 namespace mlir::rotq {
 
-/// The features of this machine as LLVM spells them: "+avx2,-avx512f,...".
-std::string hostFeatures();
-
 /// Compiled code of a module, for the machine it runs on.
 class HostRunner {
 public:

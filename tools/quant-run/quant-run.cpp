@@ -126,7 +126,7 @@ static LogicalResult lower(ModuleOp module, const DeviceChoice &where) {
   if (reference)
     options.reference = true;
   if (options.features.empty())
-    options.features = features == "host" ? hostFeatures() : features;
+    options.features = features;
   if (failed(checkFeatures(module.getLoc(), options.features)))
     return failure();
   return HostRunner::lower(module, options);

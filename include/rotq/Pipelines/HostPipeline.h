@@ -40,9 +40,13 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
                         llvm::cl::init(256)};
   Option<std::string> features{
       *this, "features",
-      llvm::cl::desc("LLVM target features of the host, such as +avx512vnni"),
+      llvm::cl::desc("LLVM target features of the host, such as +avx512vnni; "
+                     "host: those of this machine"),
       llvm::cl::init("")};
 };
+
+/// The features of this machine as LLVM spells them: "+avx2,-avx512f,...".
+std::string hostFeatures();
 
 /// rotq ops on tensors -> rotations placed, activations quantized, kernels
 /// chosen.

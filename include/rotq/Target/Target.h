@@ -52,7 +52,8 @@ FailureOr<std::string> linkFatbin(Location loc, ArrayRef<DeviceCode> codes);
 FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 
 /// A relocatable object for this machine from a module in the llvm dialect;
-/// `cpu` and `features` as LLVM names them, "" for the generic ones.
+/// `cpu` and `features` as LLVM names them, "" for the generic ones and the CPU
+/// "host" for this machine's.
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
