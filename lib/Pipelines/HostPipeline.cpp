@@ -57,8 +57,8 @@ struct LowerStridedCopies
   }
 };
 
-/// Writes down what callers of a function need to know, and drops what LLVM
-/// does not: names of parameters.
+/// Writes down what callers of a function need to know, and takes from its
+/// arguments what LLVM does not: names of parameters.
 struct RecordSignatures
     : public PassWrapper<RecordSignatures, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RecordSignatures)
@@ -68,6 +68,14 @@ struct RecordSignatures
   void runOnOperation() override {
     func::FuncOp func = getOperation();
     func->setAttr(kSignatureAttrName, TypeAttr::get(func.getFunctionType()));
+    SmallVector<StringRef> names;
+    for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+      auto name = func.getArgAttrOfType<StringAttr>(i, "rotq.parameter");
+      names.push_back(name ? name.getValue() : StringRef());
+    }
+    if (llvm::any_of(names, [](StringRef name) { return !name.empty(); }))
+      func->setAttr(kParametersAttrName,
+                    Builder(&getContext()).getStrArrayAttr(names));
     for (unsigned i = 0; i < func.getNumArguments(); ++i)
       for (NamedAttribute attr : function_interface_impl::getArgAttrs(func, i))
         if (isa_and_nonnull<RotQDialect>(attr.getNameDialect()))

@@ -24,7 +24,7 @@ using namespace mlir::rotq;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Output { PTX, Cubin, Fatbin, Bundle, Object };
+enum class Output { PTX, Cubin, Fatbin, Bundle, Object, Interface, Header };
 } // namespace
 
 static cl::opt<std::string> inputPath(cl::Positional, cl::desc("<module>"),
@@ -39,7 +39,10 @@ static cl::opt<Output> outputKind(
         clEnumValN(Output::Fatbin, "fatbin", "machine code of several chips"),
         clEnumValN(Output::Bundle, "bundle",
                    "fatbin and manifest, for RotQ's runtime"),
-        clEnumValN(Output::Object, "object", "relocatable host object")));
+        clEnumValN(Output::Object, "object", "relocatable host object"),
+        clEnumValN(Output::Interface, "interface",
+                   "how the functions of the object are called, as json"),
+        clEnumValN(Output::Header, "header", "the same as a C header")));
 static cl::list<std::string>
     chips("chip", cl::CommaSeparated,
           cl::desc("chips, in place of the targets the module carries"),
@@ -105,16 +108,23 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
     return success();
   }
   case Output::Object:
+  case Output::Interface:
+  case Output::Header:
     break;
   }
   llvm_unreachable("not a device output");
 }
 
 static LogicalResult translate(ModuleOp module) {
-  if (outputKind == Output::Object) {
-    auto object = emitHostObject(module, cpu, features);
-    return failed(object) ? failure() : writeOutput(module.getLoc(), *object);
-  }
+  auto write = [&](FailureOr<std::string> bytes) -> LogicalResult {
+    return failed(bytes) ? failure() : writeOutput(module.getLoc(), *bytes);
+  };
+  if (outputKind == Output::Object)
+    return write(emitHostObject(module, cpu, features));
+  if (outputKind == Output::Interface)
+    return write(emitHostInterface(module));
+  if (outputKind == Output::Header)
+    return write(emitHostHeader(module));
   auto kernels = module.getOps<gpu::GPUModuleOp>();
   if (!llvm::hasSingleElement(kernels))
     return module.emitError() << "expected one gpu.module but got "

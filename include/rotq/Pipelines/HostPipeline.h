@@ -21,6 +21,10 @@ enum class Activations { Int8, Float };
 /// function on memrefs, which its lowered form no longer tells.
 inline constexpr StringRef kSignatureAttrName = "rotq.signature";
 
+/// Beside it, where the function has named parameters: the name behind every
+/// argument, empty where it has none.
+inline constexpr StringRef kParametersAttrName = "rotq.parameters";
+
 struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
   Option<bool> reference{
       *this, "reference",

@@ -57,6 +57,16 @@ FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
+/// How the public functions of a module that rotq-to-host lowered are called:
+///
+///   {"<function>": {"arguments": [<value>, ...], "results": [<value>, ...]}}
+///   <value>: {"type": "f32", "shape": [1, null]}, shape absent of a scalar and
+///            null of a size known at run time; "parameter": its name if any
+FailureOr<std::string> emitHostInterface(ModuleOp module);
+
+/// The same as a C header, for the object that emitHostObject makes.
+FailureOr<std::string> emitHostHeader(ModuleOp module);
+
 /// The path of a CUDA tool (ptxas, fatbinary): in $CUDA_HOME/bin or
 /// $CUDA_PATH/bin where that is set, else in $PATH or /usr/local/cuda/bin;
 /// empty if there is none.
