@@ -1,8 +1,7 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Descriptions of decoders: `describe` reads them from the files models are
-published in, `load` reads them back. docs/models.md says what a description
-contains and what it computes.
+"""Descriptions of decoders from the files that models are published in.
+docs/models.md says what a description contains and what it computes.
 
 An architecture is two lines here: what sets it apart (`_Family`), and what its
 tensors are called where that differs from Llama's. Everything a file says that
@@ -11,7 +10,6 @@ would change the numbers and that a description cannot say is an error.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -22,19 +20,18 @@ import numpy as np
 
 from . import checkpoint, tokenizer
 from .checkpoint import Checkpoint, GgufCheckpoint
+from .description import (
+    BIASED,
+    LINEARS,
+    NORMS,
+    VERSION,
+    check,
+    check_tensors,
+    read_object,
+    shown,
+    tensors,
+)
 from .error import RotqError
-
-VERSION = 1
-
-#: The types a weight may have.
-FLOATS = ("F64", "F32", "F16", "BF16")
-
-#: The tensors of a layer by their key in a description: the products, and the
-#: norms, of which only the first two are in every decoder.
-LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
-NORMS = ("input_norm", "mlp_norm", "q_norm", "k_norm", "post_attention_norm", "post_mlp_norm")
-BIASED = ("q", "k", "v")
-ACTIVATIONS = ("silu", "gelu_tanh")
 
 _HF_NAMES = {
     "embedding": "model.embed_tokens.weight",
@@ -92,6 +89,7 @@ class _Family:
     #: those from `max_window_layers` on ("upper"), those without a rotary
     #: embedding ("no rope"), or all but every sixth ("five of six").
     windows: str = ""
+    rope_base: float = 10000.0  #: where config.json is silent
     optional_window: bool = False  #: whether `use_sliding_window` is asked
     interleaved: bool = False  #: whether GGUF files have permuted q and k
 
@@ -99,14 +97,14 @@ class _Family:
 _LLAMA = _Family(interleaved=True)
 _QWEN2 = _Family(biases=True, windows="upper", optional_window=True)
 _QWEN3 = _Family(norms=("q_norm", "k_norm"), windows="upper", optional_window=True)
-_GEMMA3 = _Family(norms=NORMS[2:], gemma=True, tied=True, windows="five of six")
+_GEMMA3 = _Family(norms=NORMS[2:], gemma=True, tied=True, windows="five of six", rope_base=1e6)
 #: By `model_type` of config.json.
 _HF_FAMILIES = {
     "llama": _LLAMA,
     "mistral": _Family(windows="all"),
     "qwen2": _QWEN2,
     "qwen3": _QWEN3,
-    "smollm3": _Family(tied=True, windows="no rope", optional_window=True),
+    "smollm3": _Family(tied=True, windows="no rope", optional_window=True, rope_base=2e6),
     "gemma3_text": _GEMMA3,
 }
 #: By `general.architecture` of a GGUF file.
@@ -162,13 +160,13 @@ _GGUF_KEYS = (
     "rope.scaling.original_context_length",
     "rope.scaling.finetuned",
 )
-#: Tokens that end a text, or a part of a conversation.
-_GGUF_ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 _GGUF_GEMMA_KEYS = (
     "attention.sliding_window",
     "attention.sliding_window_pattern",
     "rope.freq_base_swa",
 )
+#: Its tokens that end a text, or a part of a conversation.
+_GGUF_ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 #: The windows of Gemma 3: every sixth layer has none, and so has a rotary
 #: embedding of a larger base.
@@ -184,19 +182,19 @@ class _Keys:
 
     def __init__(self, path: Path, entries: Mapping[str, object], prefix: str = ""):
         self.path = path
-        self._entries, self._prefix = entries, prefix
+        self.entries, self._prefix = entries, prefix
 
     def error(self, key: str, what: str) -> RotqError:
         return RotqError(f"{self.path}: '{self._prefix}{key}': {what}")
 
     def get(self, key: str, default=None):
         """The entry as it is."""
-        value = self._entries.get(key)
+        value = self.entries.get(key)
         return default if value is None else value
 
     def only(self, known: Iterable[str]) -> None:
         """Raises RotqError where there is an entry but those."""
-        for key in self._entries:
+        for key in self.entries:
             if key not in known and self.get(key) is not None:
                 raise self.error(key, "is not supported")
 
@@ -207,7 +205,7 @@ class _Keys:
                 raise RotqError(f"{self.path}: no '{self._prefix}{key}'")
             return default
         if not valid(value):
-            raise self.error(key, f"expected {wanted} but got {_shown(value)}")
+            raise self.error(key, f"expected {wanted} but got {shown(value)}")
         return value
 
     def count(self, key: str, default=_REQUIRED, limit: int = 2**31 - 1) -> int:
@@ -255,11 +253,6 @@ class _Keys:
         return value if isinstance(value, list) else [value]
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 @dataclass(frozen=True)
 class _Decoder:
     """What both kinds of files say, on its way into a description."""
@@ -280,6 +273,7 @@ class _Decoder:
     activation: str
     scale: float
     tied: bool
+    biases: bool  #: of q, k and v
     windows: list[int | None]  #: by layer
     ropes: list[_Keys | None]  #: by layer, in the keys of `rope_parameters`
     interleaved: bool
@@ -301,9 +295,9 @@ def describe(source: str | os.PathLike | Checkpoint) -> dict:
         )
     decoder = _from_gguf(weights) if gguf else _from_config(weights)
     stored = set(weights)
-    description = _description(decoder, stored)
+    description = _description(decoder)
     check_tensors(weights, tensors(description), ignored=_derived(decoder, stored))
-    divisors = weights.float32(_ROPE_FREQS) if gguf and _ROPE_FREQS in stored else None
+    divisors = weights.float32(_ROPE_FREQS) if _ROPE_FREQS in stored else None
     for layer, rope in zip(description["layers"], decoder.ropes):
         if rope is None:
             continue
@@ -311,19 +305,18 @@ def describe(source: str | os.PathLike | Checkpoint) -> dict:
         if rotary not in description["rotary"]:
             description["rotary"].append(rotary)
         layer["rotary"] = description["rotary"].index(rotary)
+    check(description, decoder.path)
     return description
 
 
-def _description(decoder: _Decoder, stored: set[str]) -> dict:
-    """The description without its rotary embeddings. `stored` says whether q,
-    k and v have biases where the family leaves it open."""
+def _description(decoder: _Decoder) -> dict:
+    """The description without its rotary embeddings."""
     names, family = decoder.names, decoder.family
 
     def linear(part: str, index: int) -> dict:
         weight = names[part].format(index)
-        bias = weight.removesuffix(".weight") + ".bias"
-        if part in BIASED and (family.biases or bias in stored):
-            return {"weight": weight, "bias": bias}
+        if part in BIASED and decoder.biases:
+            return {"weight": weight, "bias": _bias(weight)}
         return {"weight": weight}
 
     layers = []
@@ -360,66 +353,18 @@ def _description(decoder: _Decoder, stored: set[str]) -> dict:
     }
 
 
-def tensors(description: Mapping) -> dict[str, tuple[int, ...]]:
-    """The tensors a description names and their shapes, weights as (outputs,
-    inputs)."""
-    hidden, mlp = description["hidden"], description["mlp"]["size"]
-    attention = description["attention"]
-    head = attention["head_size"]
-    rows, kv_rows = attention["heads"] * head, attention["kv_heads"] * head
-    shapes = {
-        "q": (rows, hidden),
-        "k": (kv_rows, hidden),
-        "v": (kv_rows, hidden),
-        "o": (hidden, rows),
-        "gate": (mlp, hidden),
-        "up": (mlp, hidden),
-        "down": (hidden, mlp),
-        "q_norm": (head,),
-        "k_norm": (head,),
-    }
-    vocabulary = (description["vocabulary"], hidden)
-    result = {description["embedding"]["weight"]: vocabulary}
-    for layer in description["layers"]:
-        for part in LINEARS:
-            result[layer[part]["weight"]] = shapes[part]
-            if "bias" in layer[part]:
-                result[layer[part]["bias"]] = shapes[part][:1]
-        for part in NORMS:
-            if part in layer:
-                result[layer[part]] = shapes.get(part, (hidden,))
-    result[description["final_norm"]] = (hidden,)
-    result[description["head"]["weight"]] = vocabulary
-    return result
-
-
-def check_tensors(
-    weights, expected: Mapping[str, tuple[int, ...]], ignored: Iterable[str] = ()
-) -> None:
-    """Raises RotqError unless `weights`, a checkpoint or an archive, has the
-    tensors `expected`, of floats or packed, and none but those and `ignored`."""
-    stored = set(weights)
-    packed = getattr(weights, "weights", {})
-    for name, shape in expected.items():
-        where = f"{weights.path}: tensor '{name}'"
-        if name not in stored:
-            raise RotqError(f"{weights.path}: no tensor '{name}'")
-        if tuple(weights.shape(name)) != shape:
-            raise RotqError(f"{where}: expected shape {shape} but got {weights.shape(name)}")
-        if name not in packed and weights.dtype(name) not in FLOATS:
-            raise RotqError(f"{where}: expected floats but got {weights.dtype(name)}")
-    left = sorted(stored - set(expected) - set(ignored))
-    if left:
-        more = f" (and {len(left) - 1} more)" if len(left) > 1 else ""
-        raise RotqError(f"{weights.path}: tensor '{left[0]}'{more} is not of a supported decoder")
+def _bias(weight: str) -> str:
+    return weight.removesuffix(".weight") + ".bias"
 
 
 def _derived(decoder: _Decoder, stored: set[str]) -> set[str]:
     """The tensors that hold nothing of their own."""
     result = {name for name in stored if name.endswith(".rotary_emb.inv_freq")}
-    if decoder.names is _GGUF_NAMES:
-        return result | {_ROPE_FREQS}
-    return result | ({decoder.names["head"]} if decoder.tied else set())
+    if decoder.interleaved:
+        result.add(_ROPE_FREQS)
+    if decoder.tied:
+        result.add(decoder.names["head"])
+    return result
 
 
 def _family(path: Path, families: Mapping[str, _Family], architecture: str) -> _Family:
@@ -428,18 +373,6 @@ def _family(path: Path, families: Mapping[str, _Family], architecture: str) -> _
             f"{path}: architecture '{architecture}' is not supported, only {', '.join(families)}"
         )
     return families[architecture]
-
-
-def read_object(path: Path) -> dict:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RotqError(f"{path}: no such file") from None
-    except (ValueError, RecursionError):
-        raise RotqError(f"{path}: not JSON") from None
-    if not isinstance(value, dict):
-        raise RotqError(f"{path}: not a JSON object")
-    return value
 
 
 def _from_config(weights: Checkpoint) -> _Decoder:
@@ -461,7 +394,8 @@ def _from_config(weights: Checkpoint) -> _Decoder:
     end = keys.tokens("eos_token_id", vocabulary)
     generation = weights.path / "generation_config.json"
     if generation.exists():
-        end += _Keys(generation, read_object(generation)).tokens("eos_token_id", vocabulary)
+        more = _Keys(generation, read_object(generation))
+        end = end + more.tokens("eos_token_id", vocabulary)
     return _Decoder(
         path=path,
         architecture=architecture,
@@ -479,6 +413,7 @@ def _from_config(weights: Checkpoint) -> _Decoder:
         activation=_HF_ACTIVATIONS[activation],
         scale=(keys.number("query_pre_attn_scalar") if family.gemma else head_size) ** -0.5,
         tied=keys.flag("tie_word_embeddings", family.tied),
+        biases=family.biases or keys.flag("attention_bias", False),
         windows=windows,
         ropes=_hf_ropes(keys, family, windows),
         interleaved=False,
@@ -490,7 +425,9 @@ def _from_config(weights: Checkpoint) -> _Decoder:
 def _hf_windows(keys: _Keys, family: _Family, layers: int) -> list[int | None]:
     """The window of every layer."""
     used = not family.optional_window or keys.flag("use_sliding_window", False)
-    window = keys.count("sliding_window", None) if family.windows and used else None
+    window = None
+    if family.windows and used:
+        window = keys.count("sliding_window", *([] if family.gemma else [None]))
     if window is None or family.windows == "all":
         return [window] * layers
     if keys.get("layer_types") is not None:
@@ -520,10 +457,14 @@ def _hf_turned(keys: _Keys, layers: int) -> list[bool]:
 def _hf_ropes(keys: _Keys, family: _Family, windows: list[int | None]) -> list[_Keys | None]:
     """What is said of the rotary embedding of every layer, which older files
     spread over several keys."""
-    old = {"rope_theta": keys.get("rope_theta"), **(keys.get("rope_scaling") or {})}
-    rope = keys.object("rope_parameters", _Keys(keys.path, old))
+    old = {
+        "rope_theta": keys.get("rope_theta", family.rope_base),
+        "partial_rotary_factor": keys.get("partial_rotary_factor"),
+    }
+    scaling = keys.object("rope_scaling", _Keys(keys.path, {}))
+    rope = keys.object("rope_parameters", _Keys(keys.path, old | dict(scaling.entries)))
     if family.gemma:
-        local = _Keys(keys.path, {"rope_theta": keys.get("rope_local_base_freq")})
+        local = _Keys(keys.path, {"rope_theta": keys.get("rope_local_base_freq", 10000.0)})
         full = rope.object("full_attention", rope)
         local = rope.object("sliding_attention", local)
         return [local if window else full for window in windows]
@@ -534,7 +475,7 @@ def _hf_ropes(keys: _Keys, family: _Family, windows: list[int | None]) -> list[_
 
 def _from_gguf(weights: GgufCheckpoint) -> _Decoder:
     """What the metadata of a GGUF file says."""
-    path = weights.path
+    path, stored = weights.path, set(weights)
     architecture = _Keys(path, weights.metadata("general."), "general.").text("architecture")
     family = _family(path, _GGUF_FAMILIES, architecture)
     keys = _Keys(path, weights.metadata(f"{architecture}."), f"{architecture}.")
@@ -547,7 +488,7 @@ def _from_gguf(weights: GgufCheckpoint) -> _Decoder:
     layers = keys.count("block_count", limit=len(weights.names()))
     windows = _gguf_windows(keys, layers)
     embedding = _GGUF_NAMES["embedding"]
-    rows = weights.shape(embedding)[0] if embedding in set(weights) else None
+    rows = weights.shape(embedding)[0] if embedding in stored else 1  # which is reported later
     vocabulary = keys.count("vocab_size", rows)
     special = _Keys(path, weights.metadata("tokenizer.ggml."), "tokenizer.ggml.")
     # llama.cpp knows the largest of the family by its layers.
@@ -568,7 +509,8 @@ def _from_gguf(weights: GgufCheckpoint) -> _Decoder:
         offset=0.0,  # already in the weights
         activation="gelu_tanh" if family.gemma else "silu",
         scale=scalar**-0.5,
-        tied=_GGUF_NAMES["head"] not in set(weights),
+        tied=_GGUF_NAMES["head"] not in stored,
+        biases=family.biases or _bias(_GGUF_NAMES["q"].format(0)) in stored,
         windows=windows,
         ropes=_gguf_ropes(keys, family, windows),
         interleaved=family.interleaved,
@@ -608,7 +550,7 @@ def _gguf_ropes(keys: _Keys, family: _Family, windows: list[int | None]) -> list
 def _rotary(decoder: _Decoder, rope: _Keys, divisors: np.ndarray | None) -> dict:
     """A rotary embedding of a description: transformers' formulas in f32.
     `divisors` are those of a GGUF file that has them."""
-    kind = rope.get("rope_type", rope.get("type", "default"))
+    kind = rope.text("rope_type", rope.text("type", "default"))
     if kind not in _ROPE_KEYS:
         raise RotqError(f"{rope.path}: rope type '{kind}' is not supported")
     rope.only(_ROPE_KEYS[kind] + _ROPE_COMMON_KEYS)
@@ -617,7 +559,7 @@ def _rotary(decoder: _Decoder, rope: _Keys, divisors: np.ndarray | None) -> dict
     size = decoder.head_size
     if size % 2:
         raise RotqError(f"{rope.path}: expected an even size of heads but got {size}")
-    base = np.float32(rope.number("rope_theta", 10000.0))
+    base = np.float32(rope.number("rope_theta"))
     with np.errstate(all="ignore"):  # what comes of it is checked
         powers = base ** (np.arange(0, size, 2, dtype=np.float32) / np.float32(size))
         frequencies, factor = 1 / powers, 1.0
@@ -661,7 +603,7 @@ def _yarn(rope: _Keys, powers: np.ndarray, context: int) -> tuple[np.ndarray, fl
     original = rope.count("original_max_position_embeddings", context)
     scaled = rope.number("attention_factor", 0.1 * math.log(factor) + 1.0 if factor > 1 else 1.0)
     count = len(powers)
-    base = rope.number("rope_theta", 10000.0)
+    base = rope.number("rope_theta")
 
     def place(turns: float) -> float:
         return count * math.log(original / (turns * 2 * math.pi)) / math.log(base)
@@ -675,6 +617,5 @@ def _yarn(rope: _Keys, powers: np.ndarray, context: int) -> tuple[np.ndarray, fl
     if first == last:
         last += 0.001
     ramp = np.clip((np.arange(count, dtype=np.float32) - first) / (last - first), 0, 1)
-    ramp = ramp.astype(np.float32)
     kept = 1 - ramp
     return (1 / (factor * powers)) * (1 - kept) + (1 / powers) * kept, float(scaled)

@@ -57,7 +57,7 @@ class Tokenizer:
 class Stream:
     """Text of tokens that come one by one. A character whose bytes are in
     several tokens is held back until it is whole. What `push` and `finish` give
-    is together what `decode` gives for all tokens."""
+    is together what `decode` gives for all tokens, where those are of UTF-8."""
 
     def __init__(self, tokenizer: Tokenizer):
         self._tokenizer = tokenizer
