@@ -298,7 +298,7 @@ def write_gguf(path, name, extra=None, tensors=None):
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in (values | {"tokenizer.ggml.eos_token_id": 257} | (extra or {})).items():
         add = {int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}
-        add[type(value)](key, value)
+        add.get(type(value), writer.add_array)(key, value)
     names = decoder._HF_GEMMA_NAMES if name == "gemma3" else decoder._HF_NAMES
     stored = {}
     for part, hf in names.items():
