@@ -165,6 +165,18 @@ def open(path: str | os.PathLike) -> Archive:
     return Archive(path)
 
 
+def is_archive(path: str | os.PathLike) -> bool:
+    """Whether `path` is a safetensors file that says it is an archive, of
+    whatever version."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return "rotq.archive" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
 class ArchiveWriter(Writer):
     """An archive under construction: `weights` maps names to (N, K) and
     format, `others` are the tensors stored as they are. See `Writer` for the

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +124,28 @@ class SafetensorsCheckpoint(Checkpoint):
         return self._places[name].get_tensor(name)
 
 
+class _Metadata(Mapping):
+    def __init__(self, path: Path, fields: Mapping, prefix: str):
+        self._path, self._prefix = path, prefix
+        self._fields = {
+            key.removeprefix(prefix): field
+            for key, field in fields.items()
+            if key.startswith(prefix)
+        }
+
+    def __getitem__(self, key: str) -> object:
+        try:
+            return self._fields[key].contents()
+        except (ValueError, IndexError) as error:
+            raise RotqError(f"{self._path}: '{self._prefix}{key}': {error}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
 class GgufCheckpoint(Checkpoint):
     """A GGUF file. Block-quantized tensors are given as 16-bit floats where
     `raw` is asked for, and dequantized exactly where `float32` is."""
@@ -141,6 +163,7 @@ class GgufCheckpoint(Checkpoint):
         except Exception as error:  # noqa: BLE001  (whatever numpy raised)
             raise RotqError(f"{path}: not a readable GGUF file: {error}") from None
         self._gguf = gguf
+        self._fields = reader.fields
         self._tensors = tensors
         self._plain = {
             gguf.GGMLQuantizationType.BF16: "BF16",
@@ -157,6 +180,11 @@ class GgufCheckpoint(Checkpoint):
             self.notes.append(
                 "query and key rows are in llama.cpp's permuted order, and stay in it"
             )
+
+    def metadata(self, prefix: str) -> Mapping[str, object]:
+        """The file's metadata whose keys begin with `prefix`, by the rest of
+        the key. A value is decoded when it is asked for."""
+        return _Metadata(self.path, self._fields, prefix)
 
     def names(self) -> list[str]:
         return list(self._tensors)

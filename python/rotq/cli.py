@@ -55,6 +55,18 @@ def _quantize(arguments: argparse.Namespace) -> None:
         )
 
 
+def _import(arguments: argparse.Namespace) -> None:
+    from .importer import import_model
+
+    description = import_model(arguments.model, arguments.out)
+    attention = description["attention"]
+    print(
+        f"{arguments.out}: {description['architecture']}, {len(description['layers'])} layers of "
+        f"{description['hidden']}, {attention['heads']} heads of {attention['head_size']}, "
+        f"{description['vocabulary']} tokens"
+    )
+
+
 def _inspect(arguments: argparse.Namespace) -> None:
     from . import archive
 
@@ -115,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         "--measure", action="store_true", help="decode every weight again and print the error"
     )
     command.set_defaults(run=_quantize)
+
+    command = commands.add_parser("import", help="make a model directory of a published model")
+    command.add_argument("model", help="a Hugging Face directory or a GGUF file")
+    command.add_argument("out", help="the directory to write")
+    command.set_defaults(run=_import)
 
     command = commands.add_parser("inspect", help="check an archive and list what it holds")
     command.add_argument("archive")

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from rotq import formats
+from rotq import RotqError, demo, formats
 from rotq.archive import ArchiveWriter
 from rotq.codec import encode
 from rotq.safetensors_writer import Entry
+
+FIXTURES = Path(__file__).parent / "fixtures"
+#: Models that make_fixtures.py has made.
+TINY_MODELS = ("llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3")
 
 #: y[i] = factor * x[i] for i < m
 SCALE_PTX = """
@@ -48,6 +52,14 @@ def load_script(name):
     loader.exec_module(module)
     sys.dont_write_bytecode = wrote
     return module
+
+
+def smollm2():
+    """The GGUF file of SmolLM2-135M, or a test that is skipped."""
+    try:
+        return demo._model()
+    except RotqError as error:
+        pytest.skip(str(error))
 
 
 def pointer(name, access):
