@@ -57,6 +57,32 @@ struct LowerStridedCopies
   }
 };
 
+/// Drops the results of a function that nothing calls where they are arguments:
+/// upstream does so where it can see the callers.
+struct DropReturnedArguments
+    : public PassWrapper<DropReturnedArguments, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DropReturnedArguments)
+
+  StringRef getArgument() const override { return "drop-returned-arguments"; }
+
+  void runOnOperation() override {
+    func::FuncOp func = getOperation();
+    if (!func.isPublic() || !func.getBody().hasOneBlock())
+      return;
+    Operation *terminator = func.getBody().front().getTerminator();
+    llvm::BitVector dropped(terminator->getNumOperands());
+    for (OpOperand &operand : terminator->getOpOperands())
+      if (isa<MemRefType>(operand.get().getType()) &&
+          isa<BlockArgument>(operand.get()))
+        dropped.set(operand.getOperandNumber());
+    if (dropped.none())
+      return;
+    terminator->eraseOperands(dropped);
+    if (failed(func.eraseResults(dropped)))
+      signalPassFailure();
+  }
+};
+
 /// Writes down what callers of a function need to know, and takes from its
 /// arguments what LLVM does not: names of parameters.
 struct RecordSignatures
@@ -167,7 +193,14 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  // What a function returns of its arguments would be a copy. (Casts hide that
+  // it is an argument.)
+  addCleanup(pm);
+  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  if (options.inPlace)
+    pm.addNestedPass<func::FuncOp>(std::make_unique<DropReturnedArguments>());
   bufferization::buildBufferDeallocationPipeline(pm);
   pm.addPass(createConvertBufferizationToMemRefPass());
   // Kernels free what they allocate, so they come after deallocation.

@@ -66,7 +66,8 @@ def build(
     module: str, out: str | os.PathLike, formats: Mapping[str, str] | None = None, options: str = ""
 ) -> None:
     """Compiles `module` (MLIR on tensors) to the shared library `out`, with its
-    interface in `out`.json and a C header in `out`.h.
+    interface in `out`.json and a C header in `out`.h. Functions write their
+    results to the arguments that they use as destinations.
 
     `formats` gives the declaration of the format of every packed parameter, by
     name; the others stay floats. `options` are those of rotq-to-host. Needs a C
@@ -76,7 +77,7 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         work = Path(folder)
-        passes = [f"--rotq-to-host={f'features=host {options}'.strip()}"]
+        passes = [f"--rotq-to-host={f'features=host in-place {options}'.strip()}"]
         if formats:
             plan = work / "plan.json"
             plan.write_text(
@@ -127,12 +128,13 @@ class Function:
     """A function of a library. Arrays that it writes to are written in place."""
 
     def __init__(self, name: str, entry, interface: dict):
+        if interface["results"]:
+            raise RotqError(f"{name}: expected a function whose results lie in its arguments")
         self.name = name
-        self._entry = entry
+        self.entry = entry
         #: Dicts of "type", "shape" (None for sizes known at run time; absent of
         #: a scalar) and "parameter" (absent of other arguments).
         self.arguments: list[dict] = interface["arguments"]
-        self._result_ranks = [len(result["shape"]) for result in interface["results"]]
 
     def bind(self, parameters: Mapping[str, np.ndarray]) -> Bound:
         """The function with its named parameters: an array for each, of the
@@ -161,45 +163,33 @@ class Bound:
     def __init__(self, function: Function, parameters: Mapping[str, np.ndarray]):
         self._function = function
         self._arrays = []  # What descriptors point to must stay.
-        self._slots: list[ctypes.Array | None] = []
+        self._values: list = [None] * len(function.arguments)
+        #: The arguments that calls give.
+        self._open: list[int] = []
         for index, argument in enumerate(function.arguments):
             name = argument.get("parameter")
             if name is None:
-                self._slots.append(None)
+                self._open.append(index)
                 continue
             if name not in parameters:
                 raise RotqError(f"{function.name}: no parameter '{name}'")
             array = parameters[name]
             function.check(index, array)
             self._arrays.append(array)
-            self._slots.append(_descriptor(array))
+            self._values[index] = ctypes.byref(_descriptor(array))
 
     def __call__(self, *arguments: np.ndarray | int) -> None:
-        """Runs the function. Every result must be one of the arrays given: what
-        it computes is then in there."""
-        function, given = self._function, iter(arguments)
-        results = [(ctypes.c_int64 * (3 + 2 * rank))() for rank in function._result_ranks]
-        size = sum(map(len, results))
-        block = (ctypes.c_int64 * size)()
-        values: list = [ctypes.byref(block)] if size else []
-        addresses = set()
-        for index, slot in enumerate(self._slots):
-            if slot is not None:
-                values.append(ctypes.byref(slot))
-                continue
+        """Runs the function: what it computes is in the arrays given."""
+        given = iter(arguments)
+        for index in self._open:
             argument = next(given)
-            if "shape" not in function.arguments[index]:
-                values.append(ctypes.c_int64(argument))
-                continue
-            function.check(index, argument)
-            addresses.add(argument.ctypes.data)
-            values.append(ctypes.byref(_descriptor(argument)))
-        function._entry(*values)
-        at = 0
-        for words in results:
-            if block[at + 1] not in addresses:
-                raise RotqError(f"{function.name}: a result was not computed in place")
-            at += len(words)
+            if "shape" in self._function.arguments[index]:
+                self._function.check(index, argument)
+                argument = ctypes.byref(_descriptor(argument))
+            else:
+                argument = ctypes.c_int64(argument)
+            self._values[index] = argument
+        self._function.entry(*self._values)
 
 
 class Library:

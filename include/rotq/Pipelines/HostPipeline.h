@@ -42,6 +42,10 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
+  Option<bool> inPlace{
+      *this, "in-place",
+      llvm::cl::desc("do not return results that lie in arguments"),
+      llvm::cl::init(false)};
   Option<std::string> features{
       *this, "features",
       llvm::cl::desc("LLVM target features of the host, such as +avx512vnni; "
@@ -70,7 +74,8 @@ void buildHostLLVMPipeline(OpPassManager &pm,
 /// results, then one pointer to a descriptor for every argument. Results are
 /// malloc'ed and belong to the caller; several may share a buffer, and packed
 /// weights stay where they are. Arguments that the module uses as destinations
-/// are written to.
+/// are written to; what is returned of them is a copy, or nothing with
+/// `in-place`.
 void buildHostPipeline(OpPassManager &pm, const HostPipelineOptions &options);
 
 void registerHostPipeline();

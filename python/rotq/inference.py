@@ -1,0 +1,148 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Models running on this machine's CPU: tokens in, logits out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import host, model_dir
+from .archive import Archive
+from .error import RotqError
+
+#: Tokens that run through the layers together: their attention weights take
+#: heads x CHUNK x positions floats, and what lies before a chunk is skipped.
+CHUNK = 256
+
+
+class Runner:
+    """A compiled model with its weights in memory. Any number of sessions use
+    it, one call at a time."""
+
+    def __init__(self, path: str | os.PathLike, *, options: str = ""):
+        """Opens the model directory `path` and compiles it where that has not
+        been done before; `options` are those of rotq-to-host."""
+        self.model = model_dir.open_model(path)
+        weights = self.model.weights
+        self.formats = (
+            {name: format for name, (_, format) in weights.weights.items()}
+            if isinstance(weights, Archive)
+            else {}
+        )
+        self.library = host.cached(
+            self.model.module.read_text(),
+            {name: format.json for name, format in self.formats.items()},
+            options,
+        )
+        functions = [self.library["prefill"], self.library["decode"]]
+        names = {a["parameter"] for f in functions for a in f.arguments if "parameter" in a}
+        parameters = {name: self._parameter(name) for name in names}
+        self._prefill, self._decode = (function.bind(parameters) for function in functions)
+        #: Bytes of the weights in memory.
+        self.weight_bytes = sum(array.nbytes for array in parameters.values())
+
+    def _parameter(self, name: str) -> np.ndarray:
+        weights = self.model.weights
+        if name in self.formats:
+            return weights[name].blob.view(np.int8)
+        if isinstance(weights, Archive):
+            return np.ascontiguousarray(weights[name], dtype=np.float32)
+        return weights.float32(name)
+
+    @property
+    def vocabulary(self) -> int:
+        return self.model.description["vocabulary"]
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Of all weights, with everything stored counted; floats that are not
+        packed count as they are stored."""
+        weights = self.model.weights
+        bits = count = 0
+        for name in weights:
+            shape = weights.shape(name)
+            size = int(np.prod(shape, dtype=np.int64))
+            if name in self.formats:
+                bits += 8 * self.formats[name].layout(*shape).total_bytes
+            else:
+                bits += 8 * weights.raw(name).nbytes if False else size * _BITS[weights.dtype(name)]
+            count += size
+        return bits / count
+
+    def session(self, capacity: int) -> Session:
+        """Room for `capacity` tokens."""
+        return Session(self, capacity)
+
+
+_BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16}
+
+
+class Session:
+    """One text: the tokens so far, as keys and values of every layer."""
+
+    def __init__(self, runner: Runner, capacity: int):
+        sizes = runner.model.description["attention"]
+        layers = len(runner.model.description["layers"])
+        kv_heads, head_size = sizes["kv_heads"], sizes["head_size"]
+        self._runner = runner
+        self.capacity = capacity
+        #: Tokens so far.
+        self.position = 0
+        self._keys = np.zeros((layers, kv_heads, head_size, capacity), np.float32)
+        self._values = np.zeros((layers, kv_heads, capacity, head_size), np.float32)
+
+    def reset(self) -> None:
+        """Forgets the text."""
+        self.position = 0
+
+    def prefill(self, tokens: Sequence[int], logits: int = 1) -> np.ndarray:
+        """Reads tokens. The logits behind the last `logits` of them:
+        logits x vocabulary floats. `logits` is from 1 to the number of tokens."""
+        tokens = self._check(tokens)
+        if not 1 <= logits <= len(tokens):
+            raise RotqError(f"expected from 1 to {len(tokens)} rows of logits but got {logits}")
+        result = np.empty((logits, self._runner.vocabulary), np.float32)
+        unwritten = logits
+        scratch = None
+        for start in range(0, len(tokens), CHUNK):
+            chunk = tokens[start : start + CHUNK]
+            rows = unwritten - max(len(tokens) - start - len(chunk), 0)
+            if rows > 0:
+                at = logits - unwritten
+                out = result[at : at + rows]
+                unwritten -= rows
+            else:
+                # The function computes one row at least.
+                scratch = np.empty((1, self._runner.vocabulary), np.float32)
+                out = scratch
+            self._runner._prefill(chunk, self.position, self._keys, self._values, out)
+            self.position += len(chunk)
+        return result
+
+    def decode(self, token: int) -> np.ndarray:
+        """Reads one token; the logits behind it: vocabulary floats."""
+        tokens = self._check([token])
+        out = np.empty((1, self._runner.vocabulary), np.float32)
+        self._runner._decode(tokens, self.position, self._keys, self._values, out)
+        self.position += 1
+        return out[0]
+
+    def _check(self, tokens: Sequence[int]) -> np.ndarray:
+        array = np.asarray(tokens, np.int64)
+        if array.ndim != 1 or not len(array):
+            raise RotqError("expected at least one token")
+        if len(array) > self.capacity - self.position:
+            raise RotqError(
+                f"expected at most {self.capacity} tokens in this session but got "
+                f"{self.position + len(array)}"
+            )
+        outside = (array < 0) | (array >= self._runner.vocabulary)
+        if outside.any():
+            raise RotqError(
+                f"expected tokens below {self._runner.vocabulary} but got "
+                f"{int(array[outside.argmax()])}"
+            )
+        return array.astype(np.int32)
