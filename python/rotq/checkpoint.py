@@ -58,6 +58,11 @@ class Checkpoint(ABC):
     def raw(self, name: str) -> np.ndarray:
         """The tensor in the type it is stored in."""
 
+    def exact_dtype(self, name: str) -> str:
+        """Safetensors' name of a type that holds the tensor's values, where
+        `raw` may round them."""
+        return self.dtype(name)
+
     def float32(self, name: str) -> np.ndarray:
         return np.ascontiguousarray(self.raw(name), dtype=np.float32)
 
@@ -195,6 +200,9 @@ class GgufCheckpoint(Checkpoint):
 
     def dtype(self, name: str) -> str:
         return self._plain.get(self._tensors[name].tensor_type, "F16")
+
+    def exact_dtype(self, name: str) -> str:
+        return self._plain.get(self._tensors[name].tensor_type, "F32")
 
     def raw(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]

@@ -80,9 +80,7 @@ def build(
         passes = [f"--rotq-to-host={f'features=host in-place {options}'.strip()}"]
         if formats:
             plan = work / "plan.json"
-            plan.write_text(
-                json.dumps({name: json.loads(text) for name, text in formats.items()})
-            )
+            plan.write_text(json.dumps({name: json.loads(text) for name, text in formats.items()}))
             passes.insert(0, f"--rotq-quantize-weights=plan={plan}")
         lowered = work / "lowered.mlir"
         compiler.run("quant-opt", *passes, "-o", lowered, input=module)

@@ -60,7 +60,7 @@ def import_model(
 
 def _write_weights(source: Checkpoint, path: Path, description: dict, progress: bool) -> None:
     entries = [
-        Entry(name, source.dtype(name), shape) for name, shape in tensors(description).items()
+        Entry(name, source.exact_dtype(name), shape) for name, shape in tensors(description).items()
     ]
     bar = tqdm(
         total=sum(entry.nbytes for entry in entries),
@@ -72,7 +72,8 @@ def _write_weights(source: Checkpoint, path: Path, description: dict, progress: 
     )
     with bar, Writer(path, entries, {}) as writer:
         for entry in writer.entries:
-            writer.write(entry.name, source.raw(entry.name))
+            exact = entry.dtype == source.dtype(entry.name)
+            writer.write(entry.name, (source.raw if exact else source.float32)(entry.name))
             bar.update(entry.nbytes)
 
 

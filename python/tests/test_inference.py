@@ -1,0 +1,130 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+import numpy as np
+import pytest
+from conftest import FIXTURES, TINY_MODELS, smollm2
+
+from rotq import RotqError, inference
+from rotq.importer import import_model
+
+#: Of the largest logit.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Imports a model once: a function from its source to its directory."""
+    folder, done = tmp_path_factory.mktemp("models"), {}
+
+    def directory(source):
+        if source not in done:
+            done[source] = folder / str(len(done))
+            import_model(source, done[source], progress=False)
+        return done[source]
+
+    return directory
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def reference(name):
+    return np.load(FIXTURES / name / "reference.npz")
+
+
+def prompts(expected):
+    return [row[:length] for row, length in zip(expected["tokens"], expected["lengths"])]
+
+
+def assert_close(logits, expected):
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
+
+
+def continuation(session, prompt, steps):
+    """Greedy decoding."""
+    session.reset()
+    logits, tokens = session.prefill(prompt)[0], []
+    for _ in range(steps):
+        tokens.append(int(logits.argmax()))
+        logits = session.decode(tokens[-1])
+    return tokens
+
+
+@pytest.mark.parametrize("name", TINY_MODELS)
+def test_tiny_models_compute_what_transformers_computes(models, name):
+    runner = inference.Runner(models(FIXTURES / name))
+    session, expected = runner.session(128), reference(name)
+    tokens = prompts(expected)
+    last = []
+    for prompt in tokens:
+        session.reset()
+        last.append(session.prefill(prompt)[0])
+    assert_close(np.stack(last), expected["last"])
+    every = []
+    for index in expected["every_of"]:
+        session.reset()
+        every.append(session.prefill(tokens[index], logits=len(tokens[index])))
+    assert_close(np.concatenate(every), expected["every"])
+    for index, wanted in zip(expected["greedy_of"], expected["greedy"]):
+        assert continuation(session, tokens[index], len(wanted)) == list(wanted)
+
+
+def test_smollm2_computes_what_transformers_computes(models):
+    runner = inference.Runner(models(smollm2()))
+    session, expected = runner.session(256), reference("smollm2")
+    tokenizer = runner.model.tokenizer()
+    tokens = prompts(expected)
+    assert [tokenizer.encode(str(text)) for text in expected["texts"]] == [
+        list(prompt) for prompt in tokens
+    ]
+    for prompt, last, best in zip(tokens, expected["last"], expected["best"]):
+        session.reset()
+        logits = session.prefill(prompt)[0]
+        assert_close(logits[expected["entries"]], last)
+        assert logits.argmax() == best
+    for index, wanted in zip(expected["greedy_of"], expected["greedy"]):
+        assert continuation(session, tokens[index], len(wanted)) == list(wanted)
+
+
+@pytest.mark.parametrize("name", ["gemma3", "llama3"])
+def test_a_text_in_pieces_is_the_text(models, name, monkeypatch):
+    runner = inference.Runner(models(FIXTURES / name))
+    tokens = np.random.default_rng(0).integers(0, 250, 40)
+    whole = runner.session(40).prefill(tokens, logits=40)
+    for sizes in ((1,) * 40, (7, 1, 32), (39, 1)):
+        session, parts, at = runner.session(64), [], 0
+        for size in sizes:
+            piece = tokens[at : at + size]
+            one = size == 1 and at
+            parts.append(
+                session.decode(piece[0])[None] if one else session.prefill(piece, logits=size)
+            )
+            at += size
+        assert session.position == 40
+        assert_close(np.concatenate(parts), whole)
+    monkeypatch.setattr(inference, "CHUNK", 6)
+    for logits in (1, 4, 5, 40):
+        assert_close(runner.session(40).prefill(tokens, logits=logits), whole[-logits:])
+
+
+def test_what_a_session_refuses(models):
+    session = inference.Runner(models(FIXTURES / "llama3")).session(4)
+    with pytest.raises(RotqError, match="at least one token"):
+        session.prefill([])
+    with pytest.raises(RotqError, match="at most 4 tokens in this session but got 5"):
+        session.prefill([1] * 5)
+    with pytest.raises(RotqError, match="tokens below 288 but got 288"):
+        session.prefill([1, 288])
+    with pytest.raises(RotqError, match="tokens below 288 but got -1"):
+        session.decode(-1)
+    with pytest.raises(RotqError, match="from 1 to 2 rows of logits but got 3"):
+        session.prefill([1, 2], logits=3)
+    assert session.position == 0
+    session.prefill([1, 2, 3, 4])
+    with pytest.raises(RotqError, match="at most 4 tokens"):
+        session.decode(1)
