@@ -17,6 +17,9 @@ using namespace mlir::rotq;
 using ::rotq::Blocking;
 using ::rotq::Segment;
 
+/// Below this many multiplications threads cost more than they save.
+static constexpr int64_t kMinParallelWork = 65536;
+
 bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
   auto object = rotation.getRotation();
   return object->block() == 0 || object->kind() == "hadamard";
@@ -101,6 +104,38 @@ void HostBuilder::loop(int64_t begin, int64_t end, int64_t step,
          body(position);
          return {};
        });
+}
+
+void HostBuilder::parallel(Value count, int64_t grain, Value work,
+                           RangeBody body) {
+  Value total = arith::MulIOp::create(*this, count, work);
+  Value isLittle = arith::CmpIOp::create(*this, arith::CmpIPredicate::ult,
+                                         total, index(kMinParallelWork));
+  Value all = arith::MaxUIOp::create(*this, count, index(grain));
+  Value step = arith::SelectOp::create(*this, isLittle, all, index(grain));
+  scf::ParallelOp::create(
+      *this, index(0), count, step,
+      [&](OpBuilder &nested, Location, ValueRange positions) {
+        InsertionGuard guard(*this);
+        restoreInsertionPoint(nested.saveInsertionPoint());
+        Value end = arith::MinUIOp::create(
+            *this, arith::AddIOp::create(*this, positions[0], step), count);
+        body(positions[0], end);
+      });
+}
+
+void HostBuilder::parallelRows(
+    Value count, int64_t grain, int64_t length,
+    function_ref<void(Value position, Value scratch)> body) {
+  parallel(count, grain, index(length), [&](Value begin, Value end) {
+    withScratch(length, [&](Value scratch) {
+      loop(begin, end, 1, ValueRange(),
+           [&](Value position, ValueRange) -> SmallVector<Value> {
+             body(position, scratch);
+             return {};
+           });
+    });
+  });
 }
 
 void HostBuilder::forSegments(const Blocking &blocking, SegmentBody body) {

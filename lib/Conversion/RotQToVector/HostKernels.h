@@ -23,6 +23,8 @@ void populateRotQToVectorWeightPatterns(RewritePatternSet &patterns);
 inline constexpr int64_t kFloats = 16;
 /// Weights are unpacked this many at a time, or as many as the segment has.
 inline constexpr int64_t kChunk = 64;
+/// A thread takes this many rows of a weight at a time.
+inline constexpr int64_t kGrain = 8;
 
 /// Builds kernels: loops, vectors, and the steps that kernels share.
 class HostBuilder : public ImplicitLocOpBuilder {
@@ -45,6 +47,15 @@ public:
                           ValueRange initial, LoopBody body);
   void loop(int64_t begin, int64_t end, int64_t step,
             function_ref<void(Value)> body);
+  using RangeBody = function_ref<void(Value begin, Value end)>;
+  /// Ranges of `grain` that cover [0, count), in any order, maybe at the same
+  /// time; one range where `count` times `work`, in multiplications or what
+  /// takes as long, is little. `work` is of one position.
+  void parallel(Value count, int64_t grain, Value work, RangeBody body);
+  /// The same, a position at a time, with a row of `length` f32 numbers for
+  /// every range.
+  void parallelRows(Value count, int64_t grain, int64_t length,
+                    function_ref<void(Value position, Value scratch)> body);
   /// The full blocks in a loop, then the tail.
   void forSegments(const ::rotq::Blocking &blocking, SegmentBody body);
 

@@ -239,6 +239,23 @@ static void emitFloat(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
   });
 }
 
+/// y[:, begin : end]
+static void emitRows(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
+                     Value begin, Value end) {
+  auto forRows = [&](function_ref<void(Value)> body) {
+    b.loop(begin, end, 1, ValueRange(),
+           [&](Value n, ValueRange) -> SmallVector<Value> {
+             body(n);
+             return {};
+           });
+  };
+  if (op.isQuantized())
+    return forRows([&](Value n) { emitQuantized(b, op, weight, n); });
+  b.withScratch(weight.layout.scaleBlocking.paddedSize(), [&](Value scratch) {
+    forRows([&](Value n) { emitFloat(b, op, weight, n, scratch); });
+  });
+}
+
 namespace {
 struct LowerMatmul : public OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -251,15 +268,11 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
       return rewriter.notifyMatchFailure(op, "no host kernel");
     HostBuilder b(op.getLoc(), rewriter);
     WeightBuffers weight(b, op.getLoc(), op.getWeight());
-    if (op.isQuantized())
-      b.loop(0, type.getN(), 1,
-             [&](Value n) { emitQuantized(b, op, weight, n); });
-    else
-      b.withScratch(
-          weight.layout.scaleBlocking.paddedSize(), [&](Value scratch) {
-            b.loop(0, type.getN(), 1,
-                   [&](Value n) { emitFloat(b, op, weight, n, scratch); });
-          });
+    Value work =
+        arith::MulIOp::create(b, b.rows(op.getInits()), b.index(type.getK()));
+    b.parallel(b.index(type.getN()), kGrain, work, [&](Value begin, Value end) {
+      emitRows(b, op, weight, begin, end);
+    });
     rewriter.eraseOp(op);
     return success();
   }
