@@ -40,18 +40,19 @@ func.func @quantized(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: 
   return
 }
 
-// The rotation is undone on the decoded row; rows are multiplied in f32. So
-// little work is one range.
+// The rotation is undone on decoded rows, those of a range. So little work is
+// one range.
 // CHECK-LABEL: func.func @float(
-// CHECK:         %[[ROW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<96xf32>
+// CHECK:         %[[ROWS:.*]] = memref.alloc() {alignment = 64 : i64} : memref<16x96xf32>
 // CHECK:         scf.for %[[N:.*]] = %c0 to %c16
 // CHECK:           arith.sitofp
 // CHECK:           rotq.fwht %{{.*}} block(64) : vector<64xf32>
 // CHECK:           rotq.fwht %{{.*}} block(32) : vector<32xf32>
+// CHECK:           vector.load %[[ROWS]]
 // CHECK:           vector.load %{{.*}} : memref<2x70xf16>, vector<16xf16>
 // CHECK:           arith.addf %{{.*}} fastmath<contract>
 // CHECK:           arith.truncf
-// CHECK:         memref.dealloc %[[ROW]]
+// CHECK:         memref.dealloc %[[ROWS]]
 func.func @float(%x: memref<2x70xf16>, %w: !rotq.weight<16x70, #rotq.format<"rq2">>,
                  %out: memref<2x16xf16>) {
   rotq.matmul ins(%x : memref<2x70xf16>) weight(%w : !rotq.weight<16x70, #rotq.format<"rq2">>)
