@@ -224,6 +224,12 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   addSmallFloatExpansion(pm);
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
+  if (options.threads) {
+    pm.addPass(createConvertSCFToOpenMPPass());
+    pm.addNestedPass<func::FuncOp>(createLimitTeams());
+    // Bodies lose their scopes, which cannot hold control flow.
+    addCleanup(pm);
+  }
   pm.addPass(createSCFToControlFlowPass());
   addCleanup(pm);
   pm.addPass(createConvertVectorToLLVMPass());
@@ -235,6 +241,8 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());
+  if (options.threads)
+    pm.addPass(createConvertOpenMPToLLVMPass());
   addCleanup(pm);
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(std::make_unique<RecordFeatures>(featuresOf(options)));

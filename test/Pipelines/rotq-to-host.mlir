@@ -2,9 +2,22 @@
 // RUN: quant-opt %s --rotq-to-host="reference=true activations=float" | FileCheck %s
 // RUN: quant-opt %s --rotq-to-host="placement=load features=+avx2,+ssse3" | FileCheck %s
 
+// RUN: quant-opt %s --rotq-to-host | FileCheck %s --check-prefix=THREADS
+// RUN: quant-opt %s --rotq-to-host=threads=false | FileCheck %s --check-prefix=SERIAL
+// RUN: quant-opt %s --rotq-to-host=features=+ssse3,+avx512vl,+avx512vnni | quant-translate --to=object -o %t.o
+// RUN: llvm-nm %t.o | FileCheck %s --check-prefix=OBJECT
+
+// Loops have threads where they have more than one range; code for one thread
+// needs no libomp.
+// THREADS: llvm.func @product
+// THREADS: omp.parallel if(
+// THREADS: omp.wsloop nowait
+// SERIAL-NOT: omp.
+// OBJECT: U __kmpc_fork_call_if
+
 !w = !rotq.weight<48x352, #rotq.format<"rq3">>
 
-// Nothing is called but the C library's memory.
+// Nothing is called but the C library's memory, and libomp.
 // CHECK-NOT: llvm.func @memrefCopy
 // CHECK-NOT: func.func
 // CHECK-NOT: rotq.{{(matmul|storage|constant|rotate|decode)}}

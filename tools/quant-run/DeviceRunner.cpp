@@ -152,6 +152,7 @@ DeviceRunner::create(ModuleOp module, DeviceFactory createDevice,
   PassManager pm(module.getContext());
   HostPipelineOptions options;
   options.features = hostFeatures();
+  options.threads = false; // what it calls here is for one
   buildHostLLVMPipeline(pm, options);
   if (failed(pm.run(module)))
     return createStringError("cannot compile the functions of the module");

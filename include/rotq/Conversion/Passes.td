@@ -60,10 +60,16 @@ def ConvertRotQToVector : Pass<"convert-rotq-to-vector", "::mlir::func::FuncOp">
   let summary = "build the host kernels of rotq ops on memrefs";
   let description = [{
     Loops over vectors of the host, built from the same micro-ops as the GPU
-    kernels.
+    kernels. Loops over rows of a weight, and over those of an activation, are
+    parallel, in ranges; where there is little work, one range is all of it.
+
+    Products of linalg with a weight that is not packed, y[m, n] += x[m, k] w[n, k]
+    in f32, become such loops too. Lanes of a vector have sums of their own, so
+    the order of summation is not that of linalg.
   }];
   let dependentDialects = ["::mlir::rotq::RotQDialect",
                            "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",

@@ -349,4 +349,53 @@ def RepackWeights : Pass<"rotq-repack-weights", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }
 
+def LimitTeams : Pass<"rotq-limit-teams", "::mlir::func::FuncOp"> {
+  let summary = "run parallel loops of one iteration without other threads";
+  let description = [{
+    A team of OpenMP threads is started, and waited for, by whoever enters
+    `omp.parallel`. A loop of at most one iteration has no work for a team, so
+    the region gets an `if` that says so; what makes loops chooses steps by what
+    an iteration is worth. A loop that is all of the region does not wait for the
+    team ahead of the end of the region, which does.
+
+    ```mlir
+    func.func @ones(%n: index, %step: index, %x: memref<?xf32>) {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1.0 : f32
+      omp.parallel {
+        omp.wsloop {
+          omp.loop_nest (%i) : index = (%zero) to (%n) step (%step) {
+            memref.store %one, %x[%i] : memref<?xf32>
+            omp.yield
+          }
+        }
+        omp.terminator
+      }
+      return
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @ones(%n: index, %step: index, %x: memref<?xf32>) {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1.0 : f32
+      %0 = arith.subi %n, %zero : index
+      %1 = arith.cmpi sgt, %0, %step : index
+      omp.parallel if(%1) {
+        omp.wsloop nowait {
+          omp.loop_nest (%i) : index = (%zero) to (%n) step (%step) {
+            memref.store %one, %x[%i] : memref<?xf32>
+            omp.yield
+          }
+        }
+        omp.terminator
+      }
+      return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::omp::OpenMPDialect"];
+}
+
 #endif // ROTQ_TRANSFORMS_PASSES_TD

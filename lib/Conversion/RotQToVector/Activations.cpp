@@ -38,16 +38,13 @@ struct LowerRotate : public OpRewritePattern<RotateOp> {
     Value input = op.getInput(), output = op.getInits();
     int64_t padded = paddedLength(rowLength(op.getInverse() ? output : input));
     auto rotation = op.getRotation().getRotation();
-    builder.withScratch(padded, [&](Value scratch) {
-      builder.loop(builder.index(0), builder.rows(output), 1, ValueRange(),
-                   [&](Value row, ValueRange) -> SmallVector<Value> {
-                     builder.loadRow(input, row, scratch, padded);
-                     // Every rotation so far is its own inverse.
-                     builder.rotate(scratch, *rotation, padded);
-                     builder.storeRow(scratch, output, row);
-                     return {};
-                   });
-    });
+    builder.parallelRows(builder.rows(output), /*grain=*/1, padded,
+                         [&](Value row, Value scratch) {
+                           builder.loadRow(input, row, scratch, padded);
+                           // Every rotation so far is its own inverse.
+                           builder.rotate(scratch, *rotation, padded);
+                           builder.storeRow(scratch, output, row);
+                         });
     rewriter.eraseOp(op);
     return success();
   }
@@ -141,13 +138,7 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
       builder.store(builder.zero(VectorType::get({rest}, builder.getI8Type())),
                     outs[0], {row, builder.index(padded)});
   };
-  builder.withScratch(padded, [&](Value scratch) {
-    builder.loop(builder.index(0), builder.rows(outs[0]), 1, ValueRange(),
-                 [&](Value row, ValueRange) -> SmallVector<Value> {
-                   emitRow(row, scratch);
-                   return {};
-                 });
-  });
+  builder.parallelRows(builder.rows(outs[0]), /*grain=*/1, padded, emitRow);
   rewriter.eraseOp(op);
   return success();
 }

@@ -17,6 +17,9 @@ using namespace mlir::rotq;
 using ::rotq::Blocking;
 using ::rotq::Segment;
 
+/// Below this many multiplications threads cost more than they save.
+static constexpr int64_t kMinParallelWork = 65536;
+
 bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
   auto object = rotation.getRotation();
   return object->block() == 0 || object->kind() == "hadamard";
@@ -69,6 +72,38 @@ void HostBuilder::store(Value vector, Value memref, ValueRange indices) {
   vector::StoreOp::create(*this, vector, memref, indices);
 }
 
+Value HostBuilder::element(Value vector, int64_t i) {
+  return vector::ExtractOp::create(*this, vector, i);
+}
+
+Value HostBuilder::sumLanes(ArrayRef<Value> vectors) {
+  // A vector holds `parts` sums of `lanes` lanes each, one after the other.
+  int64_t lanes = cast<VectorType>(vectors[0].getType()).getDimSize(0);
+  int64_t parts = 1;
+  auto addHalves = [&](Value a, Value b) {
+    SmallVector<int64_t> low, high;
+    for (int64_t part = 0; part < (a == b ? parts : 2 * parts); ++part)
+      for (int64_t i = 0; i < lanes / 2; ++i) {
+        low.push_back(part * lanes + i);
+        high.push_back(part * lanes + lanes / 2 + i);
+      }
+    Value left = vector::ShuffleOp::create(*this, a, b, low);
+    Value right = vector::ShuffleOp::create(*this, a, b, high);
+    if (isa<FloatType>(getElementTypeOrSelf(a)))
+      return arith::AddFOp::create(*this, left, right).getResult();
+    return add(left, right);
+  };
+  SmallVector<Value> sums(vectors);
+  for (; sums.size() > 1; lanes /= 2, parts *= 2) {
+    for (size_t i = 0; i < sums.size() / 2; ++i)
+      sums[i] = addHalves(sums[2 * i], sums[2 * i + 1]);
+    sums.truncate(sums.size() / 2);
+  }
+  for (; lanes > 1; lanes /= 2)
+    sums[0] = addHalves(sums[0], sums[0]);
+  return sums[0];
+}
+
 Value HostBuilder::rows(Value matrix) {
   return memref::DimOp::create(*this, matrix, 0);
 }
@@ -103,6 +138,59 @@ void HostBuilder::loop(int64_t begin, int64_t end, int64_t step,
        });
 }
 
+void HostBuilder::tiles(Value begin, Value end, int64_t tile,
+                        function_ref<void(ArrayRef<Value>)> body) {
+  auto emitLoop = [&](Value from, Value to, int64_t step) {
+    loop(from, to, step, ValueRange(),
+         [&](Value first, ValueRange) -> SmallVector<Value> {
+           SmallVector<Value> positions;
+           for (int64_t i = 0; i < step; ++i)
+             positions.push_back(add(first, i));
+           body(positions);
+           return {};
+         });
+  };
+  Value count = arith::SubIOp::create(*this, end, begin);
+  Value rest = arith::RemUIOp::create(*this, count, index(tile));
+  Value whole = arith::SubIOp::create(*this, end, rest);
+  emitLoop(begin, whole, tile);
+  if (tile > 1)
+    emitLoop(whole, end, 1);
+}
+
+void HostBuilder::parallel(Value count, int64_t grain, Value work,
+                           RangeBody body) {
+  Value total = arith::MulIOp::create(*this, count, work);
+  Value isLittle = arith::CmpIOp::create(*this, arith::CmpIPredicate::ult,
+                                         total, index(kMinParallelWork));
+  Value all = arith::MaxUIOp::create(*this, count, index(grain));
+  Value step = arith::SelectOp::create(*this, isLittle, all, index(grain));
+  scf::ParallelOp::create(
+      *this, index(0), count, step,
+      [&](OpBuilder &nested, Location, ValueRange positions) {
+        InsertionGuard guard(*this);
+        restoreInsertionPoint(nested.saveInsertionPoint());
+        Value end = arith::MinUIOp::create(
+            *this, arith::AddIOp::create(*this, positions[0], step), count);
+        body(positions[0], end);
+      });
+}
+
+void HostBuilder::parallelRows(
+    Value count, int64_t grain, int64_t length,
+    function_ref<void(Value position, Value scratch)> body) {
+  parallel(count, grain, index(length), [&](Value begin, Value end) {
+    auto type = MemRefType::get({length}, getF32Type());
+    withScratch(type, ValueRange(), [&](Value scratch) {
+      loop(begin, end, 1, ValueRange(),
+           [&](Value position, ValueRange) -> SmallVector<Value> {
+             body(position, scratch);
+             return {};
+           });
+    });
+  });
+}
+
 void HostBuilder::forSegments(const Blocking &blocking, SegmentBody body) {
   loop(0, blocking.fullBlocks() * blocking.block(), blocking.block(),
        [&](Value offset) { body(offset, blocking.block()); });
@@ -114,10 +202,22 @@ void HostBuilder::forSegments(const Blocking &blocking, SegmentBody body) {
 // Rows
 //===----------------------------------------------------------------------===//
 
-void HostBuilder::withScratch(int64_t length, function_ref<void(Value)> body) {
-  auto type = MemRefType::get({length}, getF32Type());
+Value HostBuilder::row(Value matrix, Value i) {
+  auto source = cast<MemRefType>(matrix.getType());
+  int64_t length = source.getDimSize(1);
+  SmallVector<OpFoldResult> offsets = {i, getIndexAttr(0)};
+  SmallVector<OpFoldResult> sizes = {getIndexAttr(1), getIndexAttr(length)};
+  SmallVector<OpFoldResult> strides(2, getIndexAttr(1));
+  auto type = memref::SubViewOp::inferRankReducedResultType(
+      {length}, source, offsets, sizes, strides);
+  return memref::SubViewOp::create(*this, type, matrix, offsets, sizes,
+                                   strides);
+}
+
+void HostBuilder::withScratch(MemRefType type, ValueRange sizes,
+                              function_ref<void(Value)> body) {
   Value scratch =
-      memref::AllocOp::create(*this, type, ValueRange(), getI64IntegerAttr(64));
+      memref::AllocOp::create(*this, type, sizes, getI64IntegerAttr(64));
   body(scratch);
   memref::DeallocOp::create(*this, scratch);
 }

@@ -16,6 +16,7 @@
 namespace mlir::rotq {
 
 void populateRotQToVectorActivationPatterns(RewritePatternSet &patterns);
+void populateRotQToVectorDensePatterns(RewritePatternSet &patterns);
 void populateRotQToVectorProductPatterns(RewritePatternSet &patterns);
 void populateRotQToVectorWeightPatterns(RewritePatternSet &patterns);
 
@@ -23,6 +24,11 @@ void populateRotQToVectorWeightPatterns(RewritePatternSet &patterns);
 inline constexpr int64_t kFloats = 16;
 /// Weights are unpacked this many at a time, or as many as the segment has.
 inline constexpr int64_t kChunk = 64;
+/// A thread takes this many rows of a weight at a time.
+inline constexpr int64_t kGrain = 8;
+
+/// Whether `op` is y[m, n] += x[m, k] w[n, k] on memrefs, without a rotq op.
+bool isDenseProduct(Operation *op);
 
 /// Builds kernels: loops, vectors, and the steps that kernels share.
 class HostBuilder : public ImplicitLocOpBuilder {
@@ -45,15 +51,34 @@ public:
                           ValueRange initial, LoopBody body);
   void loop(int64_t begin, int64_t end, int64_t step,
             function_ref<void(Value)> body);
+  /// Tiles of `tile` positions of [begin, end), then what is left one by one.
+  void tiles(Value begin, Value end, int64_t tile,
+             function_ref<void(ArrayRef<Value> positions)> body);
+  using RangeBody = function_ref<void(Value begin, Value end)>;
+  /// Ranges of `grain` that cover [0, count), in any order, maybe at the same
+  /// time; one range where `count` times `work`, in multiplications or what
+  /// takes as long, is little. `work` is of one position.
+  void parallel(Value count, int64_t grain, Value work, RangeBody body);
+  /// The same, a position at a time, with a row of `length` f32 numbers for
+  /// every range.
+  void parallelRows(Value count, int64_t grain, int64_t length,
+                    function_ref<void(Value position, Value scratch)> body);
   /// The full blocks in a loop, then the tail.
   void forSegments(const ::rotq::Blocking &blocking, SegmentBody body);
 
   Value load(Value memref, ValueRange indices, int64_t count);
   void store(Value vector, Value memref, ValueRange indices);
+  /// Element i is the sum of the lanes of vector i: halves are added, then
+  /// halves of the sums. Numbers of vectors and of lanes are powers of two.
+  Value sumLanes(ArrayRef<Value> vectors);
+  Value element(Value vector, int64_t i);
   Value rows(Value matrix);
 
-  /// A row of f32 numbers, for as long as `body` runs.
-  void withScratch(int64_t length, function_ref<void(Value)> body);
+  /// A buffer, for as long as `body` runs.
+  void withScratch(MemRefType type, ValueRange sizes,
+                   function_ref<void(Value)> body);
+  /// A row of a matrix, as a memref of its own.
+  Value row(Value matrix, Value i);
   /// scratch[:] = row of matrix, zero-padded to `padded`.
   void loadRow(Value matrix, Value row, Value scratch, int64_t padded);
   /// row of matrix = the first numbers of scratch.
@@ -71,6 +96,13 @@ public:
 private:
   void rotateSegment(Value scratch, Value offset, int64_t length);
 };
+
+/// Receives y[m, n].
+using ResultFn = function_ref<void(Value m, Value n, Value sum)>;
+
+/// The products, in f32, of the rows of x with the rows [begin, end) of w.
+void emitFloatProducts(HostBuilder &b, Value x, Value w, Value begin, Value end,
+                       ResultFn result);
 
 /// Whether kernels know the parts of this format.
 bool isSupported(WeightType type);

@@ -31,24 +31,6 @@ static int64_t tileOf(MatmulOp op) {
   return cast<KernelAttr>(kernels->getValue().back()).getCols();
 }
 
-/// for every tile of rows [m, m + count): `body`, with what is left row by row.
-static void forTiles(HostBuilder &b, Value rows, int64_t tile,
-                     function_ref<void(Value m, int64_t count)> body) {
-  auto loop = [&](Value begin, Value end, int64_t step) {
-    b.loop(begin, end, step, ValueRange(),
-           [&](Value m, ValueRange) -> SmallVector<Value> {
-             body(m, step);
-             return {};
-           });
-  };
-  if (tile == 1)
-    return loop(b.index(0), rows, 1);
-  Value rest = arith::RemUIOp::create(b, rows, b.index(tile));
-  Value whole = arith::SubIOp::create(b, rows, rest);
-  loop(b.index(0), whole, tile);
-  loop(whole, rows, 1);
-}
-
 static void emitResult(HostBuilder &b, MatmulOp op, Value sum, Value m,
                        Value n) {
   SmallVector<Value> arguments = {sum};
@@ -73,20 +55,16 @@ namespace {
 class QuantizedTile {
 public:
   QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                Value row, Value m, int64_t count)
+                Value row, ArrayRef<Value> rows)
       : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
-        sums(op.getInputs()[2]), weight(weight), row(row),
+        sums(op.getInputs()[2]), weight(weight), row(row), rows(rows),
         activationCut(
             activationBlocking(weight.layout.k, int64_t(*op.getGroup()))),
         cut(weight.layout.k,
-            std::min(int64_t(*op.getGroup()), weight.format.scale.group)) {
-    for (int64_t i = 0; i < count; ++i)
-      rows.push_back(b.add(m, i));
-  }
+            std::min(int64_t(*op.getGroup()), weight.format.scale.group)) {}
 
   /// One f32 sum for every row of the tile.
   SmallVector<Value> emit();
-  ArrayRef<Value> rowsOfTile() const { return rows; }
 
 private:
   SmallVector<Value> emitDots(Value offset, int64_t length);
@@ -97,7 +75,7 @@ private:
   Value codes, scales, sums;
   const WeightBuffers &weight;
   Value row;
-  SmallVector<Value> rows;
+  ArrayRef<Value> rows;
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
 };
@@ -166,76 +144,39 @@ SmallVector<Value> QuantizedTile::emit() {
 }
 
 //===----------------------------------------------------------------------===//
-// Float activation
-//===----------------------------------------------------------------------===//
-
-/// The product of rows of x with the decoded row in `scratch`, in f32.
-static SmallVector<Value> emitFloatDots(HostBuilder &b, Value x,
-                                        ArrayRef<Value> rows, Value scratch) {
-  auto type = cast<MemRefType>(x.getType());
-  Type f32 = b.getF32Type();
-  auto vectorType = VectorType::get({kFloats}, f32);
-  auto contract = arith::FastMathFlags::contract;
-  int64_t k = type.getDimSize(1), whole = k / kFloats * kFloats;
-  auto multiplyAdd = [&](Value a, Value w, Value total) -> Value {
-    if (a.getType() != w.getType())
-      a = arith::ExtFOp::create(b, w.getType(), a);
-    Value product = arith::MulFOp::create(b, a, w, contract);
-    return arith::AddFOp::create(b, total, product, contract);
-  };
-
-  SmallVector<Value> lanes(rows.size(), b.zero(vectorType));
-  lanes = b.loop(b.index(0), b.index(whole), kFloats, lanes,
-                 [&](Value i, ValueRange carried) {
-                   Value w = b.load(scratch, i, kFloats);
-                   SmallVector<Value> next;
-                   for (auto [m, total] : llvm::zip(rows, carried))
-                     next.push_back(
-                         multiplyAdd(b.load(x, {m, i}, kFloats), w, total));
-                   return next;
-                 });
-  SmallVector<Value> totals;
-  for (Value lane : lanes)
-    totals.push_back(
-        vector::ReductionOp::create(b, vector::CombiningKind::ADD, lane));
-  if (whole == k)
-    return totals;
-  return b.loop(
-      b.index(whole), b.index(k), 1, totals, [&](Value i, ValueRange carried) {
-        Value w = memref::LoadOp::create(b, scratch, i);
-        SmallVector<Value> next;
-        for (auto [m, total] : llvm::zip(rows, carried))
-          next.push_back(multiplyAdd(
-              memref::LoadOp::create(b, x, ValueRange{m, i}), w, total));
-        return next;
-      });
-}
-
-//===----------------------------------------------------------------------===//
 // Pattern
 //===----------------------------------------------------------------------===//
 
+/// y[:, begin : end] of an int8 activation
 static void emitQuantized(HostBuilder &b, MatmulOp op,
-                          const WeightBuffers &weight, Value n) {
-  Value row = weight.rowOf(b, b.getLoc(), n);
-  forTiles(b, b.rows(op.getInits()), tileOf(op), [&](Value m, int64_t count) {
-    QuantizedTile tile(b, op, weight, row, m, count);
-    for (auto [m, sum] : llvm::zip(tile.rowsOfTile(), tile.emit()))
-      emitResult(b, op, sum, m, n);
+                          const WeightBuffers &weight, Value begin, Value end) {
+  b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
+    Value row = weight.rowOf(b, b.getLoc(), ns[0]);
+    b.tiles(b.index(0), b.rows(op.getInits()), tileOf(op),
+            [&](ArrayRef<Value> ms) {
+              QuantizedTile tile(b, op, weight, row, ms);
+              for (auto [m, sum] : llvm::zip(ms, tile.emit()))
+                emitResult(b, op, sum, m, ns[0]);
+            });
   });
 }
 
+/// y[:, begin : end] of a float activation, from decoded rows
 static void emitFloat(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                      Value n, Value scratch) {
-  b.decodeRow(weight, weight.rowOf(b, b.getLoc(), n), scratch);
-  forTiles(b, b.rows(op.getInits()), tileOf(op), [&](Value m, int64_t count) {
-    SmallVector<Value> rows;
-    for (int64_t i = 0; i < count; ++i)
-      rows.push_back(b.add(m, i));
-    SmallVector<Value> dots =
-        emitFloatDots(b, op.getInputs()[0], rows, scratch);
-    for (auto [m, sum] : llvm::zip(rows, dots))
-      emitResult(b, op, sum, m, n);
+                      Value begin, Value end) {
+  Value count = arith::SubIOp::create(b, end, begin);
+  int64_t padded = weight.layout.scaleBlocking.paddedSize();
+  auto type = MemRefType::get({ShapedType::kDynamic, padded}, b.getF32Type());
+  b.withScratch(type, count, [&](Value decoded) {
+    b.tiles(b.index(0), count, 1, [&](ArrayRef<Value> rows) {
+      Value n = b.add(begin, rows[0]);
+      b.decodeRow(weight, weight.rowOf(b, b.getLoc(), n),
+                  b.row(decoded, rows[0]));
+    });
+    emitFloatProducts(b, op.getInputs()[0], decoded, b.index(0), count,
+                      [&](Value m, Value row, Value sum) {
+                        emitResult(b, op, sum, m, b.add(begin, row));
+                      });
   });
 }
 
@@ -251,15 +192,14 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
       return rewriter.notifyMatchFailure(op, "no host kernel");
     HostBuilder b(op.getLoc(), rewriter);
     WeightBuffers weight(b, op.getLoc(), op.getWeight());
-    if (op.isQuantized())
-      b.loop(0, type.getN(), 1,
-             [&](Value n) { emitQuantized(b, op, weight, n); });
-    else
-      b.withScratch(
-          weight.layout.scaleBlocking.paddedSize(), [&](Value scratch) {
-            b.loop(0, type.getN(), 1,
-                   [&](Value n) { emitFloat(b, op, weight, n, scratch); });
-          });
+    Value work =
+        arith::MulIOp::create(b, b.rows(op.getInits()), b.index(type.getK()));
+    b.parallel(b.index(type.getN()), kGrain, work, [&](Value begin, Value end) {
+      if (op.isQuantized())
+        emitQuantized(b, op, weight, begin, end);
+      else
+        emitFloat(b, op, weight, begin, end);
+    });
     rewriter.eraseOp(op);
     return success();
   }

@@ -31,6 +31,7 @@ struct ConvertRotQToVector
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateRotQToVectorActivationPatterns(patterns);
+    populateRotQToVectorDensePatterns(patterns);
     populateRotQToVectorProductPatterns(patterns);
     populateRotQToVectorWeightPatterns(patterns);
     populateExpandGroupedMatmulPatterns(patterns);
@@ -38,7 +39,8 @@ struct ConvertRotQToVector
     ConversionTarget target(getContext());
     target.addIllegalOp<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
                         QuantizeActivationOp, RotateOp>();
-    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    target.markUnknownOpDynamicallyLegal(
+        [](Operation *op) { return !isDenseProduct(op); });
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns))))
       signalPassFailure();

@@ -19,16 +19,12 @@ static void emitRows(HostBuilder &builder, TypedValue<WeightType> handle,
                      Value out, function_ref<Value(Value)> rowFn) {
   WeightBuffers weight(builder, builder.getLoc(), handle);
   int64_t padded = weight.layout.scaleBlocking.paddedSize();
-  builder.withScratch(padded, [&](Value scratch) {
-    builder.loop(builder.index(0), builder.rows(out), 1, ValueRange(),
-                 [&](Value i, ValueRange) -> SmallVector<Value> {
-                   Value row =
-                       weight.rowOf(builder, builder.getLoc(), rowFn(i));
-                   builder.decodeRow(weight, row, scratch);
-                   builder.storeRow(scratch, out, i);
-                   return {};
-                 });
-  });
+  builder.parallelRows(
+      builder.rows(out), kGrain, padded, [&](Value i, Value scratch) {
+        Value row = weight.rowOf(builder, builder.getLoc(), rowFn(i));
+        builder.decodeRow(weight, row, scratch);
+        builder.storeRow(scratch, out, i);
+      });
 }
 
 namespace {

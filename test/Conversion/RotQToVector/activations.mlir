@@ -2,8 +2,9 @@
 
 // CHECK-LABEL: func.func @rotate(
 // CHECK-SAME:    %[[X:[a-z0-9]*]]: memref<?x300xf16>, %[[OUT:[a-z0-9]*]]: memref<?x320xf32>
+// CHECK:         scf.parallel
 // CHECK:         %[[ROW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<320xf32>
-// CHECK:         scf.for %[[M:.*]] = %c0
+// CHECK:         scf.for %[[M:.*]] =
 // 288 = 18 x 16 values, then 12, then 20 zeros.
 // CHECK:           scf.for %[[I:.*]] = %c0 to %c288 step %c16
 // CHECK:             vector.load %[[X]][%[[M]], %[[I]]] : memref<?x300xf16>, vector<16xf16>

@@ -5,7 +5,7 @@
 
 // CHECK-LABEL: func.func @bias(
 //  CHECK-SAME:   %[[B:[a-z0-9]*]]: memref<8xf16>, %[[R:[a-z0-9]*]]: memref<?x8xbf16>, %[[Y:[a-z0-9]*]]: memref<?x8xbf16>)
-//       CHECK:   %[[SUM:.*]] = vector.reduction <add>, %{{.*}} : vector<16xf32> into f32
+//       CHECK:   %[[SUM:.*]] = vector.extract %{{.*}} : f32 from vector<16xf32>
 //       CHECK:   %[[E:.*]] = memref.load %[[B]][%[[I:.*]]] : memref<8xf16>
 //  CHECK-NEXT:   %[[F:.*]] = memref.load %[[R]][%[[M:.*]], %[[I]]] : memref<?x8xbf16>
 //  CHECK-NEXT:   %[[WIDE:.*]] = arith.extf %[[E]] : f16 to f32

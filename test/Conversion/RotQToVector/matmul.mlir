@@ -11,7 +11,14 @@
 // CHECK:         %[[LOW:.*]] = memref.view %[[BLOB]][%c0][] : memref<3552xi8> to memref<16x36xi32>
 // CHECK:         %[[HIGH:.*]] = memref.view %[[BLOB]][%c2304][] : memref<3552xi8> to memref<16x18xi32>
 // CHECK:         %[[STEPS:.*]] = memref.view %[[BLOB]][%{{.*}}][] : memref<{{.*}}> to memref<16x3xf16>
-// CHECK:         scf.for %[[N:.*]] = %c0 to %c16
+// A range is 8 rows, or all of them where M is small.
+// CHECK:         %[[WORK:.*]] = arith.muli %{{.*}}, %c8704
+// CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c65536
+// CHECK:         %[[STEP:.*]] = arith.select %[[IS_LITTLE]], %c16, %c8
+// CHECK:         scf.parallel (%[[BEGIN:.*]]) = (%c0) to (%c16) step (%[[STEP]])
+// CHECK:         %[[AFTER:.*]] = arith.addi %[[BEGIN]], %[[STEP]]
+// CHECK:         %[[END:.*]] = arith.minui %[[AFTER]], %c16
+// CHECK:         scf.for %[[N:.*]] = %[[BEGIN]] to %[[END]]
 // CHECK:           %[[REST:.*]] = arith.remui
 // CHECK:           scf.for %[[M:.*]] = %c0 to %{{.*}} step %c4
 // CHECK:             scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (f32, f32, f32, f32)
@@ -33,17 +40,19 @@ func.func @quantized(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: 
   return
 }
 
-// The rotation is undone on the decoded row; rows are multiplied in f32.
+// The rotation is undone on decoded rows, those of a range. So little work is
+// one range.
 // CHECK-LABEL: func.func @float(
-// CHECK:         %[[ROW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<96xf32>
+// CHECK:         %[[ROWS:.*]] = memref.alloc() {alignment = 64 : i64} : memref<16x96xf32>
 // CHECK:         scf.for %[[N:.*]] = %c0 to %c16
 // CHECK:           arith.sitofp
 // CHECK:           rotq.fwht %{{.*}} block(64) : vector<64xf32>
 // CHECK:           rotq.fwht %{{.*}} block(32) : vector<32xf32>
+// CHECK:           vector.load %[[ROWS]]
 // CHECK:           vector.load %{{.*}} : memref<2x70xf16>, vector<16xf16>
 // CHECK:           arith.addf %{{.*}} fastmath<contract>
 // CHECK:           arith.truncf
-// CHECK:         memref.dealloc %[[ROW]]
+// CHECK:         memref.dealloc %[[ROWS]]
 func.func @float(%x: memref<2x70xf16>, %w: !rotq.weight<16x70, #rotq.format<"rq2">>,
                  %out: memref<2x16xf16>) {
   rotq.matmul ins(%x : memref<2x70xf16>) weight(%w : !rotq.weight<16x70, #rotq.format<"rq2">>)
@@ -55,7 +64,7 @@ func.func @float(%x: memref<2x70xf16>, %w: !rotq.weight<16x70, #rotq.format<"rq2
 // CHECK-LABEL: func.func @rows(
 // CHECK-SAME:    %{{.*}}, %[[W:[a-z0-9]*]]: !rotq.weight<16x64{{.*}}, %[[OFFSET:[a-z0-9]*]]: index
 // CHECK:         rotq.storage %[[W]]
-// CHECK:         scf.for %[[N:.*]] = %c0 to %c4
+// CHECK:         scf.for %[[N:.*]] =
 // CHECK:           arith.addi %[[OFFSET]], %[[N]]
 func.func @rows(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2">>, %i: index,
                 %out: memref<1x4xf32>) {

@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: func.func @dequantize(
 // CHECK:         %[[STEPS:.*]] = memref.view %{{.*}} : memref<{{.*}}> to memref<16x4xf16>
-// CHECK:         scf.for %[[N:.*]] = %c0 to %c16
+// CHECK:         scf.for %[[N:.*]] =
 // CHECK:           memref.load %[[STEPS]][%[[N]], %c0]
 // CHECK:           memref.load %[[STEPS]][%[[N]], %c1]
 // CHECK:           %[[STEP:.*]] = arith.mulf
@@ -17,7 +17,7 @@ func.func @dequantize(%w: !w, %out: memref<16x70xf32>) {
 
 // CHECK-LABEL: func.func @gather(
 // CHECK-SAME:    %[[IDS:[a-z0-9]*]]: memref<?xi64>
-// CHECK:         scf.for %[[T:.*]] = %c0
+// CHECK:         scf.for %[[T:.*]] =
 // CHECK:           %[[ID:.*]] = memref.load %[[IDS]][%[[T]]]
 // CHECK:           %[[ROW:.*]] = arith.index_cast %[[ID]]
 // CHECK:           vector.load %{{.*}}[%[[ROW]], %c0]
