@@ -531,17 +531,13 @@ def _gguf_windows(keys: _Keys, layers: int) -> list[int | None]:
 
 
 def _gguf_ropes(keys: _Keys, family: _Family, windows: list[int | None]) -> list[_Keys | None]:
+    rope = {"rope_theta": keys.get("rope.freq_base", 10000.0)}
     kind = keys.text("rope.scaling.type", "none")
-    rope = {
-        "rope_type": "default" if kind == "none" else kind,
-        "rope_theta": keys.get("rope.freq_base", 10000.0),
-        "factor": keys.get("rope.scaling.factor"),
-        "original_max_position_embeddings": keys.get("rope.scaling.original_context_length"),
-    }
-    if kind != "yarn":
-        del rope["original_max_position_embeddings"]
-    if kind == "none":
-        del rope["factor"]
+    if kind != "none":
+        rope |= {"rope_type": kind, "factor": keys.get("rope.scaling.factor")}
+    if kind == "yarn":
+        original = keys.get("rope.scaling.original_context_length")
+        rope["original_max_position_embeddings"] = original
     full = _Keys(keys.path, rope)
     local = _Keys(keys.path, {"rope_theta": keys.get("rope.freq_base_swa", 10000.0)})
     return [local if family.gemma and window else full for window in windows]

@@ -10,6 +10,7 @@ puts them together with the `tokenizers` package.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import checkpoint
@@ -25,7 +26,14 @@ _LLAMA3_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_QWEN2_SPLIT = _LLAMA3_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")
+#: How a text is split before pairs are merged, by the name of the rule in a
+#: GGUF file; as GPT-2 does where there is no expression.
+_SPLITS = {
+    "gpt-2": None,
+    "smollm": None,
+    "llama-bpe": _LLAMA3_SPLIT,
+    "qwen2": _LLAMA3_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}"),
+}
 #: What SentencePiece has for a space.
 _SPACE = "\u2581"
 #: What stands for bytes that are no UTF-8.
@@ -146,8 +154,8 @@ def _from_gguf(weights: GgufCheckpoint) -> str:
     try:
         build = _byte_level if model == "gpt2" else _sentence_piece
         result = build(where, fields, tokens, kinds)
-        _add_special(result, tokens, kinds, byte_level=model == "gpt2")
-        _surround(result, fields, tokens, gguf_begin(weights))
+        _add_special(result, tokens, kinds)
+        _surround(where, result, fields, tokens, gguf_begin(weights))
     except RotqError:
         raise
     except Exception as error:  # noqa: BLE001  (the package raises nothing narrower)
@@ -155,49 +163,37 @@ def _from_gguf(weights: GgufCheckpoint) -> str:
     return result.to_str()
 
 
-def _byte_level(where: str, fields: dict, tokens: list[str], kinds: list[int]):
+def _byte_level(where: str, fields: Mapping, tokens: list[str], kinds: list[int]):
     """A byte-level BPE as GPT-2 has it."""
     from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
     from tokenizers import Tokenizer as Built
 
-    def split(pattern: str):
-        return pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(pattern), "isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
-
-    gpt2 = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    rules = {
-        "gpt-2": lambda: gpt2,
-        "smollm": lambda: pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), gpt2]
-        ),
-        "llama-bpe": lambda: split(_LLAMA3_SPLIT),
-        "qwen2": lambda: split(_QWEN2_SPLIT),
-    }
     rule = fields.get("pre")
-    if rule not in rules:
+    if rule not in _SPLITS:
         raise RotqError(
-            f"{where}: splitting as '{rule}' does is not supported, only {', '.join(rules)}"
+            f"{where}: splitting as '{rule}' does is not supported, only {', '.join(_SPLITS)}"
         )
-    merges = [tuple(merge.split(" ")) for merge in fields.get("merges") or ()]
     result = Built(
         models.BPE(
             vocab={token: index for index, token in enumerate(tokens)},
-            merges=merges,
+            merges=[tuple(merge.split(" ")) for merge in fields.get("merges") or ()],
             ignore_merges=rule == "llama-bpe",
         )
     )
+    split = _SPLITS[rule]
+    steps = [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split is None)]
+    if split is not None:
+        steps.insert(0, pre_tokenizers.Split(Regex(split), "isolated"))
+    elif rule == "smollm":
+        steps.insert(0, pre_tokenizers.Digits(individual_digits=True))
+    result.pre_tokenizer = pre_tokenizers.Sequence(steps)
     if rule == "qwen2":
         result.normalizer = normalizers.NFC()
-    result.pre_tokenizer = rules[rule]()
     result.decoder = decoders.ByteLevel()
     return result
 
 
-def _sentence_piece(where: str, fields: dict, tokens: list[str], kinds: list[int]):
+def _sentence_piece(where: str, fields: Mapping, tokens: list[str], kinds: list[int]):
     """A BPE of SentencePiece: pairs are merged by the score of what they give,
     and what is in no piece becomes bytes."""
     from tokenizers import Tokenizer as Built
@@ -235,32 +231,41 @@ def _sentence_piece(where: str, fields: dict, tokens: list[str], kinds: list[int
     return result
 
 
-def _halves(piece: str):
+def _halves(piece: str) -> Iterator[tuple[str, str]]:
     return ((piece[:index], piece[index:]) for index in range(1, len(piece)))
 
 
-def _add_special(result, tokens: list[str], kinds: list[int], byte_level: bool) -> None:
+def _add_special(result, tokens: list[str], kinds: list[int]) -> None:
     """Tokens that are recognized before a text is split."""
     from tokenizers import AddedToken
 
-    special = (_CONTROL,) if byte_level else (_CONTROL, _UNKNOWN)
-    for token, kind in zip(tokens, kinds):
-        if kind in special:
-            result.add_special_tokens([AddedToken(token, special=True, normalized=False)])
-        elif kind == _USER_DEFINED:
-            result.add_tokens([AddedToken(token, normalized=False)])
+    def added(special: bool, *wanted: int):
+        return [
+            AddedToken(token, special=special, normalized=False)
+            for token, kind in zip(tokens, kinds)
+            if kind in wanted
+        ]
+
+    result.add_special_tokens(added(True, _CONTROL, _UNKNOWN))
+    result.add_tokens(added(False, _USER_DEFINED))
 
 
-def _surround(result, fields: dict, tokens: list[str], first: int | None) -> None:
+def _surround(where: str, result, fields: Mapping, tokens: list[str], first: int | None) -> None:
     """The tokens that a text gets around it."""
     from tokenizers import processors
 
     last = fields.get("eos_token_id") if fields.get("add_eos_token") else None
-    if first is None and last is None:
-        return
-    ends = [tokens[index] for index in (first, last) if index is not None]
-    parts = ([tokens[first]] if first is not None else []) + ["$A"]
-    parts += [tokens[last]] if last is not None else []
-    result.post_processor = processors.TemplateProcessing(
-        single=parts, pair=None, special_tokens=[(token, tokens.index(token)) for token in ends]
-    )
+    ends = [index for index in (first, last) if index is not None]
+    for index in ends:
+        if type(index) is not int or not 0 <= index < len(tokens):
+            raise RotqError(f"{where}: token {index} is not in the vocabulary")
+    if ends:
+        result.post_processor = processors.TemplateProcessing(
+            single=[
+                *([] if first is None else [tokens[first]]),
+                "$A",
+                *([] if last is None else [tokens[last]]),
+            ],
+            pair=None,
+            special_tokens=[(tokens[index], index) for index in ends],
+        )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from rotq import RotqError, demo, formats
+from rotq import RotqError, checkpoint, demo, formats
 from rotq.archive import ArchiveWriter
 from rotq.codec import encode
 from rotq.safetensors_writer import Entry
@@ -54,10 +54,11 @@ def load_script(name):
     return module
 
 
+@pytest.fixture(scope="session")
 def smollm2():
-    """The GGUF file of SmolLM2-135M, or a test that is skipped."""
+    """The checkpoint of SmolLM2-135M, a GGUF file."""
     try:
-        return demo._model()
+        return checkpoint.open(demo._model())
     except RotqError as error:
         pytest.skip(str(error))
 

@@ -8,7 +8,7 @@ import shutil
 import gguf
 import numpy as np
 import pytest
-from conftest import FIXTURES, TINY_MODELS, smollm2
+from conftest import FIXTURES, TINY_MODELS
 from reference_decoder import ReferenceDecoder
 from safetensors.numpy import load_file, save_file
 
@@ -51,11 +51,10 @@ def test_logits_are_those_of_transformers(name):
     assert_greedy(run, expected, 10)
 
 
-def test_smollm2_is_that_of_transformers():
-    weights = checkpoint.open(smollm2())
-    described = decoder.describe(weights)
+def test_smollm2_is_that_of_transformers(smollm2):
+    described = decoder.describe(smollm2)
     assert described["rotary"][0]["interleaved"] and described["tokens"] == {"end": [2]}
-    run = ReferenceDecoder(described, weights)
+    run = ReferenceDecoder(described, smollm2)
     expected = reference("smollm2")
     for index in range(0, 64, 8):
         logits = run.logits(prompts(expected)[index])[-1]
