@@ -42,17 +42,14 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
-<<<<<<< HEAD
   Option<bool> inPlace{
       *this, "in-place",
       llvm::cl::desc("do not return results that lie in arguments"),
       llvm::cl::init(false)};
-=======
   Option<bool> threads{
       *this, "threads",
       llvm::cl::desc("run loops on several threads: code that needs libomp"),
       llvm::cl::init(true)};
->>>>>>> help-b
   Option<std::string> features{
       *this, "features",
       llvm::cl::desc("LLVM target features of the host, such as +avx512vnni; "
