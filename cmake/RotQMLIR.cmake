@@ -35,3 +35,6 @@ target_precompile_headers(rotq_mlir_headers PRIVATE
   <mlir/Pass/Pass.h>
   <mlir/Transforms/GreedyPatternRewriteDriver.h>)
 set(ROTQ_HEADERS_TARGET rotq_mlir_headers)
+
+# Threads of compiled code.
+find_library(ROTQ_LIBOMP omp REQUIRED HINTS ${LLVM_LIBRARY_DIR})

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExternalTool.h"
 #include "rotq/Target/Target.h"
 
 #include "rotq/Transforms/Targets.h"
@@ -44,45 +45,6 @@ std::string mlir::rotq::findCUDATool(StringRef name) {
   return path.empty() ? find({"/usr/local/cuda/bin"}) : path;
 }
 
-namespace {
-/// A temporary file that goes when this does.
-class Temporary {
-public:
-  explicit Temporary(StringRef suffix) {
-    error = llvm::sys::fs::createTemporaryFile("rotq", suffix, path);
-    if (!error)
-      remover.setFile(path);
-  }
-  std::error_code error;
-  SmallString<64> path;
-
-private:
-  llvm::FileRemover remover;
-};
-} // namespace
-
-static LogicalResult write(Location loc, StringRef path, StringRef bytes) {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (!error) {
-    os << bytes;
-    os.close();
-    error = os.error();
-  }
-  if (error)
-    return emitError(loc) << "cannot write '" << path
-                          << "': " << error.message();
-  return success();
-}
-
-static FailureOr<std::string> read(Location loc, StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  if (!buffer)
-    return emitError(loc) << "cannot read '" << path
-                          << "': " << buffer.getError().message();
-  return (*buffer)->getBuffer().str();
-}
-
 /// Runs a tool; what it says goes into the error.
 static LogicalResult run(Location loc, StringRef tool,
                          ArrayRef<std::string> arguments) {
@@ -90,22 +52,7 @@ static LogicalResult run(Location loc, StringRef tool,
   if (path.empty())
     return emitError(loc) << "cannot find '" << tool
                           << "': install the CUDA toolkit or set CUDA_HOME";
-  Temporary output("log");
-  if (output.error)
-    return emitError(loc) << "cannot create a temporary file: "
-                          << output.error.message();
-  SmallVector<StringRef> argv = {path};
-  argv.append(arguments.begin(), arguments.end());
-  std::string message;
-  int code = llvm::sys::ExecuteAndWait(
-      path, argv, std::nullopt,
-      {std::nullopt, StringRef(output.path), StringRef(output.path)},
-      /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
-  if (code == 0)
-    return success();
-  auto text = llvm::MemoryBuffer::getFile(output.path);
-  return emitError(loc) << tool << " failed: " << message
-                        << (text ? (*text)->getBuffer() : StringRef());
+  return runProgram(loc, tool, path, arguments);
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,12 +81,12 @@ FailureOr<std::string> mlir::rotq::assemblePTX(Location loc, StringRef ptx,
   Temporary source("ptx"), result("cubin");
   if (source.error || result.error)
     return emitError(loc, "cannot create temporary files");
-  if (failed(write(loc, source.path, ptx)) ||
+  if (failed(writeFile(loc, source.path, ptx)) ||
       failed(run(loc, "ptxas",
                  {("-arch=" + chip).str(), "-O3", std::string(source.path),
                   "-o", std::string(result.path)})))
     return failure();
-  return read(loc, result.path);
+  return readFile(loc, result.path);
 }
 
 FailureOr<std::string> mlir::rotq::emitPTX(Location loc, llvm::Module &module,
@@ -217,7 +164,7 @@ FailureOr<std::string> mlir::rotq::linkFatbin(Location loc,
     arguments.push_back("--image3=kind=" + kind.str() +
                         ",sm=" + chip.drop_front(3).str() +
                         ",file=" + std::string(file.path));
-    return write(loc, file.path, bytes);
+    return writeFile(loc, file.path, bytes);
   };
   const DeviceCode *portable = nullptr;
   for (const DeviceCode &code : codes) {
@@ -235,7 +182,7 @@ FailureOr<std::string> mlir::rotq::linkFatbin(Location loc,
   arguments.insert(arguments.begin(), "--create=" + std::string(result.path));
   if (failed(run(loc, "fatbinary", arguments)))
     return failure();
-  return read(loc, result.path);
+  return readFile(loc, result.path);
 }
 
 FailureOr<::rotq::Manifest> mlir::rotq::readManifest(gpu::GPUModuleOp module) {

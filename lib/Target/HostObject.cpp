@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ExternalTool.h"
 #include "rotq/Target/Target.h"
 
 #include "mlir/ExecutionEngine/OptUtils.h"
@@ -18,6 +19,8 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
@@ -88,4 +91,38 @@ mlir::rotq::emitHostObject(ModuleOp module, StringRef cpu, StringRef features) {
     return module.emitError("cannot emit an object for this machine");
   passes.run(*ir);
   return std::string(bytes.str());
+}
+
+/// The C compiler to link with: $CC where that is set.
+static std::string findCompiler() {
+  std::optional<std::string> wanted = llvm::sys::Process::GetEnv("CC");
+  SmallVector<StringRef> names = {"clang-22", "clang", "gcc", "cc"};
+  if (wanted)
+    names = {*wanted};
+  for (StringRef name : names)
+    if (auto path = llvm::sys::findProgramByName(name))
+      return *path;
+  return "";
+}
+
+FailureOr<std::string> mlir::rotq::linkHostLibrary(Location loc,
+                                                   StringRef object) {
+  std::string compiler = findCompiler();
+  if (compiler.empty())
+    return emitError(loc, "cannot find a C compiler to link with: install "
+                          "clang-22 or set CC");
+  Temporary input("o"), output("so");
+  for (const Temporary *file : {&input, &output})
+    if (file->error)
+      return emitError(loc)
+             << "cannot create a temporary file: " << file->error.message();
+  if (failed(writeFile(loc, input.path, object)))
+    return failure();
+  std::string threads = ROTQ_LIBOMP_DIR;
+  if (failed(runProgram(loc, "linking", compiler,
+                        {"-shared", "-o", output.path.str().str(),
+                         input.path.str().str(), "-lm", "-L" + threads,
+                         "-Wl,-rpath," + threads, "-lomp"})))
+    return failure();
+  return readFile(loc, output.path);
 }

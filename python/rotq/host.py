@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,15 +22,6 @@ _DTYPES = {
     "f16": np.float16, "f32": np.float32, "f64": np.float64,
     "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,
 }  # fmt: skip
-
-
-def _linker() -> str:
-    """The C compiler that links objects to a shared library."""
-    wanted = os.environ.get("CC")
-    for name in [wanted] if wanted else ["clang-22", "clang", "gcc", "cc"]:
-        if shutil.which(name):
-            return name
-    raise RotqError("cannot find a C compiler to link with: install clang-22 or set CC")
 
 
 def _cache() -> Path:
@@ -84,20 +73,9 @@ def build(
             passes.insert(0, f"--rotq-quantize-weights=plan={plan}")
         lowered = work / "lowered.mlir"
         compiler.run("quant-opt", *passes, "-o", lowered, input=module)
-        compiler.run(
-            *("quant-translate", "--to=object", "--mcpu=host"),
-            *("-o", work / "module.o", lowered),
-        )
-        compiler.run("quant-translate", "--to=interface", "-o", work / "module.json", lowered)
-        compiler.run("quant-translate", "--to=header", "-o", work / "module.h", lowered)
-        linked = subprocess.run(
-            [_linker(), "-shared", "-o", work / "module.so", work / "module.o", "-lm"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if linked.returncode != 0:
-            raise RotqError(f"cannot link {out}: {linked.stderr.strip()}")
+        for kind, file in (("library", "so"), ("interface", "json"), ("header", "h")):
+            path = work / f"module.{file}"
+            compiler.run(*("quant-translate", f"--to={kind}", "--mcpu=host", "-o", path, lowered))
         # The library last: where it is, its interface is.
         os.replace(work / "module.h", f"{out}.h")
         os.replace(work / "module.json", f"{out}.json")

@@ -24,7 +24,16 @@ using namespace mlir::rotq;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Output { PTX, Cubin, Fatbin, Bundle, Object, Interface, Header };
+enum class Output {
+  PTX,
+  Cubin,
+  Fatbin,
+  Bundle,
+  Object,
+  Library,
+  Interface,
+  Header
+};
 } // namespace
 
 static cl::opt<std::string> inputPath(cl::Positional, cl::desc("<module>"),
@@ -40,6 +49,7 @@ static cl::opt<Output> outputKind(
         clEnumValN(Output::Bundle, "bundle",
                    "fatbin and manifest, for RotQ's runtime"),
         clEnumValN(Output::Object, "object", "relocatable host object"),
+        clEnumValN(Output::Library, "library", "shared library of the host"),
         clEnumValN(Output::Interface, "interface",
                    "how the functions of the object are called, as json"),
         clEnumValN(Output::Header, "header", "the same as a C header")));
@@ -108,6 +118,7 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
     return success();
   }
   case Output::Object:
+  case Output::Library:
   case Output::Interface:
   case Output::Header:
     break;
@@ -121,6 +132,11 @@ static LogicalResult translate(ModuleOp module) {
   };
   if (outputKind == Output::Object)
     return write(emitHostObject(module, cpu, features));
+  if (outputKind == Output::Library) {
+    auto object = emitHostObject(module, cpu, features);
+    return failed(object) ? failure()
+                          : write(linkHostLibrary(module.getLoc(), *object));
+  }
   if (outputKind == Output::Interface)
     return write(emitHostInterface(module));
   if (outputKind == Output::Header)

@@ -57,6 +57,10 @@ FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
+/// The object as a shared library, linked by a C compiler ($CC, else clang or
+/// gcc) with libomp.
+FailureOr<std::string> linkHostLibrary(Location loc, StringRef object);
+
 /// How the public functions of a module that rotq-to-host lowered are called:
 ///
 ///   {"<function>": {"arguments": [<value>, ...], "results": [<value>, ...]}}
