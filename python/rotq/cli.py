@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 from . import formats
@@ -96,6 +97,52 @@ def _dequantize(arguments: argparse.Namespace) -> None:
     dequantize(archive.open(arguments.archive), arguments.out, arguments.dtype.upper())
 
 
+def _generate(arguments: argparse.Namespace) -> None:
+    from .generate import Sampling, Speed, generate
+    from .inference import Runner
+
+    sampling = Sampling(arguments.temperature, arguments.top_p, arguments.seed)
+    speed = Speed()
+    runner = Runner(arguments.model)
+    print(arguments.prompt, end="", flush=True)
+    pieces = generate(
+        runner, arguments.prompt, most=arguments.tokens, sampling=sampling, speed=speed
+    )
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print(f"\n{speed}", file=sys.stderr)
+
+
+def _eval(arguments: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from . import evaluate
+    from .inference import Runner
+
+    text = Path(arguments.text).read_text(encoding="utf-8")
+    runner = Runner(arguments.model)
+    against = Runner(arguments.against) if arguments.against else None
+    tokens = evaluate.tokens_of(runner, text, arguments.tokens)
+    row = evaluate.evaluate(
+        runner, tokens, window=arguments.window, stride=arguments.stride, against=against
+    )
+    row["text"] = Path(arguments.text).name
+    row["against"] = against.formats_used() if against else None
+    evaluate.record(arguments.model, row)
+    if arguments.json:
+        print(json.dumps(row))
+        return
+    print(
+        f"{row['format']}, {row['bits']:.4f} bits per weight: perplexity {row['ppl']:.4f} over "
+        f"{row['tokens']} tokens in windows of {row['window']}, {row['stride']} apart"
+    )
+    if against:
+        print(
+            f"against {row['against']}: KL divergence {row['kl']:.5f} nats per token, "
+            f"the same best token {100 * row['top1']:.2f} % of the time"
+        )
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from . import demo
 
@@ -132,6 +179,33 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="a Hugging Face directory or a GGUF file")
     command.add_argument("out", help="the directory to write")
     command.set_defaults(run=_import)
+
+    command = commands.add_parser("generate", help="continue a text")
+    command.add_argument("model", help="a model directory")
+    command.add_argument("-p", "--prompt", required=True, help="the text to continue")
+    command.add_argument("--tokens", type=int, default=128, help="at most; default %(default)s")
+    command.add_argument(
+        "--temperature", type=float, default=0.0, help="of sampling; default: the best token"
+    )
+    command.add_argument(
+        "--top-p", type=float, default=1.0, help="sample of this share of the probability"
+    )
+    command.add_argument("--seed", type=_count, default=0, help="of sampling")
+    command.set_defaults(run=_generate)
+
+    command = commands.add_parser("eval", help="measure perplexity on a text")
+    command.add_argument("model", help="a model directory")
+    command.add_argument("--text", required=True, help="a text file")
+    command.add_argument("--against", help="a model directory to compare with: KL, top-1")
+    command.add_argument(
+        "--window", type=int, default=2048, help="tokens read together; default %(default)s"
+    )
+    command.add_argument(
+        "--stride", type=int, help="tokens from a window to the next; default: the window"
+    )
+    command.add_argument("--tokens", type=_count, help="of the text, from its start; default: all")
+    command.add_argument("--json", action="store_true", help="print the row as JSON")
+    command.set_defaults(run=_eval)
 
     command = commands.add_parser("inspect", help="check an archive and list what it holds")
     command.add_argument("archive")

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from . import host, model_dir
 from .archive import Archive
 from .error import RotqError
+from .safetensors_writer import DTYPE_BYTES
 
 #: Tokens that run through the layers together: their attention weights take
 #: heads x CHUNK x positions floats, and what lies before a chunk is skipped.
@@ -56,28 +59,34 @@ class Runner:
     def vocabulary(self) -> int:
         return self.model.description["vocabulary"]
 
-    @property
-    def bits_per_weight(self) -> float:
-        """Of all weights, with everything stored counted; floats that are not
-        packed count as they are stored."""
-        weights = self.model.weights
-        bits = count = 0
+    def formats_used(self) -> str:
+        """The formats of the weights, the most used first: "rq3+rq4"; the type
+        of the floats where nothing is packed."""
+        weights, counts = self.model.weights, Counter()
         for name in weights:
-            shape = weights.shape(name)
-            size = int(np.prod(shape, dtype=np.int64))
-            if name in self.formats:
-                bits += 8 * self.formats[name].layout(*shape).total_bytes
-            else:
-                bits += 8 * weights.raw(name).nbytes if False else size * _BITS[weights.dtype(name)]
-            count += size
-        return bits / count
+            packed = self.formats.get(name)
+            if packed or not self.formats:
+                kind = packed.name if packed else weights.dtype(name).lower()
+                counts[kind] += math.prod(weights.shape(name))
+        return "+".join(kind for kind, _ in counts.most_common())
+
+    def bits_per_weight(self) -> float:
+        """Of all weights, packed or not, as they are stored."""
+        weights = self.model.weights
+        shapes = {name: weights.shape(name) for name in weights}
+        packed = sum(
+            8 * format.layout(*shapes[name]).total_bytes for name, format in self.formats.items()
+        )
+        floats = sum(
+            8 * DTYPE_BYTES[weights.dtype(name)] * math.prod(shape)
+            for name, shape in shapes.items()
+            if name not in self.formats
+        )
+        return (packed + floats) / sum(map(math.prod, shapes.values()))
 
     def session(self, capacity: int) -> Session:
         """Room for `capacity` tokens."""
         return Session(self, capacity)
-
-
-_BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16}
 
 
 class Session:
