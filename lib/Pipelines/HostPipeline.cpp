@@ -18,11 +18,15 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -54,6 +58,29 @@ struct LowerStridedCopies
                                op.getTarget());
       op.erase();
     });
+  }
+};
+
+/// Makes a polynomial of exp, which LLVM vectorizes where a call of libm would
+/// end that: a loop of softmax or SiLU is mostly exp. The error is about two
+/// units in the last place.
+struct ApproximateExp
+    : public PassWrapper<ApproximateExp, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateExp)
+
+  StringRef getArgument() const override { return "approximate-exp"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, math::MathDialect,
+                    vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
+      return name == math::ExpOp::getOperationName();
+    });
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
   }
 };
 
@@ -181,6 +208,10 @@ void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createSelectKernels());
   addCleanup(pm);
+  if (!options.reference) {
+    pm.addNestedPass<func::FuncOp>(createFuseRows());
+    addCleanup(pm);
+  }
 }
 
 void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
@@ -218,6 +249,8 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   funcs.addPass(std::make_unique<RecordSignatures>());
   funcs.addPass(LLVM::createLLVMRequestCWrappersPass());
   funcs.addPass(std::make_unique<LowerStridedCopies>());
+  funcs.addPass(std::make_unique<ApproximateExp>());
+  funcs.addPass(createForallToParallelLoopPass());
   funcs.addPass(createConvertLinalgToLoopsPass());
   funcs.addPass(createConvertVectorToSCFPass());
   pm.addPass(memref::createExpandOpsPass());

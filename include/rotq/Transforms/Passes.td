@@ -349,6 +349,44 @@ def RepackWeights : Pass<"rotq-repack-weights", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }
 
+def FuseRows : Pass<"rotq-fuse-rows", "::mlir::func::FuncOp"> {
+  let summary = "compute what concerns one row of an activation in one parallel loop";
+  let description = [{
+    Linalg ops on tensors whose rows (the first dimension, of a size known at run
+    time only) do not depend on each other are computed row by row, together with
+    whatever is computed for nothing else: a norm, what lies between two matmuls,
+    or attention from the scores to the weighted values. The loop is a
+    `scf.forall`; what it holds is of one row, and stays in a cache. Products
+    with a matrix that all rows share are left alone.
+
+    ```mlir
+    func.func @normalize(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %sums: tensor<?xf32>) -> tensor<?x64xf32> {
+      %0 = linalg.generic {indexing_maps = [affine_map<(t, k) -> (t, k)>, affine_map<(t, k) -> (t)>], iterator_types = ["parallel", "reduction"]}
+          ins(%x : tensor<?x64xf32>) outs(%sums : tensor<?xf32>) {
+      ^bb0(%v: f32, %sum: f32):
+        %2 = arith.addf %v, %sum : f32
+        linalg.yield %2 : f32
+      } -> tensor<?xf32>
+      %1 = linalg.generic {indexing_maps = [affine_map<(t, k) -> (t, k)>, affine_map<(t, k) -> (t)>, affine_map<(t, k) -> (t, k)>], iterator_types = ["parallel", "parallel"]}
+          ins(%x, %0 : tensor<?x64xf32>, tensor<?xf32>) outs(%y : tensor<?x64xf32>) {
+      ^bb0(%v: f32, %sum: f32, %o: f32):
+        %2 = arith.divf %v, %sum : f32
+        linalg.yield %2 : f32
+      } -> tensor<?x64xf32>
+      return %1 : tensor<?x64xf32>
+    }
+    ```
+    becomes one `scf.forall` over the rows that holds both ops, each on a row.
+  }];
+  let statistics = [
+    Statistic<"numGroups", "num-groups", "loops over rows">,
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
 def LimitTeams : Pass<"rotq-limit-teams", "::mlir::func::FuncOp"> {
   let summary = "run parallel loops of one iteration without other threads";
   let description = [{
