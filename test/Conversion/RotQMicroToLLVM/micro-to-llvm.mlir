@@ -44,6 +44,15 @@ func.func @dot(%a: vector<64xi8>, %b: vector<64xi8>, %acc: vector<16xi32>) -> ve
   return %0 : vector<16xi32>
 }
 
+// An unsigned operand needs no other sign.
+// CHECK-LABEL: func.func @dot_unsigned(
+// AVX512:        llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%arg2, %arg0, %arg1)
+// AVX512-NEXT:   return
+func.func @dot_unsigned(%a: vector<64xi8>, %b: vector<64xi8>, %acc: vector<16xi32>) -> vector<16xi32> {
+  %0 = rotq.dot unsigned %a, %b, %acc : vector<64xi8>, vector<16xi32>
+  return %0 : vector<16xi32>
+}
+
 // CHECK-LABEL: func.func @dot_scalar(
 // CHECK-SAME:    %[[ACC:[a-z0-9]*]]: i32)
 // CHECK:         vector.reduction <add>, %{{.*}}, %[[ACC]] : vector<8xi32> into i32
