@@ -69,6 +69,15 @@ void HostBuilder::rotateSegment(Value scratch, Value offset, int64_t length) {
 // Weights
 //===----------------------------------------------------------------------===//
 
+void HostBuilder::prefetch(const WeightBuffers &weight, Value row, Value k) {
+  for (auto [view, plane] : llvm::zip(weight.planes, weight.layout.planes)) {
+    Value word = arith::DivUIOp::create(*this, k, index(32 / plane.width));
+    memref::PrefetchOp::create(*this, view, ValueRange{row, word},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  }
+}
+
 Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
                           int64_t count) {
   SmallVector<Value> planes;

@@ -91,6 +91,8 @@ public:
 
   /// `count` points of row `row` (of the views) from position `k` on: int8.
   Value points(const WeightBuffers &weight, Value row, Value k, int64_t count);
+  /// Brings what `points` loads into the cache.
+  void prefetch(const WeightBuffers &weight, Value row, Value k);
   /// Step or offset (`number` 0 or 1) of position `k`, f16.
   Value number(const WeightBuffers &weight, Value row, Value k, int64_t number);
   /// scratch[:] = the reconstructed row, its rotation undone.

@@ -21,8 +21,11 @@ using ::rotq::Segment;
 
 /// Rows of the activation that share one decoding, where no kernel says.
 static constexpr int64_t kDefaultTile = 4;
-/// Rows of the weight that share the codes of the activation.
-static constexpr int64_t kRowsOfW = 4;
+/// Rows of the weight that share the codes of one row of the activation, and of
+/// a tile.
+static constexpr int64_t kRowsOfFew = 8, kRowsOfMany = 4;
+/// What the memory delivers while it lets wait.
+static constexpr int64_t kBytesAhead = 16384;
 
 /// The tile of the last kernel, that of many rows. Rows that fill no tile go
 /// one by one, so it does for few rows too.
@@ -59,19 +62,29 @@ static Value emitBias(HostBuilder &b, int64_t count) {
       b, SplatElementsAttr::get(type, b.getI8IntegerAttr(-128)));
 }
 
+/// A vector of at most kChunk values as it is; of a longer one, even and odd
+/// values apart: so nibbles of a byte need not become neighbours.
+static SmallVector<Value> emitPieces(HostBuilder &b, Value vector) {
+  if (cast<VectorType>(vector.getType()).getDimSize(0) <= kChunk)
+    return {vector};
+  return llvm::to_vector_of<Value>(
+      vector::DeinterleaveOp::create(b, vector).getResults());
+}
+
 namespace {
 /// y of a tile: some rows of the activation by some of the weight.
 class QuantizedTile {
 public:
-  /// Biased points of row n.
-  using PointsFn = function_ref<Value(Value n, Value k, int64_t count)>;
+  /// Biased points of row n, in pieces (see emitPieces).
+  using PointsFn =
+      function_ref<SmallVector<Value>(Value n, Value k, int64_t count)>;
 
   QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW,
+                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW, int64_t most,
                 PointsFn points)
       : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
         sums(op.getInputs()[2]), weight(weight), rowsOfX(rowsOfX),
-        rowsOfW(rowsOfW), points(points),
+        rowsOfW(rowsOfW), most(most), points(points),
         activationCut(
             activationBlocking(weight.layout.k, int64_t(*op.getGroup()))),
         cut(weight.layout.k,
@@ -99,49 +112,50 @@ private:
   Value codes, scales, sums;
   const WeightBuffers &weight;
   ArrayRef<Value> rowsOfX, rowsOfW;
+  int64_t most; ///< points at a time
   PointsFn points;
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
 };
 } // namespace
 
-/// The exact products of a segment, summed into kChunk / 4 lanes: those of
-/// biased points, less those of the bias, which are the same for every row.
+/// The exact products of a segment, summed into lanes: those of biased points,
+/// less those of the bias, which are the same for every row.
 SmallVector<Value> QuantizedTile::emitDots(Value offset, int64_t length) {
-  int64_t chunk = std::min(length, kChunk);
-  auto type = VectorType::get({chunk / 4}, b.getI32Type());
-  Value bias = emitBias(b, chunk);
-  auto multiply = [&](Value w, Value x, Value acc) {
-    return DotOp::create(b, type, w, x, acc, /*unsignedLhs=*/true);
-  };
+  int64_t count = std::min(length, most), piece = std::min(length, kChunk);
+  auto type = VectorType::get({piece / 4}, b.getI32Type());
+  Value bias = emitBias(b, piece);
   // Those of the bias come last.
-  SmallVector<Value> zeros(size_t(size()) + rowsOfX.size(), b.zero(type));
+  SmallVector<Value> sums(size_t(size()) + rowsOfX.size(), b.zero(type));
   auto step = [&](Value k, ValueRange carried) {
-    SmallVector<Value> ws, xs, dots;
+    SmallVector<Value> next(carried);
+    auto multiply = [&](size_t i, Value w, Value x) {
+      next[i] = DotOp::create(b, type, w, x, next[i], /*unsignedLhs=*/true);
+    };
+    SmallVector<SmallVector<Value>> ws;
     for (Value n : rowsOfW)
-      ws.push_back(points(n, k, chunk));
-    for (Value m : rowsOfX) {
-      xs.push_back(b.load(codes, {m, k}, chunk));
-      for (Value w : ws)
-        dots.push_back(multiply(w, xs.back(), carried[dots.size()]));
+      ws.push_back(points(n, k, count));
+    for (auto [i, m] : llvm::enumerate(rowsOfX)) {
+      auto xs = emitPieces(b, b.load(codes, {m, k}, count));
+      for (auto [p, x] : llvm::enumerate(xs)) {
+        for (size_t j = 0; j < rowsOfW.size(); ++j)
+          multiply(i * rowsOfW.size() + j, ws[j][p], x);
+        multiply(size_t(size()) + i, bias, x);
+      }
     }
-    for (Value x : xs)
-      dots.push_back(multiply(bias, x, carried[dots.size()]));
-    return dots;
+    return next;
   };
-  SmallVector<Value> dots;
-  if (length == chunk)
-    dots = step(offset, zeros);
+  if (length == count)
+    sums = step(offset, sums);
   else
-    dots = b.loop(b.index(0), b.index(length), chunk, zeros,
+    sums = b.loop(b.index(0), b.index(length), count, sums,
                   [&](Value i, ValueRange carried) {
                     return step(b.add(offset, i), carried);
                   });
-  auto excess = ArrayRef(dots).take_back(rowsOfX.size());
-  for (int64_t i = 0; i < size(); ++i)
-    dots[size_t(i)] = arith::SubIOp::create(b, dots[size_t(i)],
-                                            excess[size_t(i) / rowsOfW.size()]);
-  dots.truncate(size_t(size()));
+  SmallVector<Value> dots;
+  for (size_t i = 0; i < size_t(size()); ++i)
+    dots.push_back(arith::SubIOp::create(
+        b, sums[i], sums[size_t(size()) + i / rowsOfW.size()]));
   return dots;
 }
 
@@ -203,31 +217,60 @@ Value QuantizedTile::emit() {
 // Pattern
 //===----------------------------------------------------------------------===//
 
-/// y[:, begin : end] of an int8 activation, by tiles of `rowsOfX` of its rows
+namespace {
+/// How rows of a weight are multiplied.
+struct Tiling {
+  int64_t rowsOfX, rowsOfW;
+  int64_t most; ///< points at a time
+};
+} // namespace
+
+/// y[:, begin : end] of an int8 activation
 static void emitTiles(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                      int64_t rowsOfX, Value begin, Value end,
+                      const Tiling &tiling, Value begin, Value end,
                       QuantizedTile::PointsFn points) {
-  b.tiles(b.index(0), b.rows(op.getInits()), rowsOfX, [&](ArrayRef<Value> ms) {
-    b.tiles(begin, end, kRowsOfW, [&](ArrayRef<Value> ns) {
-      Value sums = QuantizedTile(b, op, weight, ms, ns, points).emit();
-      int64_t i = 0;
-      for (Value m : ms)
-        for (Value n : ns)
-          emitResult(b, op, b.element(sums, i++), m, n);
-    });
-  });
+  auto emitTile = [&](ArrayRef<Value> ms, ArrayRef<Value> ns) {
+    QuantizedTile tile(b, op, weight, ms, ns, tiling.most, points);
+    Value sums = tile.emit();
+    int64_t i = 0;
+    for (Value m : ms)
+      for (Value n : ns)
+        emitResult(b, op, b.element(sums, i++), m, n);
+  };
+  b.tiles(b.index(0), b.rows(op.getInits()), tiling.rowsOfX,
+          [&](ArrayRef<Value> ms) {
+            b.tiles(begin, end, tiling.rowsOfW,
+                    [&](ArrayRef<Value> ns) { emitTile(ms, ns); });
+          });
+}
+
+/// How far ahead of a row others are brought into the cache.
+static int64_t rowsAhead(const WeightBuffers &weight) {
+  int64_t rowBytes = 0;
+  for (const ::rotq::WeightLayout::Plane &plane : weight.layout.planes)
+    rowBytes += plane.wordsPerRow * 4;
+  return llvm::divideCeil(kBytesAhead, rowBytes);
 }
 
 /// Few rows of the activation take points as they are decoded, more rows from
 /// memory.
 static void emitQuantized(HostBuilder &b, MatmulOp op,
                           const WeightBuffers &weight, Value begin, Value end) {
-  auto decode = [&](Value n, Value k, int64_t count) -> Value {
+  auto decode = [&](Value n, Value k, int64_t count) {
     Value row = weight.rowOf(b, b.getLoc(), n);
-    return arith::XOrIOp::create(b, b.points(weight, row, k, count),
-                                 emitBias(b, count));
+    // Rows are short and take turns: the hardware does not see them coming.
+    Value later = arith::MinUIOp::create(b, b.add(row, rowsAhead(weight)),
+                                         b.index(weight.layout.n - 1));
+    b.prefetch(weight, later, k);
+    auto pieces = emitPieces(b, b.points(weight, row, k, count));
+    for (Value &piece : pieces)
+      piece =
+          arith::XOrIOp::create(b, piece, emitBias(b, std::min(count, kChunk)));
+    return pieces;
   };
-  auto emitFew = [&] { emitTiles(b, op, weight, 1, begin, end, decode); };
+  auto emitFew = [&] {
+    emitTiles(b, op, weight, {1, kRowsOfFew, 2 * kChunk}, begin, end, decode);
+  };
   auto emitMany = [&] {
     Value count = arith::SubIOp::create(b, end, begin);
     int64_t length = ::rotq::storedLength(weight.layout.k);
@@ -236,13 +279,13 @@ static void emitQuantized(HostBuilder &b, MatmulOp op,
       b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
         Value row = arith::SubIOp::create(b, ns[0], begin);
         b.loop(0, length, kChunk, [&](Value k) {
-          b.store(decode(ns[0], k, kChunk), decoded, {row, k});
+          b.store(decode(ns[0], k, kChunk)[0], decoded, {row, k});
         });
       });
-      emitTiles(b, op, weight, tileOf(op), begin, end,
-                [&](Value n, Value k, int64_t count) {
+      emitTiles(b, op, weight, {tileOf(op), kRowsOfMany, kChunk}, begin, end,
+                [&](Value n, Value k, int64_t count) -> SmallVector<Value> {
                   Value row = arith::SubIOp::create(b, n, begin);
-                  return b.load(decoded, {row, k}, count);
+                  return {b.load(decoded, {row, k}, count)};
                 });
     });
   };

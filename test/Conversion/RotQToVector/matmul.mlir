@@ -4,9 +4,10 @@
   codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
 
 // Two blocks of 256, then 32. Of a few rows of the activation each is multiplied
-// by four rows of the weight as they are decoded; of more, tiles of four by rows
-// that were decoded once. Points are biased to be unsigned, and the products of
-// the bias taken off again.
+// by eight rows of the weight as they are decoded, even and odd points apart, and
+// rows that come later are prefetched; of more, tiles of four by rows that were
+// decoded once. Points are biased to be unsigned, and the products of the bias
+// taken off again.
 // CHECK-LABEL: func.func @quantized(
 // CHECK-SAME:    %[[CODES:[a-z0-9]*]]: memref<?x576xi8>, %[[SCALES:[a-z0-9]*]]: memref<?x3xf32>
 // CHECK:         %[[BIAS:.*]] = arith.constant dense<-128> : vector<64xi8>
@@ -24,19 +25,24 @@
 // CHECK:           %[[IS_FEW:.*]] = arith.cmpi ult, %{{.*}}, %c4
 // CHECK:           scf.if %[[IS_FEW]]
 // CHECK:             scf.for %[[M:.*]] = %c0 to %{{.*}} step %c1
-// CHECK:               scf.for %[[N:.*]] = %[[BEGIN]] to %{{.*}} step %c4
-// CHECK:                 scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (vector<4xf32>)
-// CHECK:                   scf.for %{{.*}} = %c0 to %c256 step %c64 iter_args({{.*}}) -> (vector<16xi32>, vector<16xi32>, vector<16xi32>, vector<16xi32>, vector<16xi32>)
-// CHECK:                     vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<4xi32>
-// CHECK:                     vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<2xi32>
+// CHECK:               scf.for %[[N:.*]] = %[[BEGIN]] to %{{.*}} step %c8
+// CHECK:                 scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (vector<8xf32>)
+// CHECK:                   scf.for %{{.*}} = %c0 to %c256 step %c128
+// CHECK:                     %[[LATER:.*]] = arith.minui %{{.*}}, %c15
+// CHECK:                     memref.prefetch %[[LOW]][%[[LATER]], %{{.*}}], read, locality<3>, data
+// CHECK:                     memref.prefetch %[[HIGH]][%[[LATER]], %{{.*}}], read, locality<3>, data
+// CHECK:                     vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<8xi32>
+// CHECK:                     vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<4xi32>
 // CHECK:                     rotq.unpack #rotq.fixed<3>
 // CHECK:                     %[[POINTS:.*]] = rotq.decode
-// CHECK:                     %[[BIASED:.*]] = arith.xori %[[POINTS]], %[[BIAS]]
-// CHECK:                     %[[X:.*]] = vector.load %[[CODES]]
+// CHECK:                     %[[EVEN:.*]], %[[ODD:.*]] = vector.deinterleave %[[POINTS]]
+// CHECK:                     %[[BIASED:.*]] = arith.xori %[[EVEN]], %[[BIAS]]
+// CHECK:                     %[[CODE:.*]] = vector.load %[[CODES]]
+// CHECK:                     %[[X:.*]], %{{.*}} = vector.deinterleave %[[CODE]]
 // CHECK:                     rotq.dot unsigned %[[BIASED]], %[[X]]
-// CHECK-COUNT-3:             rotq.dot unsigned
+// CHECK-COUNT-7:             rotq.dot unsigned
 // CHECK:                     rotq.dot unsigned %[[BIAS]], %[[X]]
-// CHECK-COUNT-4:           arith.subi %{{.*}} : vector<16xi32>
+// CHECK-COUNT-8:           arith.subi %{{.*}} : vector<16xi32>
 // CHECK:                   rotq.unpack #rotq.fixed<3> {{.*}} -> vector<32xi4>
 // CHECK:           } else {
 // CHECK:             %[[DECODED:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x576xi8>
