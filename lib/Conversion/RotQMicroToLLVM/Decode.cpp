@@ -10,6 +10,7 @@
 #include "rotq/Conversion/ExprMaterializer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -25,12 +26,15 @@ struct ByteShuffle {
 
 class HostMaterializer final : public ExprMaterializer {
 public:
+  /// With `isSplit`, values of even codes come ahead of those of odd ones.
   HostMaterializer(OpBuilder &builder, Location loc,
-                   const HostFeatures &features)
-      : ExprMaterializer(builder, loc), features(features) {}
+                   const HostFeatures &features, bool isSplit = false)
+      : ExprMaterializer(builder, loc), features(features), isSplit(isSplit) {}
 
 private:
   Value emitLookup(Value codes, std::span<const int8_t> table) override;
+  Value spread(Value bytes);
+  SmallVector<Value> takeApart(Value bytes);
   Value emitShuffles(Value indices, std::span<const int8_t> table,
                      const ByteShuffle &shuffle);
   Value emitSelects(Value indices, std::span<const int8_t> table);
@@ -42,6 +46,7 @@ private:
   }
 
   const HostFeatures &features;
+  bool isSplit;
 };
 } // namespace
 
@@ -59,21 +64,41 @@ static std::optional<ByteShuffle> findShuffle(const HostFeatures &features,
 }
 
 Value HostMaterializer::emitLookup(Value codes, std::span<const int8_t> table) {
-  // Two nibbles a byte become two bytes: 0xba -> 0x0bba -> 0x0b0a.
   Value bytes = emitBitCast(builder, loc, codes, builder.getI8Type());
+  SmallVector<Value> parts;
+  for (Value indices :
+       isSplit ? takeApart(bytes) : SmallVector<Value>{spread(bytes)}) {
+    int64_t count = cast<VectorType>(indices.getType()).getDimSize(0);
+    std::optional<ByteShuffle> shuffle = findShuffle(features, count);
+    parts.push_back(shuffle ? emitShuffles(indices, table, *shuffle)
+                            : emitSelects(indices, table));
+  }
+  return emitBitCast(builder, loc, emitConcat(builder, loc, parts),
+                     builder.getI32Type());
+}
+
+/// Two nibbles a byte become two bytes: 0xba -> 0x0bba -> 0x0b0a.
+Value HostMaterializer::spread(Value bytes) {
   auto type = VectorType::get(cast<VectorType>(bytes.getType()).getShape(),
                               builder.getI16Type());
   Value pairs = arith::ExtUIOp::create(builder, loc, type, bytes);
   Value high = arith::ShLIOp::create(builder, loc, pairs, splat(type, 4));
   pairs = arith::OrIOp::create(builder, loc, pairs, high);
   pairs = arith::AndIOp::create(builder, loc, pairs, splat(type, 0x0f0f));
-  Value indices = emitBitCast(builder, loc, pairs, builder.getI8Type());
+  return emitBitCast(builder, loc, pairs, builder.getI8Type());
+}
 
-  int64_t count = cast<VectorType>(indices.getType()).getDimSize(0);
-  std::optional<ByteShuffle> shuffle = findShuffle(features, count);
-  Value values = shuffle ? emitShuffles(indices, table, *shuffle)
-                         : emitSelects(indices, table);
-  return emitBitCast(builder, loc, values, builder.getI32Type());
+/// The low nibbles, and the high ones.
+SmallVector<Value> HostMaterializer::takeApart(Value bytes) {
+  Value pairs = emitBitCast(builder, loc, bytes, builder.getI16Type());
+  auto type = cast<VectorType>(pairs.getType());
+  Value high = arith::ShRUIOp::create(builder, loc, pairs, splat(type, 4));
+  SmallVector<Value> nibbles;
+  for (Value part : {pairs, high}) {
+    part = arith::AndIOp::create(builder, loc, part, splat(type, 0x0f0f));
+    nibbles.push_back(emitBitCast(builder, loc, part, builder.getI8Type()));
+  }
+  return nibbles;
 }
 
 Value HostMaterializer::emitShuffles(Value indices,
@@ -130,7 +155,8 @@ struct LowerUnpack : public OpRewritePattern<UnpackOp> {
   const HostFeatures &features;
 };
 
-/// rotq.decode  ->  byte shuffles, or selects
+/// rotq.decode  ->  byte shuffles, or selects. Where only even and odd values
+/// apart are asked for, they are never brought together.
 struct LowerDecode : public OpRewritePattern<DecodeOp> {
   LowerDecode(MLIRContext *context, const HostFeatures &features)
       : OpRewritePattern(context), features(features) {}
@@ -140,12 +166,25 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
     Location loc = op.getLoc();
     if (op.getCodes().getType().getDimSize(0) % 8 != 0)
       return rewriter.notifyMatchFailure(op, "expected whole words of codes");
-    HostMaterializer builder(rewriter, loc, features);
+    auto deinterleave =
+        op->hasOneUse() ? dyn_cast<vector::DeinterleaveOp>(*op->user_begin())
+                        : vector::DeinterleaveOp();
+    HostMaterializer builder(rewriter, loc, features, bool(deinterleave));
     Expr codes = builder.input(
         emitBitCast(rewriter, loc, op.getCodes(), rewriter.getI32Type()));
-    Expr values = op.getCodebook().getCodebook()->decode(builder, codes);
-    rewriter.replaceOp(op, emitBitCast(rewriter, loc, builder.value(values),
-                                       rewriter.getI8Type()));
+    Value values = emitBitCast(
+        rewriter, loc,
+        builder.value(op.getCodebook().getCodebook()->decode(builder, codes)),
+        rewriter.getI8Type());
+    if (deinterleave) {
+      int64_t half = deinterleave.getResultVectorType().getDimSize(0);
+      rewriter.replaceOp(deinterleave,
+                         {emitSlice(rewriter, loc, values, 0, half),
+                          emitSlice(rewriter, loc, values, half, half)});
+      rewriter.eraseOp(op);
+    } else {
+      rewriter.replaceOp(op, values);
+    }
     return success();
   }
 

@@ -28,20 +28,24 @@ static Value emitPairSums(OpBuilder &builder, Location loc, Value vector) {
 }
 
 /// Widens, multiplies and adds up: for any host.
-static Value emitWideningDot(OpBuilder &builder, Location loc, Value lhs,
-                             Value rhs, Value acc) {
-  auto type = VectorType::get(cast<VectorType>(lhs.getType()).getShape(),
-                              builder.getI32Type());
-  Value products = arith::MulIOp::create(
-      builder, loc, arith::ExtSIOp::create(builder, loc, type, lhs),
-      arith::ExtSIOp::create(builder, loc, type, rhs));
+static Value emitWideningDot(OpBuilder &builder, Location loc, DotOp op,
+                             Value acc) {
+  auto type =
+      VectorType::get(op.getLhs().getType().getShape(), builder.getI32Type());
+  Value lhs;
+  if (op.getUnsignedLhs())
+    lhs = arith::ExtUIOp::create(builder, loc, type, op.getLhs());
+  else
+    lhs = arith::ExtSIOp::create(builder, loc, type, op.getLhs());
+  Value rhs = arith::ExtSIOp::create(builder, loc, type, op.getRhs());
+  Value products = arith::MulIOp::create(builder, loc, lhs, rhs);
   Value sums = emitPairSums(builder, loc, products);
   return arith::AddIOp::create(builder, loc, acc,
                                emitPairSums(builder, loc, sums));
 }
 
-/// vpdpbusd multiplies unsigned by signed bytes. A byte with its sign bit
-/// flipped is the value plus 128, so
+/// vpdpbusd multiplies unsigned by signed bytes. A signed byte with its sign
+/// bit flipped is the value plus 128, so
 ///
 ///   sum lhs rhs = sum (lhs + 128) rhs - sum 128 rhs.
 static Value emitVnniDot(OpBuilder &builder, Location loc, StringRef intrinsic,
@@ -99,14 +103,18 @@ private:
       width = 32;
     }
     if (intrinsic.empty())
-      return emitWideningDot(builder, loc, op.getLhs(), op.getRhs(), acc);
+      return emitWideningDot(builder, loc, op, acc);
     SmallVector<Value> parts;
-    for (int64_t i = 0; i < count; i += width)
+    for (int64_t i = 0; i < count; i += width) {
+      Value lhs = emitSlice(builder, loc, op.getLhs(), i, width);
+      Value rhs = emitSlice(builder, loc, op.getRhs(), i, width);
+      Value start = emitSlice(builder, loc, acc, i / 4, width / 4);
       parts.push_back(
-          emitVnniDot(builder, loc, intrinsic,
-                      emitSlice(builder, loc, op.getLhs(), i, width),
-                      emitSlice(builder, loc, op.getRhs(), i, width),
-                      emitSlice(builder, loc, acc, i / 4, width / 4)));
+          op.getUnsignedLhs()
+              ? emitIntrinsic(builder, loc, intrinsic, start.getType(),
+                              {start, lhs, rhs})
+              : emitVnniDot(builder, loc, intrinsic, lhs, rhs, start));
+    }
     return emitConcat(builder, loc, parts);
   }
 

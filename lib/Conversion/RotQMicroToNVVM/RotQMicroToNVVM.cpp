@@ -179,8 +179,9 @@ struct LowerDot : public OpRewritePattern<DotOp> {
               : acc;
       acc = NVVM::DotAccumulate4WayOp::create(
           rewriter, loc, rewriter.getI32Type(), quad(lhs, i),
-          NVVM::DotAccumulateType::SIGNED, quad(rhs, i),
-          NVVM::DotAccumulateType::SIGNED, start);
+          op.getUnsignedLhs() ? NVVM::DotAccumulateType::UNSIGNED
+                              : NVVM::DotAccumulateType::SIGNED,
+          quad(rhs, i), NVVM::DotAccumulateType::SIGNED, start);
       sums.push_back(acc);
     }
     if (isVector)

@@ -69,6 +69,15 @@ void HostBuilder::rotateSegment(Value scratch, Value offset, int64_t length) {
 // Weights
 //===----------------------------------------------------------------------===//
 
+void HostBuilder::prefetch(const WeightBuffers &weight, Value row, Value k) {
+  for (auto [view, plane] : llvm::zip(weight.planes, weight.layout.planes)) {
+    Value word = arith::DivUIOp::create(*this, k, index(32 / plane.width));
+    memref::PrefetchOp::create(*this, view, ValueRange{row, word},
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  }
+}
+
 Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
                           int64_t count) {
   SmallVector<Value> planes;
@@ -91,9 +100,8 @@ Value HostBuilder::number(const WeightBuffers &weight, Value row, Value k,
   int64_t numbers = weight.format.scale.numbers();
   if (numbers > 1)
     segment = arith::MulIOp::create(*this, segment, index(numbers));
-  Value value = memref::LoadOp::create(*this, weight.scales,
-                                       ValueRange{row, add(segment, number)});
-  return arith::ExtFOp::create(*this, getF32Type(), value);
+  return memref::LoadOp::create(*this, weight.scales,
+                                ValueRange{row, add(segment, number)});
 }
 
 void HostBuilder::decodeRow(const WeightBuffers &weight, Value row,
@@ -102,9 +110,13 @@ void HostBuilder::decodeRow(const WeightBuffers &weight, Value row,
   bool hasOffset = weight.format.scale.hasOffset;
   forSegments(blocking, [&](Value offset, int64_t length) {
     int64_t chunk = std::min(length, kChunk);
-    Value step = splat(number(weight, row, offset, 0), chunk), shift;
+    auto splatNumber = [&](int64_t i) {
+      Value half = number(weight, row, offset, i);
+      return splat(arith::ExtFOp::create(*this, getF32Type(), half), chunk);
+    };
+    Value step = splatNumber(0), shift;
     if (hasOffset)
-      shift = splat(number(weight, row, offset, 1), chunk);
+      shift = splatNumber(1);
     loop(0, length, chunk, [&](Value start) {
       Value k = add(offset, start);
       Value value = arith::SIToFPOp::create(*this, step.getType(),

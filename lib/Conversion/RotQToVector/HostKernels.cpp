@@ -76,6 +76,11 @@ Value HostBuilder::element(Value vector, int64_t i) {
   return vector::ExtractOp::create(*this, vector, i);
 }
 
+Value HostBuilder::fromElements(ArrayRef<Value> values) {
+  auto type = VectorType::get({int64_t(values.size())}, values[0].getType());
+  return vector::FromElementsOp::create(*this, type, values);
+}
+
 Value HostBuilder::sumLanes(ArrayRef<Value> vectors) {
   // A vector holds `parts` sums of `lanes` lanes each, one after the other.
   int64_t lanes = cast<VectorType>(vectors[0].getType()).getDimSize(0);
@@ -93,10 +98,15 @@ Value HostBuilder::sumLanes(ArrayRef<Value> vectors) {
       return arith::AddFOp::create(*this, left, right).getResult();
     return add(left, right);
   };
+  auto concatenate = [&](Value a, Value b) -> Value {
+    auto places = llvm::to_vector(llvm::seq<int64_t>(2 * parts));
+    return vector::ShuffleOp::create(*this, a, b, places);
+  };
   SmallVector<Value> sums(vectors);
-  for (; sums.size() > 1; lanes /= 2, parts *= 2) {
+  for (; sums.size() > 1; lanes = std::max<int64_t>(lanes / 2, 1), parts *= 2) {
     for (size_t i = 0; i < sums.size() / 2; ++i)
-      sums[i] = addHalves(sums[2 * i], sums[2 * i + 1]);
+      sums[i] = lanes > 1 ? addHalves(sums[2 * i], sums[2 * i + 1])
+                          : concatenate(sums[2 * i], sums[2 * i + 1]);
     sums.truncate(sums.size() / 2);
   }
   for (; lanes > 1; lanes /= 2)
@@ -136,6 +146,19 @@ void HostBuilder::loop(int64_t begin, int64_t end, int64_t step,
          body(position);
          return {};
        });
+}
+
+void HostBuilder::branch(Value condition, function_ref<void()> then,
+                         function_ref<void()> otherwise) {
+  auto build = [&](function_ref<void()> body) {
+    return [this, body](OpBuilder &nested, Location) {
+      InsertionGuard guard(*this);
+      restoreInsertionPoint(nested.saveInsertionPoint());
+      body();
+      scf::YieldOp::create(*this);
+    };
+  };
+  scf::IfOp::create(*this, condition, build(then), build(otherwise));
 }
 
 void HostBuilder::tiles(Value begin, Value end, int64_t tile,

@@ -51,6 +51,8 @@ public:
                           ValueRange initial, LoopBody body);
   void loop(int64_t begin, int64_t end, int64_t step,
             function_ref<void(Value)> body);
+  void branch(Value condition, function_ref<void()> then,
+              function_ref<void()> otherwise);
   /// Tiles of `tile` positions of [begin, end), then what is left one by one.
   void tiles(Value begin, Value end, int64_t tile,
              function_ref<void(ArrayRef<Value> positions)> body);
@@ -72,6 +74,7 @@ public:
   /// halves of the sums. Numbers of vectors and of lanes are powers of two.
   Value sumLanes(ArrayRef<Value> vectors);
   Value element(Value vector, int64_t i);
+  Value fromElements(ArrayRef<Value> values);
   Value rows(Value matrix);
 
   /// A buffer, for as long as `body` runs.
@@ -88,7 +91,9 @@ public:
 
   /// `count` points of row `row` (of the views) from position `k` on: int8.
   Value points(const WeightBuffers &weight, Value row, Value k, int64_t count);
-  /// Step or offset (`number` 0 or 1) of position `k`, f32.
+  /// Brings what `points` loads into the cache.
+  void prefetch(const WeightBuffers &weight, Value row, Value k);
+  /// Step or offset (`number` 0 or 1) of position `k`, f16.
   Value number(const WeightBuffers &weight, Value row, Value k, int64_t number);
   /// scratch[:] = the reconstructed row, its rotation undone.
   void decodeRow(const WeightBuffers &weight, Value row, Value scratch);

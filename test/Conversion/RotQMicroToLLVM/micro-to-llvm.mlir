@@ -30,6 +30,22 @@ func.func @decode(%codes: vector<64xi4>) -> vector<64xi8> {
   return %0 : vector<64xi8>
 }
 
+// Nibbles of a byte that need not become neighbours.
+// CHECK-LABEL: func.func @decode_apart(
+// CHECK-SAME:    %[[CODES:[a-z0-9]*]]: vector<128xi4>
+// CHECK:         %[[PAIRS:.*]] = vector.bitcast %{{.*}} : {{.*}} to vector<32xi16>
+// CHECK:         %[[HIGH:.*]] = arith.shrui %[[PAIRS]]
+// CHECK:         arith.andi %[[PAIRS]], %{{.*}} : vector<32xi16>
+// CHECK:         arith.andi %[[HIGH]], %{{.*}} : vector<32xi16>
+// AVX512:        llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"
+// AVX512:        llvm.call_intrinsic "llvm.x86.avx512.pshuf.b.512"
+// CHECK-NOT:     vector.deinterleave
+func.func @decode_apart(%codes: vector<128xi4>) -> (vector<64xi8>, vector<64xi8>) {
+  %0 = rotq.decode #rotq.table<2, [-120, -36, 36, 120]> %codes : vector<128xi4> -> vector<128xi8>
+  %1, %2 = vector.deinterleave %0 : vector<128xi8> -> vector<64xi8>
+  return %1, %2 : vector<64xi8>, vector<64xi8>
+}
+
 // CHECK-LABEL: func.func @dot(
 // CHECK-SAME:    %[[A:.*]]: vector<64xi8>, %[[B:.*]]: vector<64xi8>, %[[ACC:.*]]: vector<16xi32>
 // ANY:           arith.muli %{{.*}}, %{{.*}} : vector<64xi32>
@@ -41,6 +57,15 @@ func.func @decode(%codes: vector<64xi4>) -> vector<64xi8> {
 // AVX512:        arith.subi %[[SUM]], %[[EXCESS]]
 func.func @dot(%a: vector<64xi8>, %b: vector<64xi8>, %acc: vector<16xi32>) -> vector<16xi32> {
   %0 = rotq.dot %a, %b, %acc : vector<64xi8>, vector<16xi32>
+  return %0 : vector<16xi32>
+}
+
+// An unsigned operand needs no other sign.
+// CHECK-LABEL: func.func @dot_unsigned(
+// AVX512:        llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%arg2, %arg0, %arg1)
+// AVX512-NEXT:   return
+func.func @dot_unsigned(%a: vector<64xi8>, %b: vector<64xi8>, %acc: vector<16xi32>) -> vector<16xi32> {
+  %0 = rotq.dot unsigned %a, %b, %acc : vector<64xi8>, vector<16xi32>
   return %0 : vector<16xi32>
 }
 

@@ -3,10 +3,14 @@
 #rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
   codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
 
-// Two blocks of 256, then 32: four rows of the activation share what is
-// decoded, the others come one by one.
+// Two blocks of 256, then 32. Of a few rows of the activation each is multiplied
+// by eight rows of the weight as they are decoded, even and odd points apart, and
+// rows that come later are prefetched; of more, tiles of four by rows that were
+// decoded once. Points are biased to be unsigned, and the products of the bias
+// taken off again.
 // CHECK-LABEL: func.func @quantized(
 // CHECK-SAME:    %[[CODES:[a-z0-9]*]]: memref<?x576xi8>, %[[SCALES:[a-z0-9]*]]: memref<?x3xf32>
+// CHECK:         %[[BIAS:.*]] = arith.constant dense<-128> : vector<64xi8>
 // CHECK:         %[[BLOB:.*]] = rotq.storage
 // CHECK:         %[[LOW:.*]] = memref.view %[[BLOB]][%c0][] : memref<3552xi8> to memref<16x36xi32>
 // CHECK:         %[[HIGH:.*]] = memref.view %[[BLOB]][%c2304][] : memref<3552xi8> to memref<16x18xi32>
@@ -16,23 +20,39 @@
 // CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c65536
 // CHECK:         %[[STEP:.*]] = arith.select %[[IS_LITTLE]], %c16, %c8
 // CHECK:         scf.parallel (%[[BEGIN:.*]]) = (%c0) to (%c16) step (%[[STEP]])
-// CHECK:         %[[AFTER:.*]] = arith.addi %[[BEGIN]], %[[STEP]]
-// CHECK:         %[[END:.*]] = arith.minui %[[AFTER]], %c16
-// CHECK:         scf.for %[[N:.*]] = %[[BEGIN]] to %[[END]]
-// CHECK:           %[[REST:.*]] = arith.remui
-// CHECK:           scf.for %[[M:.*]] = %c0 to %{{.*}} step %c4
-// CHECK:             scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (f32, f32, f32, f32)
-// CHECK:               scf.for %{{.*}} = %c0 to %c256 step %c64 iter_args({{.*}}) -> (vector<16xi32>, vector<16xi32>, vector<16xi32>, vector<16xi32>)
-// CHECK:                 vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<4xi32>
-// CHECK:                 vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<2xi32>
-// CHECK:                 rotq.unpack #rotq.fixed<3>
-// CHECK:                 %[[POINTS:.*]] = rotq.decode
-// CHECK-COUNT-4:         rotq.dot %[[POINTS]]
-// CHECK:               vector.reduction <add>
-// CHECK:             rotq.unpack #rotq.fixed<3> {{.*}} -> vector<32xi4>
-// CHECK:             rotq.decode
-// CHECK-COUNT-4:     rotq.dot
-// CHECK:           scf.for %{{.*}} step %c1
+// CHECK:           %[[AFTER:.*]] = arith.addi %[[BEGIN]], %[[STEP]]
+// CHECK:           %[[END:.*]] = arith.minui %[[AFTER]], %c16
+// CHECK:           %[[IS_FEW:.*]] = arith.cmpi ult, %{{.*}}, %c4
+// CHECK:           scf.if %[[IS_FEW]]
+// CHECK:             scf.for %[[M:.*]] = %c0 to %{{.*}} step %c1
+// CHECK:               scf.for %[[N:.*]] = %[[BEGIN]] to %{{.*}} step %c8
+// CHECK:                 scf.for %[[G:.*]] = %c0 to %c512 step %c256 iter_args({{.*}}) -> (vector<8xf32>)
+// CHECK:                   scf.for %{{.*}} = %c0 to %c256 step %c128
+// CHECK:                     %[[LATER:.*]] = arith.minui %{{.*}}, %c15
+// CHECK:                     memref.prefetch %[[LOW]][%[[LATER]], %{{.*}}], read, locality<3>, data
+// CHECK:                     memref.prefetch %[[HIGH]][%[[LATER]], %{{.*}}], read, locality<3>, data
+// CHECK:                     vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<8xi32>
+// CHECK:                     vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<4xi32>
+// CHECK:                     rotq.unpack #rotq.fixed<3>
+// CHECK:                     %[[POINTS:.*]] = rotq.decode
+// CHECK:                     %[[EVEN:.*]], %[[ODD:.*]] = vector.deinterleave %[[POINTS]]
+// CHECK:                     %[[BIASED:.*]] = arith.xori %[[EVEN]], %[[BIAS]]
+// CHECK:                     %[[CODE:.*]] = vector.load %[[CODES]]
+// CHECK:                     %[[X:.*]], %{{.*}} = vector.deinterleave %[[CODE]]
+// CHECK:                     rotq.dot unsigned %[[BIASED]], %[[X]]
+// CHECK-COUNT-7:             rotq.dot unsigned
+// CHECK:                     rotq.dot unsigned %[[BIAS]], %[[X]]
+// CHECK-COUNT-8:           arith.subi %{{.*}} : vector<16xi32>
+// CHECK:                   rotq.unpack #rotq.fixed<3> {{.*}} -> vector<32xi4>
+// CHECK:           } else {
+// CHECK:             %[[DECODED:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x576xi8>
+// CHECK:             scf.for %{{.*}} = %c0 to %c576 step %c64
+// CHECK:               vector.store %{{.*}}, %[[DECODED]]
+// CHECK:             scf.for %[[M:.*]] = %c0 to %{{.*}} step %c4
+// CHECK:               scf.for %{{.*}} = %[[BEGIN]] to %{{.*}} step %c4
+// CHECK:                 vector.load %[[DECODED]]
+// CHECK-COUNT-20:        rotq.dot unsigned
+// CHECK:             memref.dealloc %[[DECODED]]
 func.func @quantized(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: memref<?x3xi32>,
                      %w: !rotq.weight<16x544, #rotated>, %out: memref<?x16xf32>) {
   rotq.matmul ins(%codes, %scales, %sums : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>)

@@ -106,6 +106,8 @@ func.func @micro(%lo: vector<4xi32>, %hi: vector<2xi32>, %f: vector<8xf32>, %n: 
   %1 = rotq.fwht %f block(8) length(%n) : vector<8xf32>
   // CHECK: rotq.dot %{{.*}}, %{{.*}}, %{{.*}} : vector<64xi8>, vector<16xi32>
   %2 = rotq.dot %d, %d, %z : vector<64xi8>, vector<16xi32>
+  // CHECK: rotq.dot unsigned %{{.*}}, %{{.*}}, %{{.*}} : vector<64xi8>, vector<16xi32>
+  %u = rotq.dot unsigned %d, %d, %z : vector<64xi8>, vector<16xi32>
   // CHECK: rotq.dot %{{.*}}, %{{.*}}, %{{.*}} : vector<64xi8>, i32
   %3 = rotq.dot %d, %d, %p : vector<64xi8>, i32
   return

@@ -403,14 +403,17 @@ def RotQ_DotOp : RotQ_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>,
   let summary = "int8 products, summed in int32";
   let description = [{
     With an `i32` accumulator: acc + sum_i lhs[i] rhs[i]. With a vector of n / 4:
-    element j takes the products 4j to 4j + 3. Wraps like `arith.addi`.
+    element j takes the products 4j to 4j + 3. Wraps like `arith.addi`. With
+    `unsigned`, lhs holds 0 to 255.
   }];
   let arguments = (ins FixedVectorOfRankAndType<[1], [I8]>:$lhs,
                        FixedVectorOfRankAndType<[1], [I8]>:$rhs,
-                       AnyTypeOf<[I32, FixedVectorOfRankAndType<[1], [I32]>]>:$acc);
+                       AnyTypeOf<[I32, FixedVectorOfRankAndType<[1], [I32]>]>:$acc,
+                       UnitAttr:$unsignedLhs);
   let results = (outs AnyTypeOf<[I32, FixedVectorOfRankAndType<[1], [I32]>]>:$result);
-  let assemblyFormat =
-      "$lhs `,` $rhs `,` $acc attr-dict `:` type($lhs) `,` type($result)";
+  let assemblyFormat = [{
+    (`unsigned` $unsignedLhs^)? $lhs `,` $rhs `,` $acc attr-dict `:` type($lhs) `,` type($result)
+  }];
   let hasVerifier = 1;
 }
 
