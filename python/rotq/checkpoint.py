@@ -96,8 +96,8 @@ class Checkpoint(ABC):
         """The weights to quantize: tensors of rank 2 whose whole name matches
         the regular expression `include` (by default the linear layers of a
         decoder) and not `exclude`."""
-        wanted = _regex(include or LINEAR_LAYERS)
-        unwanted = _regex(exclude) if exclude else None
+        wanted = compiled(include or LINEAR_LAYERS)
+        unwanted = compiled(exclude) if exclude else None
         return [
             name
             for name in self.names()
@@ -110,7 +110,8 @@ class Checkpoint(ABC):
         return iter(self.names())
 
 
-def _regex(pattern: str) -> re.Pattern:
+def compiled(pattern: str) -> re.Pattern:
+    """Raises RotqError where `pattern` is no regular expression."""
     try:
         return re.compile(pattern)
     except re.error as error:

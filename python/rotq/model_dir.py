@@ -47,6 +47,11 @@ class Model:
         return tokenizer.load(self.path)
 
 
+def is_model(path: str | os.PathLike) -> bool:
+    """Whether `path` is a model directory, if only a part of one."""
+    return any((Path(path) / name).exists() for name in (DECODER, MODULE))
+
+
 def open_model(path: str | os.PathLike) -> Model:
     """The model directory at `path`. Raises RotqError where a file is missing
     or not what docs/models.md says, and where the tensors are others than those
