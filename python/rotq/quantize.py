@@ -279,6 +279,7 @@ def _pack(
             chunks = read(name, source.float32)
             blob, error, seconds = _encode(where, format, layout, chunks, threads, measure)
             writer.write(name, blob)
+            del blob  # or it is there beside the next
             tensors[name] = Tensor(name, shape, format.name, layout.bits_per_weight, error)
             report.seconds += seconds
     report.tensors = [tensors[name] for name in entries]
