@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,9 @@ TOKENIZER = tokenizer.FILE
 QUANTIZATION = "quantize.json"
 EVALUATIONS = "evaluations.json"
 
-#: Where the files of a model are until it is whole.
+#: Where the files of a model are until it is whole, and what its writer locks.
 _UNFINISHED = ".unfinished"
+_LOCK = ".unfinished.lock"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def replace(out: str | os.PathLike, source: str | os.PathLike) -> Iterator[Path]
         raise RotqError(f"{out}: expected a directory for the model, and not the one that is read")
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    descriptor = lock(out, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = lock(out / _LOCK, os.O_RDWR | os.O_CREAT)
     unfinished = out / _UNFINISHED
     try:
         if unfinished.exists():
@@ -108,6 +109,8 @@ def replace(out: str | os.PathLike, source: str | os.PathLike) -> Iterator[Path]
         os.replace(unfinished / DECODER, out / DECODER)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-        if is_new and not any(out.iterdir()):
-            out.rmdir()
+        (out / _LOCK).unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):  # where it is not empty
+                out.rmdir()
         os.close(descriptor)
