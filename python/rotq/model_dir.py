@@ -84,7 +84,7 @@ def _weights(path: Path) -> Archive | Checkpoint:
 def replace(out: str | os.PathLike, source: str | os.PathLike) -> Iterator[Path]:
     """A folder to write the files of a model into, which was made of `source`. At
     the end they take the place of those of `out`, decoder.json last: without it a
-    directory is no model. After an exception `out` is what it was, and what a
+    directory is no model. Where the body raises, `out` stays what it was, and what a
     killed process leaves is removed by the next. Of two that write one directory
     at a time the second is refused."""
     out = Path(out)
