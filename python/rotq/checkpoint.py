@@ -11,11 +11,14 @@ when it writes a GGUF, and this reader does not undo it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
+import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -35,11 +38,22 @@ _NUMPY_DTYPES = {
 }  # fmt: skip
 
 
-class Checkpoint(ABC):
-    """Tensors by name. Nothing is read before it is asked for."""
+#: Every row of a tensor.
+ALL = slice(None)
 
-    def __init__(self, path: Path):
+#: Weights that `Checkpoint.chunks` takes together: enough to keep many cores busy
+#: encoding, little beside the tensors that do not fit into memory.
+CHUNK = 1 << 21
+
+
+class Checkpoint(ABC):
+    """Tensors by name. Nothing is read before it is asked for, and nothing but
+    that: files are read and not mapped, so memory that was given back is free."""
+
+    def __init__(self, path: Path, files: Sequence[Path]):
         self.path = path
+        #: What it is read from.
+        self.files = tuple(files)
         #: What a user should know about how this checkpoint stores things.
         self.notes: list[str] = []
 
@@ -55,23 +69,35 @@ class Checkpoint(ABC):
         """Safetensors' name of the type `raw` gives."""
 
     @abstractmethod
-    def raw(self, name: str) -> np.ndarray:
-        """The tensor in the type it is stored in."""
+    def raw(self, name: str, rows: slice = ALL) -> np.ndarray:
+        """The tensor in the type it is stored in: all of it, or of a tensor of
+        rank 2 or more some consecutive `rows`, entries of the first dimension."""
 
     def exact_dtype(self, name: str) -> str:
         """Safetensors' name of a type that holds the tensor's values, where
         `raw` may round them."""
         return self.dtype(name)
 
-    def float32(self, name: str) -> np.ndarray:
-        return np.ascontiguousarray(self.raw(name), dtype=np.float32)
+    def float32(self, name: str, rows: slice = ALL) -> np.ndarray:
+        return np.ascontiguousarray(self.raw(name, rows), dtype=np.float32)
+
+    def chunks(self, name: str) -> Iterator[slice]:
+        """The rows of a tensor in consecutive pieces of about CHUNK values; a
+        tensor of rank below 2 is one piece."""
+        shape = self.shape(name)
+        if len(shape) < 2 or math.prod(shape) <= CHUNK:
+            yield ALL
+            return
+        step = max(CHUNK // math.prod(shape[1:]), 1)
+        for first in range(0, shape[0], step):
+            yield slice(first, min(first + step, shape[0]))
 
     def linear_layers(self, include: str | None = None, exclude: str | None = None) -> list[str]:
         """The weights to quantize: tensors of rank 2 whose whole name matches
         the regular expression `include` (by default the linear layers of a
         decoder) and not `exclude`."""
-        wanted = _regex(include or LINEAR_LAYERS)
-        unwanted = _regex(exclude) if exclude else None
+        wanted = compiled(include or LINEAR_LAYERS)
+        unwanted = compiled(exclude) if exclude else None
         return [
             name
             for name in self.names()
@@ -84,49 +110,72 @@ class Checkpoint(ABC):
         return iter(self.names())
 
 
-def _regex(pattern: str) -> re.Pattern:
+def compiled(pattern: str) -> re.Pattern:
+    """Raises RotqError where `pattern` is no regular expression."""
     try:
         return re.compile(pattern)
     except re.error as error:
         raise RotqError(f"'{pattern}' is not a regular expression: {error}") from None
 
 
+def _read(
+    file: BinaryIO, offset: int, dtype: np.dtype, shape: Sequence[int], rows: slice
+) -> np.ndarray:
+    """Rows of the array of `shape` that begins at byte `offset` of a file."""
+    if shape:
+        first, last, _ = rows.indices(shape[0])
+        offset += first * math.prod(shape[1:]) * dtype.itemsize
+        shape = (last - first, *shape[1:])
+    array = np.empty(shape, dtype)
+    file.seek(offset)
+    if file.readinto(array.reshape(-1).view(np.uint8)) != array.nbytes:
+        raise RotqError(f"{file.name}: the file has become shorter")
+    return array
+
+
 class SafetensorsCheckpoint(Checkpoint):
     """One safetensors file, or the shards of a directory."""
 
     def __init__(self, path: Path, files: list[Path]):
-        super().__init__(path)
+        super().__init__(path, files)
         import ml_dtypes  # noqa: F401  (teaches numpy bfloat16 and float8)
         from safetensors import SafetensorError, safe_open
 
-        self._places = {}
-        for file in files:
+        #: By name: the file, where its tensors begin, and its header's entry.
+        self._places: dict[str, tuple[BinaryIO, int, dict]] = {}
+        for shard in files:
             try:
-                reader = safe_open(file, framework="np")
+                # Checks the header, which is then read as it stands.
+                with safe_open(shard, framework="np") as reader:
+                    names = reader.offset_keys()
+                file = shard.open("rb")
             except (SafetensorError, OSError) as error:
-                raise RotqError(f"{file}: {error}") from None
-            for name in reader.offset_keys():
+                raise RotqError(f"{shard}: {error}") from None
+            (size,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(size))
+            for name in names:
                 if name in self._places:
-                    raise RotqError(f"{file}: tensor '{name}' is in another shard too")
-                self._places[name] = reader
+                    raise RotqError(f"{shard}: tensor '{name}' is in another shard too")
+                self._places[name] = (file, 8 + size, header[name])
 
     def names(self) -> list[str]:
         return list(self._places)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self._places[name].get_slice(name).get_shape())
+        return tuple(self._places[name][2]["shape"])
 
     def dtype(self, name: str) -> str:
-        dtype = self._places[name].get_slice(name).get_dtype()
+        dtype = self._places[name][2]["dtype"]
         if dtype not in _NUMPY_DTYPES:
             raise RotqError(
                 f"{self.path}: tensor '{name}' has type {dtype}, which is not supported"
             )
         return dtype
 
-    def raw(self, name: str) -> np.ndarray:
-        self.dtype(name)
-        return self._places[name].get_tensor(name)
+    def raw(self, name: str, rows: slice = ALL) -> np.ndarray:
+        dtype = np.dtype(_NUMPY_DTYPES[self.dtype(name)])
+        file, start, entry = self._places[name]
+        return _read(file, start + entry["data_offsets"][0], dtype, entry["shape"], rows)
 
 
 class _Metadata(Mapping):
@@ -156,7 +205,7 @@ class GgufCheckpoint(Checkpoint):
     `raw` is asked for, and dequantized exactly where `float32` is."""
 
     def __init__(self, path: Path):
-        super().__init__(path)
+        super().__init__(path, [path])
         import gguf
         import ml_dtypes  # noqa: F401  (teaches numpy bfloat16)
 
@@ -168,6 +217,7 @@ class GgufCheckpoint(Checkpoint):
         except Exception as error:  # noqa: BLE001  (whatever numpy raised)
             raise RotqError(f"{path}: not a readable GGUF file: {error}") from None
         self._gguf = gguf
+        self._file = path.open("rb")
         self._fields = reader.fields
         self._tensors = tensors
         self._plain = {
@@ -204,21 +254,27 @@ class GgufCheckpoint(Checkpoint):
     def exact_dtype(self, name: str) -> str:
         return self._plain.get(self._tensors[name].tensor_type, "F32")
 
-    def raw(self, name: str) -> np.ndarray:
+    def _stored(self, name: str, rows: slice) -> np.ndarray:
+        """What the file holds, rows of blocks as bytes."""
         tensor = self._tensors[name]
-        if tensor.tensor_type in self._plain:
-            # The package gives bfloat16 as bytes.
-            dtype = np.dtype(_NUMPY_DTYPES[self.dtype(name)])
-            return tensor.data.view(dtype).reshape(self.shape(name))
-        return self.float32(name).astype(np.float16)
+        data = tensor.data
+        return _read(self._file, int(tensor.data_offset), data.dtype, data.shape, rows)
 
-    def float32(self, name: str) -> np.ndarray:
-        tensor = self._tensors[name]
+    def raw(self, name: str, rows: slice = ALL) -> np.ndarray:
+        if self._tensors[name].tensor_type not in self._plain:
+            return self.float32(name, rows).astype(np.float16)
+        # The package gives bfloat16 as bytes.
+        dtype = np.dtype(_NUMPY_DTYPES[self.dtype(name)])
+        return self._stored(name, rows).view(dtype).reshape(-1, *self.shape(name)[1:])
+
+    def float32(self, name: str, rows: slice = ALL) -> np.ndarray:
+        data = self._stored(name, rows)
         try:
-            data = self._gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+            data = self._gguf.quants.dequantize(data, self._tensors[name].tensor_type)
         except (NotImplementedError, ValueError) as error:
             raise RotqError(f"{self.path}: tensor '{name}': {error}") from None
-        return np.ascontiguousarray(data, dtype=np.float32).reshape(self.shape(name))
+        data = np.ascontiguousarray(data, dtype=np.float32)
+        return data.reshape(-1, *self.shape(name)[1:])
 
 
 def _shards(directory: Path) -> list[Path]:

@@ -28,22 +28,34 @@ def _formats(_: argparse.Namespace) -> None:
 
 
 def _quantize(arguments: argparse.Namespace) -> None:
-    from . import checkpoint
-    from .quantize import quantize
+    from . import checkpoint, model_dir, plan
+    from .quantize import quantize, quantize_model
 
     format = formats.lookup(arguments.format)
-    source = checkpoint.open(arguments.model)
-    for note in source.notes:
-        print(f"note: {arguments.model}: {note}", file=sys.stderr)
-    report = quantize(
-        source,
-        arguments.out,
-        format,
-        include=arguments.include,
-        exclude=arguments.exclude,
-        threads=arguments.threads,
-        measure=arguments.measure,
-    )
+    options = {
+        "include": arguments.include,
+        "exclude": arguments.exclude,
+        "threads": arguments.threads,
+    }
+    if arguments.plan:
+        options["plan"] = plan.load(arguments.plan)
+    if arguments.measure is not None:
+        options["measure"] = arguments.measure
+    if model_dir.is_model(arguments.model):
+        if arguments.embeddings:
+            options["embeddings"] = formats.lookup(arguments.embeddings)
+        model = model_dir.open_model(arguments.model)
+        report = quantize_model(model, arguments.out, format, **options)
+    else:
+        if arguments.embeddings:
+            raise RotqError(
+                f"{arguments.model}: --embeddings is for model directories, which say what they "
+                "are: name the tensors in a --plan"
+            )
+        source = checkpoint.open(arguments.model)
+        for note in source.notes:
+            print(f"note: {arguments.model}: {note}", file=sys.stderr)
+        report = quantize(source, arguments.out, format, **options)
     print(
         f"{report.path}: {report.weights} weights in {report.format}, "
         f"{report.bits_per_weight:.4f} bits per weight, {report.archive_bytes} bytes, "
@@ -164,14 +176,29 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_formats)
 
     command = commands.add_parser("quantize", help="pack a model's linear layers")
-    command.add_argument("model", help="a GGUF file, a safetensors file, or a directory of them")
-    command.add_argument("out", help="the archive to write (.safetensors)")
+    command.add_argument(
+        "model", help="a model directory, a GGUF or safetensors file, or a folder of the latter"
+    )
+    command.add_argument(
+        "out", help="the archive to write (.safetensors); of a model directory, another"
+    )
     command.add_argument("--format", default="rq3", help="see `rotq formats`; default %(default)s")
+    command.add_argument(
+        "--plan",
+        metavar="JSON",
+        help='file of {"regular expression": format or "keep"}: the first that matches a '
+        "tensor's whole name goes ahead of all else",
+    )
+    command.add_argument(
+        "--embeddings", metavar="FORMAT", help="of a model directory's embedding and head"
+    )
     command.add_argument("--include", help="regular expression: the tensors to pack")
     command.add_argument("--exclude", help="regular expression: tensors to leave")
     command.add_argument("--threads", type=_count, default=0, help="default: one for every core")
     command.add_argument(
-        "--measure", action="store_true", help="decode every weight again and print the error"
+        "--measure",
+        action=argparse.BooleanOptionalAction,
+        help="decode every weight again for its error; default: of model directories",
     )
     command.set_defaults(run=_quantize)
 

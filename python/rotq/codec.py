@@ -46,6 +46,15 @@ def encode(
     return blob
 
 
+def put_rows(blob: np.ndarray, layout: Layout, first: int, rows: np.ndarray, part: Layout) -> None:
+    """Puts `rows`, a blob of `part` of the rows from `first` on, into the `blob` of
+    `layout` of the same format: as if all rows had been encoded at once, where the
+    bytes between the parts of `blob` are zero."""
+    for (whole, size), (piece, _) in zip(layout.parts, part.parts):
+        begin, count = whole + first * size, part.n * size
+        blob[begin : begin + count] = rows[piece : piece + count]
+
+
 def _checked(format: Format, blob: np.ndarray, n: int, k: int) -> tuple[np.ndarray, Layout]:
     """The blob as bytes, and its layout, which it must fit."""
     layout = format.layout(n, k)

@@ -28,10 +28,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from . import model_dir
 from .error import RotqError
 from .inference import CHUNK, Runner, Session
 
-FILE = "evaluations.json"
+FILE = model_dir.EVALUATIONS
 
 
 def windows(tokens: int, window: int, stride: int) -> Iterator[tuple[int, int, int]]:

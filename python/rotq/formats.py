@@ -42,6 +42,13 @@ class Layout:
         """Everything stored counts."""
         return 8.0 * self.total_bytes / (self.n * self.k)
 
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """Where the rows of each plane and of the scales begin, and the size of
+        one: bytes."""
+        scales = (self.scales_offset, 2 * self.segments * self.numbers_per_segment)
+        return [*((plane.offset, 4 * plane.words_per_row) for plane in self.planes), scales]
+
 
 @dataclass(frozen=True)
 class Format:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,38 +22,19 @@ def import_model(
 ) -> dict:
     """Writes the model at `source`, a Hugging Face directory or a GGUF file, to
     the model directory `out` and returns its description. Tensors keep their
-    names and, where it is one of safetensors', their type. decoder.json comes
-    last: a directory without it is no model."""
+    names and, where it is one of safetensors', their type."""
     weights = checkpoint.open(source)
     description = decoder.describe(weights)
     text = tokenizer.from_source(weights)
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or out.samefile(source)):
-        raise RotqError(f"{out}: expected a directory for the model, and not the one that is read")
-    with ExitStack() as stack:
-        if not out.exists():
-            out.mkdir(parents=True)
-            stack.callback(_remove_if_empty, out)
-        # Files of two models must never be taken for one.
-        (out / model_dir.DECODER).unlink(missing_ok=True)
-
-        def temporary(name: str) -> Path:
-            path = out / f"{name}.tmp{os.getpid()}"
-            stack.callback(path.unlink, missing_ok=True)
-            return path
-
-        described = temporary(model_dir.DECODER)
+    with model_dir.replace(out, source) as folder:
+        described = folder / model_dir.DECODER
         described.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        module = temporary(model_dir.MODULE)
+        module = folder / model_dir.MODULE
         compiler.run("quant-import", described, "-o", module)
         if not module.is_file():
             raise RotqError(f"{module}: quant-import wrote no module")
-        vocabulary = temporary(model_dir.TOKENIZER)
-        vocabulary.write_text(text, encoding="utf-8")
-        _write_weights(weights, out / model_dir.WEIGHTS, description, progress)
-        os.replace(module, out / model_dir.MODULE)
-        os.replace(vocabulary, out / model_dir.TOKENIZER)
-        os.replace(described, out / model_dir.DECODER)
+        (folder / model_dir.TOKENIZER).write_text(text, encoding="utf-8")
+        _write_weights(weights, folder / model_dir.WEIGHTS, description, progress)
     return description
 
 
@@ -72,11 +52,6 @@ def _write_weights(source: Checkpoint, path: Path, description: dict, progress: 
     )
     with bar, Writer(path, entries, {}) as writer:
         for entry in writer.entries:
-            exact = entry.dtype == source.dtype(entry.name)
-            writer.write(entry.name, (source.raw if exact else source.float32)(entry.name))
+            read = source.raw if entry.dtype == source.dtype(entry.name) else source.float32
+            writer.write(entry.name, (read(entry.name, rows) for rows in source.chunks(entry.name)))
             bar.update(entry.nbytes)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
-        folder.rmdir()

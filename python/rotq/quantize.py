@@ -1,46 +1,95 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""From a checkpoint to an archive and back, one tensor at a time."""
+"""From a checkpoint to an archive and back, and from a model directory to a
+packed one, some rows of a tensor at a time."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import re
+import shutil
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from . import codec
+from . import archive, codec, model_dir
 from .archive import Archive, ArchiveWriter
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, compiled
+from .description import LINEARS
 from .error import RotqError
-from .formats import Format
-from .safetensors_writer import Entry, Writer
+from .formats import Format, Layout
+from .model_dir import Model
+from .plan import Plan
+from .safetensors_writer import DTYPE_BYTES, Entry, Writer
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What became of a tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+    #: None: kept as it is.
+    format: str | None
+    #: Per weight, as it is stored.
+    bits: float
+    #: Squared error over squared norm; None where it was not measured.
+    error: float | None = None
+
+    @property
+    def weights(self) -> int:
+        return math.prod(self.shape)
 
 
 @dataclass
 class Report:
     """What quantizing a model came to."""
 
-    format: str
     path: Path
-    weights: int = 0
-    packed_bytes: int = 0
+    #: In the order of the source.
+    tensors: list[Tensor] = field(default_factory=list)
+    #: Of the file of the tensors.
     archive_bytes: int = 0
     #: Spent encoding.
     seconds: float = 0.0
-    #: Squared error over squared norm, by tensor, where it was measured.
-    errors: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def packed(self) -> list[Tensor]:
+        return [tensor for tensor in self.tensors if tensor.format is not None]
+
+    @property
+    def format(self) -> str:
+        """The formats, the most used first: "rq3+rq4"."""
+        counts = Counter()
+        for tensor in self.packed:
+            counts[tensor.format] += tensor.weights
+        return "+".join(name for name, _ in counts.most_common())
+
+    @property
+    def weights(self) -> int:
+        """Those that were packed."""
+        return sum(tensor.weights for tensor in self.packed)
 
     @property
     def bits_per_weight(self) -> float:
-        return 8.0 * self.packed_bytes / self.weights
+        """Of packed weights."""
+        return _bits(self.packed)
 
     @property
     def weights_per_second(self) -> float:
         return self.weights / self.seconds
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """By tensor, where they were measured."""
+        return {tensor.name: tensor.error for tensor in self.packed if tensor.error is not None}
 
     @property
     def mean_error(self) -> float:
@@ -52,30 +101,43 @@ class Report:
         return max(self.errors, key=self.errors.__getitem__)
 
 
+def _bits(tensors: list[Tensor]) -> float:
+    """Per weight."""
+    bits = sum(tensor.bits * tensor.weights for tensor in tensors)
+    return bits / sum(tensor.weights for tensor in tensors)
+
+
+class _Error:
+    """The relative squared error of a tensor that comes in pieces."""
+
+    def __init__(self):
+        self._norm = self._error = 0.0
+
+    def add(self, weights: np.ndarray, decoded: np.ndarray) -> None:
+        """`decoded` is written over."""
+        decoded -= weights
+        self._norm += _square(weights)
+        self._error += _square(decoded)
+
+    def relative(self) -> float:
+        return self._error / self._norm if self._norm else self._error
+
+
 def relative_error(weights: np.ndarray, decoded: np.ndarray) -> float:
     """|weights - decoded|^2 / |weights|^2, and 0 where both are all zero."""
-    exact = weights.astype(np.float64).ravel()
-    difference = exact - decoded.ravel()
-    norm = float(exact @ exact)
-    error = float(difference @ difference)
-    return error / norm if norm else error
+    error = _Error()
+    error.add(weights, decoded.copy())
+    return error.relative()
 
 
-def _check_output(out: str | os.PathLike, source: Path) -> None:
+def _square(matrix: np.ndarray) -> float:
+    return float(np.einsum("ij,ij->", matrix, matrix, dtype=np.float64))
+
+
+def _check_output(out: str | os.PathLike, source: str | os.PathLike) -> None:
     """Refuses to put what was made of a model in its place."""
     if os.path.exists(out) and os.path.samefile(out, source):
         raise RotqError(f"{out}: expected another file than the one that is read")
-
-
-def _check_weight(source: Checkpoint, name: str) -> None:
-    """Refuses a weight whose numbers are not its values: integers and float8
-    have scales beside them."""
-    where = f"{source.path}: tensor '{name}'"
-    dtype, shape = source.dtype(name), source.shape(name)
-    if dtype not in ("F64", "F32", "F16", "BF16"):
-        raise RotqError(f"{where}: expected floats of 16 bits or more to quantize but got {dtype}")
-    if 0 in shape:
-        raise RotqError(f"{where}: expected weights to quantize but got shape {shape}")
 
 
 def quantize(
@@ -85,55 +147,175 @@ def quantize(
     *,
     include: str | None = None,
     exclude: str | None = None,
+    plan: Plan | None = None,
     threads: int = 0,
     measure: bool = False,
     progress: bool = True,
 ) -> Report:
-    """Writes `source` to the archive `out`, its linear layers (see
-    `Checkpoint.linear_layers`) in `format`. `measure` decodes every packed
-    weight again and reports its error."""
-    _check_output(out, source.path)
-    selected = source.linear_layers(include, exclude)
-    if not selected:
+    """Writes `source` to the archive `out`: as `plan` has it, and in `format` what
+    it has no rule for and is a linear layer (see `Checkpoint.linear_layers`).
+    `measure` decodes every packed weight again and reports its error. Raises
+    RotqError where the plan does not fit, nothing is left to pack, `source` is
+    packed already or `out` cannot be written."""
+    for file in (source.path, *source.files):
+        _check_output(out, file)
+    if os.path.isdir(out):
+        raise RotqError(f"{out}: expected a file for the archive but got a directory")
+    for file in source.files:
+        _check_floats(file, archive.is_archive(file))
+    linears = source.linear_layers(include, exclude)
+    chosen = _choose(source, dict.fromkeys(linears, format), plan)
+    return _pack(source, Path(out), chosen, threads, measure, progress)
+
+
+def quantize_model(
+    model: Model,
+    out: str | os.PathLike,
+    format: Format,
+    *,
+    embeddings: Format | None = None,
+    include: str | None = None,
+    exclude: str | None = None,
+    plan: Plan | None = None,
+    threads: int = 0,
+    measure: bool = True,
+    progress: bool = True,
+) -> Report:
+    """Makes the model directory `out` of another, as `quantize` makes an archive:
+    the linear layers are those of its description, and its embedding and head are
+    packed in the format `embeddings`, if there is one. quantize.json has the
+    report."""
+    source = model.weights
+    _check_floats(source.path, isinstance(source, Archive))
+    if include is None:
+        layers = model.description["layers"]
+        linears = list(dict.fromkeys(layer[part]["weight"] for layer in layers for part in LINEARS))
+        unwanted = compiled(exclude) if exclude else None
+        linears = [name for name in linears if not (unwanted and unwanted.fullmatch(name))]
+    else:
+        linears = source.linear_layers(include, exclude)
+    default = dict.fromkeys(linears, format)
+    if embeddings:
+        for part in ("embedding", "head"):
+            default[model.description[part]["weight"]] = embeddings
+    chosen = _choose(source, default, plan)
+    with model_dir.replace(out, model.path) as folder:
+        for name in (model_dir.DECODER, model_dir.MODULE, model_dir.TOKENIZER):
+            shutil.copyfile(model.path / name, folder / name)
+        path = folder / model_dir.WEIGHTS
+        report = _pack(source, path, chosen, threads, measure, progress)
+        text = json.dumps(_described(report, model.path.resolve().name), indent=1)
+        (folder / model_dir.QUANTIZATION).write_text(text + "\n", encoding="utf-8")
+    report.path = Path(out)
+    return report
+
+
+def _check_floats(path: Path, is_packed: bool) -> None:
+    if is_packed:
+        raise RotqError(f"{path}: expected weights to quantize but they are packed already")
+
+
+def _choose(
+    source: Checkpoint, default: Mapping[str, Format], plan: Plan | None
+) -> dict[str, Format]:
+    chosen = (plan or Plan({})).choose(source, default)
+    if not chosen:
         raise RotqError(f"{source.path}: no tensor to quantize")
-    for name in selected:
-        _check_weight(source, name)
-    shapes = {name: source.shape(name) for name in selected}
-    weights = {name: (shape, format) for name, shape in shapes.items()}
-    others = [
-        Entry(name, source.dtype(name), source.shape(name))
-        for name in source
-        if name not in weights
-    ]
-    report = Report(format.name, Path(out), sum(n * k for n, k in shapes.values()))
+    return chosen
+
+
+def _described(report: Report, source: str) -> dict:
+    """quantize.json, as docs/models.md has it."""
+    return {
+        "format": report.format,
+        "source": source,
+        "seconds": report.seconds,
+        "bytes": report.archive_bytes,
+        "packed_bits": report.bits_per_weight,
+        "bits": _bits(report.tensors),
+        "tensors": [asdict(tensor) for tensor in report.tensors],
+    }
+
+
+def _pack(
+    source: Checkpoint,
+    path: Path,
+    chosen: Mapping[str, Format],
+    threads: int,
+    measure: bool,
+    progress: bool,
+) -> Report:
+    """Writes `source` to the archive `path`, the tensors `chosen` in their
+    formats. Holds one packed tensor and some rows of the source in memory."""
+    entries = {name: Entry(name, source.dtype(name), source.shape(name)) for name in source}
+    weights = {name: (source.shape(name), format) for name, format in chosen.items()}
+    others = [entry for name, entry in entries.items() if name not in weights]
+    report = Report(path)
+    tensors: dict[str, Tensor] = {}
     bar = tqdm(
-        total=report.weights,
-        desc=format.name,
-        unit=" weights",
+        total=sum(entry.nbytes for entry in entries.values()),
+        desc="quantize",
+        unit="B",
         unit_scale=True,
         dynamic_ncols=True,
         disable=not progress,
     )
-    with bar, ArchiveWriter(out, weights, others) as writer:
-        for entry in writer.entries:
-            if entry.name not in weights:
-                writer.write(entry.name, source.raw(entry.name))
+
+    def read(name: str, function: Callable) -> Iterator[np.ndarray]:
+        for rows in source.chunks(name):
+            chunk = function(name, rows)
+            yield chunk
+            bar.update(chunk.size * DTYPE_BYTES[entries[name].dtype])
+
+    with bar, ArchiveWriter(path, weights, others) as writer:
+        for name in (entry.name for entry in writer.entries):
+            dtype, shape, format = entries[name].dtype, entries[name].shape, chosen.get(name)
+            if format is None:
+                writer.write(name, read(name, source.raw))
+                tensors[name] = Tensor(name, shape, None, 8.0 * DTYPE_BYTES[dtype])
                 continue
-            dense = source.float32(entry.name)
-            start = time.perf_counter()
-            try:
-                blob = codec.encode(format, dense, threads=threads)
-            except RotqError as error:
-                raise RotqError(f"{source.path}: tensor '{entry.name}': {error}") from None
-            report.seconds += time.perf_counter() - start
-            report.packed_bytes += blob.nbytes
-            if measure:
-                decoded = codec.decode(format, blob, *dense.shape, threads=threads)
-                report.errors[entry.name] = relative_error(dense, decoded)
-            writer.write(entry.name, blob)
-            bar.update(dense.size)
-    report.archive_bytes = report.path.stat().st_size
+            layout = format.layout(*shape)
+            where = f"{source.path}: tensor '{name}'"
+            chunks = read(name, source.float32)
+            blob, error, seconds = _encode(where, format, layout, chunks, threads, measure)
+            writer.write(name, blob)
+            del blob  # or it is there beside the next
+            tensors[name] = Tensor(name, shape, format.name, layout.bits_per_weight, error)
+            report.seconds += seconds
+    report.tensors = [tensors[name] for name in entries]
+    report.archive_bytes = path.stat().st_size
     return report
+
+
+def _encode(
+    where: str,
+    format: Format,
+    layout: Layout,
+    chunks: Iterable[np.ndarray],
+    threads: int,
+    measure: bool,
+) -> tuple[np.ndarray, float | None, float]:
+    """The weight whose rows come in `chunks`: its blob, its relative squared error
+    if that is to be measured, and the seconds that encoding took."""
+    blob = np.zeros(layout.total_bytes, np.uint8)
+    first, seconds, error = 0, 0.0, _Error()
+    for chunk in chunks:
+        start = time.perf_counter()
+        try:
+            part = codec.encode(format, chunk, threads=threads)
+        except RotqError as failure:
+            raise RotqError(f"{where}: {_counted_from(first, str(failure))}") from None
+        seconds += time.perf_counter() - start
+        codec.put_rows(blob, layout, first, part, format.layout(*chunk.shape))
+        if measure:
+            error.add(chunk, codec.decode(format, part, *chunk.shape, threads=threads))
+        first += len(chunk)
+    return blob, error.relative() if measure else None, seconds
+
+
+def _counted_from(first: int, text: str) -> str:
+    """A message about a row of a chunk as one about that of the weight."""
+    return re.sub(r"(?<= row )\d+", lambda row: str(first + int(row[0])), text)
 
 
 def dequantize(

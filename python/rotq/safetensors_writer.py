@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from .error import RotqError
+from .locking import lock
 
 #: Bytes of an element, by safetensors' name of its type.
 DTYPE_BYTES = {
@@ -53,7 +54,8 @@ class Writer:
     the order of the constructor's argument, sorted by falling size of the
     element so that every tensor is aligned. The bytes go to a temporary file
     that takes the place of `path` at the end; after an exception nothing is
-    left of it.
+    left of it, and what a killed process leaves the next one writes over. Of two
+    that write the same file at a time the second is refused.
     """
 
     def __init__(
@@ -74,36 +76,49 @@ class Writer:
             offset += entry.nbytes
         text = json.dumps(header, separators=(",", ":")).encode()
         self._header = text + b" " * (-len(text) % 8)
-        self._temporary = self.path.with_name(f"{self.path.name}.tmp{os.getpid()}")
+        self._temporary = self.path.with_name(f"{self.path.name}.tmp")
         self._next = 0
 
     def __enter__(self):
         try:
-            self._file = open(self._temporary, "wb")
+            self._file = open(lock(self._temporary, os.O_WRONLY | os.O_CREAT), "wb")
+            self._file.truncate()
         except OSError as error:
             raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
         self._file.write(struct.pack("<Q", len(self._header)))
         self._file.write(self._header)
         return self
 
-    def write(self, name: str, data: np.ndarray) -> None:
-        """Appends the bytes of the next tensor, which must be `name`."""
+    def write(self, name: str, data: np.ndarray | Iterable[np.ndarray]) -> None:
+        """Appends the bytes of the next tensor, which must be `name`: whole, or
+        in pieces."""
         entry = self.entries[self._next]
-        if entry.name != name or entry.nbytes != data.nbytes:
+        size = 0
+        for piece in [data] if isinstance(data, np.ndarray) else data:
+            size += piece.nbytes
+            if entry.name == name and size <= entry.nbytes and piece.size:
+                self._file.write(np.ascontiguousarray(piece).view(np.uint8).data)
+        if entry.name != name or entry.nbytes != size:
             raise ValueError(
-                f"expected {entry.nbytes} bytes of '{entry.name}' but got {data.nbytes} of '{name}'"
+                f"expected {entry.nbytes} bytes of '{entry.name}' but got {size} of '{name}'"
             )
-        self._file.write(np.ascontiguousarray(data).view(np.uint8).data if data.size else b"")
         self._next += 1
 
     def __exit__(self, kind, value, traceback) -> None:
+        # Renamed or removed before the lock is let go: the next temporary file of
+        # this name is another's.
         try:
-            self._file.close()
             if kind is None:
                 if self._next != len(self.entries):
                     raise ValueError(f"'{self.entries[self._next].name}' was never written")
+                self._file.flush()
                 os.replace(self._temporary, self.path)
-        except OSError as error:
-            raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
-        finally:
+            else:
+                self._temporary.unlink()
+        except BaseException as error:
             self._temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
+            raise
+        finally:
+            self._file.close()
