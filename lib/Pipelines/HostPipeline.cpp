@@ -84,18 +84,30 @@ struct ApproximateExp
   }
 };
 
-/// Drops the results of a function that nothing calls where they are arguments:
+/// Drops the results of functions that nothing calls where they are arguments:
 /// upstream does so where it can see the callers.
 struct DropReturnedArguments
-    : public PassWrapper<DropReturnedArguments, OperationPass<func::FuncOp>> {
+    : public PassWrapper<DropReturnedArguments, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DropReturnedArguments)
 
   StringRef getArgument() const override { return "drop-returned-arguments"; }
 
   void runOnOperation() override {
-    func::FuncOp func = getOperation();
-    if (!func.isPublic() || !func.getBody().hasOneBlock())
+    ModuleOp module = getOperation();
+    auto uses = SymbolTable::getSymbolUses(&module.getBodyRegion());
+    if (!uses)
       return;
+    llvm::SmallDenseSet<StringAttr> used;
+    for (SymbolTable::SymbolUse use : *uses)
+      used.insert(use.getSymbolRef().getRootReference());
+    for (auto func : module.getOps<func::FuncOp>())
+      if (func.isPublic() && func.getBody().hasOneBlock() &&
+          !used.contains(func.getSymNameAttr()) && failed(dropResults(func)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult dropResults(func::FuncOp func) {
     Operation *terminator = func.getBody().front().getTerminator();
     llvm::BitVector dropped(terminator->getNumOperands());
     for (OpOperand &operand : terminator->getOpOperands())
@@ -103,10 +115,9 @@ struct DropReturnedArguments
           isa<BlockArgument>(operand.get()))
         dropped.set(operand.getOperandNumber());
     if (dropped.none())
-      return;
+      return success();
     terminator->eraseOperands(dropped);
-    if (failed(func.eraseResults(dropped)))
-      signalPassFailure();
+    return func.eraseResults(dropped);
   }
 };
 
@@ -231,7 +242,7 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   addCleanup(pm);
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   if (options.inPlace)
-    pm.addNestedPass<func::FuncOp>(std::make_unique<DropReturnedArguments>());
+    pm.addPass(std::make_unique<DropReturnedArguments>());
   bufferization::buildBufferDeallocationPipeline(pm);
   pm.addPass(createConvertBufferizationToMemRefPass());
   // Kernels free what they allocate, so they come after deallocation.
