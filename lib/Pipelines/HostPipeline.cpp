@@ -197,10 +197,8 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Computes on bf16, and calls functions on it and f16, in f32: LLVM would call
-/// functions that not every libgcc and libm have.
+/// Computes on bf16 in f32: LLVM would call functions that not every libgcc has.
 static void addSmallFloatExpansion(OpPassManager &pm) {
-  pm.addPass(math::createMathExtendToSupportedTypes());
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
   emulate.sourceTypeStrs = {"bf16"};
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
@@ -260,6 +258,8 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   funcs.addPass(std::make_unique<RecordSignatures>());
   funcs.addPass(LLVM::createLLVMRequestCWrappersPass());
   funcs.addPass(std::make_unique<LowerStridedCopies>());
+  // On f16 and bf16 in f32: not every libm has such functions.
+  funcs.addPass(math::createMathExtendToSupportedTypes());
   funcs.addPass(std::make_unique<ApproximateExp>());
   funcs.addPass(createForallToParallelLoopPass());
   funcs.addPass(createConvertLinalgToLoopsPass());

@@ -63,14 +63,3 @@ func.func @one_of_two(%a: tensor<4xf32>, %b: tensor<4xf32>) -> (tensor<4xf32>, t
   %1 = linalg.add ins(%0, %b : tensor<4xf32>, tensor<4xf32>) outs(%a : tensor<4xf32>) -> tensor<4xf32>
   return %1, %0 : tensor<4xf32>, tensor<4xf32>
 }
-
-// Two ways out.
-// CHECK-LABEL: llvm.func @blocks(
-// CHECK-SAME: rotq.signature = (memref<4xf32>, i1) -> ()}
-func.func @blocks(%a: tensor<4xf32>, %c: i1) -> tensor<4xf32> {
-  cf.cond_br %c, ^bb1, ^bb2
-^bb1:
-  return %a : tensor<4xf32>
-^bb2:
-  return %a : tensor<4xf32>
-}
