@@ -197,7 +197,8 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Computes on bf16 in f32: LLVM would call functions that not every libgcc has.
+/// Computes on bf16 in f32: LLVM would call functions that not every libgcc
+/// has.
 static void addSmallFloatExpansion(OpPassManager &pm) {
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
   emulate.sourceTypeStrs = {"bf16"};
