@@ -116,10 +116,19 @@ LogicalResult FuseRows::fuse(RewriterBase &rewriter, const Group &group) {
   for (Value original : root->getResults())
     rewriter.replaceAllUsesWith(original,
                                 result->replacements.lookup(original));
-  // Their sizes may still be asked for, until those are resolved.
-  for (Operation *member : group)
+  // Their sizes are still asked for: those of what they would be written to.
+  for (Operation *member : group) {
+    auto op = cast<linalg::LinalgOp>(member);
+    for (OpResult value : member->getResults())
+      for (Operation *user : llvm::make_early_inc_range(value.getUsers()))
+        if (auto dim = dyn_cast<tensor::DimOp>(user))
+          rewriter.modifyOpInPlace(dim, [&] {
+            dim.getSourceMutable().assign(
+                op.getDpsInits()[value.getResultNumber()]);
+          });
     if (member->use_empty())
       rewriter.eraseOp(member);
+  }
   return success();
 }
 

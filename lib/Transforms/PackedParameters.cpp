@@ -286,7 +286,7 @@ PackedParameters::pack(const llvm::MapVector<Value, WeightConsumers> &consumers,
     return failure();
   llvm::MapVector<Value, SmallVector<Parameter>> byGroup;
   for (auto [arg, format] : formats) {
-    auto found = consumers.find(arg);
+    const auto *found = consumers.find(arg);
     byGroup[groups.getLeaderValue(arg)].push_back(
         {cast<BlockArgument>(arg),
          found == consumers.end() ? nullptr : &found->second,

@@ -1,4 +1,4 @@
-// RUN: quant-opt %s -rotq-fuse-rows -split-input-file | FileCheck %s
+// RUN: quant-opt %s -rotq-fuse-rows -cse -split-input-file | FileCheck %s
 // RUN: quant-opt %s -rotq-fuse-rows --remarks-filter=".*" -split-input-file -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARKS
 
 #t = affine_map<(t, k) -> (t)>
@@ -101,6 +101,33 @@ func.func @several_results(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %z: tensor<
     linalg.yield %s, %t : f32, index
   } -> (tensor<?x8xf32>, tensor<?x8xindex>)
   return %0#0, %0#1 : tensor<?x8xf32>, tensor<?x8xindex>
+}
+
+// -----
+
+#t = affine_map<(t, k) -> (t)>
+#tk = affine_map<(t, k) -> (t, k)>
+
+// Both results of what goes into the loop: it is nowhere else.
+
+// CHECK-LABEL: func.func @two_results_inside(
+// CHECK-NOT: linalg.
+// CHECK: scf.forall
+// CHECK-COUNT-2: linalg.generic
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @two_results_inside(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %z: tensor<?xf32>) -> tensor<?x8xf32> {
+  %0:2 = linalg.generic {indexing_maps = [#tk, #tk, #t], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<?x8xf32>) outs(%y, %z : tensor<?x8xf32>, tensor<?xf32>) {
+  ^bb0(%v: f32, %a: f32, %b: f32):
+    %s = arith.addf %v, %b : f32
+    linalg.yield %v, %s : f32, f32
+  } -> (tensor<?x8xf32>, tensor<?xf32>)
+  %1 = linalg.generic {indexing_maps = [#tk, #t, #tk], iterator_types = ["parallel", "parallel"]} ins(%0#0, %0#1 : tensor<?x8xf32>, tensor<?xf32>) outs(%y : tensor<?x8xf32>) {
+  ^bb0(%v: f32, %sum: f32, %o: f32):
+    %s = arith.divf %v, %sum : f32
+    linalg.yield %s : f32
+  } -> tensor<?x8xf32>
+  return %1 : tensor<?x8xf32>
 }
 
 // -----
