@@ -27,7 +27,8 @@ func.func private @outer(%x: tensor<4x32xf32>, %w: tensor<32x32xf32>, %e: tensor
 }
 
 // CHECK: func.func private @inner(%{{.*}}: tensor<4x32xf32>, %[[W:[a-z0-9]+]]: !rotq.weight<32x32, #rq3>,
-// CHECK: rotq.matmul ins(%{{.*}}) weight(%[[W]] :
+// CHECK-SAME: %[[E:[a-z0-9]+]]: tensor<4x32xf32>
+// CHECK: rotq.matmul ins(%{{.*}}) weight(%[[W]] : {{.*}} outs(%[[E]] :
 // CHECK-NOT: func.func
 func.func private @inner(%x: tensor<4x32xf32>, %w: tensor<32x32xf32>, %e: tensor<4x32xf32>) -> tensor<4x32xf32> {
   %z = arith.constant 0.0 : f32

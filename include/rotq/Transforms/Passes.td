@@ -52,10 +52,9 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">> {rotq.parameter = "q_proj"},
                       %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
-      %0 = tensor.empty() : tensor<8x64xf32>
-      %1 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
-          outs(%0 : tensor<8x64xf32>) -> tensor<8x64xf32>
-      return %1 : tensor<8x64xf32>
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
     }
     ```
   }];
