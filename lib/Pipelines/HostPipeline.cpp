@@ -147,6 +147,23 @@ struct RecordSignatures
   }
 };
 
+/// Keeps private functions within their object: the names of two would clash,
+/// that of what frees buffers in all of them.
+struct HideFunctions
+    : public PassWrapper<HideFunctions, OperationPass<LLVM::LLVMFuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(HideFunctions)
+
+  StringRef getArgument() const override { return "hide-functions"; }
+
+  void runOnOperation() override {
+    LLVM::LLVMFuncOp func = getOperation();
+    if (SymbolTable::getSymbolVisibility(func) ==
+            SymbolTable::Visibility::Private &&
+        !func.isExternal())
+      func.setLinkage(LLVM::Linkage::Internal);
+  }
+};
+
 /// Lets LLVM use on every function what its instructions were chosen by: it
 /// aborts on an intrinsic that its target lacks.
 struct RecordFeatures
@@ -290,6 +307,7 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
     pm.addPass(createConvertOpenMPToLLVMPass());
   addCleanup(pm);
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addNestedPass<LLVM::LLVMFuncOp>(std::make_unique<HideFunctions>());
   pm.addPass(std::make_unique<RecordFeatures>(featuresOf(options)));
 }
 

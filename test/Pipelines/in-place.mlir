@@ -8,7 +8,7 @@
 // CHECK-LABEL: llvm.func @step(
 // CHECK-SAME: rotq.parameters = ["", "", "", "", "w"], rotq.signature = (memref<?x8xf32>, index, memref<2x?x8xf32>, memref<?x8xf32>, memref<8xf32>) -> ()}
 // CHECK-NOT: memcpy
-// CHECK-LABEL: llvm.func @layer(
+// CHECK-LABEL: llvm.func internal @layer(
 // CHECK-NOT: memcpy
 
 // Without the option they are copies.
