@@ -16,7 +16,7 @@ config.test_exec_root = config.rotq_test_dir
 
 llvm_config.with_system_environment(["HOME", "TMPDIR", "CUDA_HOME"])
 llvm_config.add_tool_substitutions(
-    ["FileCheck", "count", "llvm-nm", "not", "split-file"], [config.llvm_tools_dir]
+    ["FileCheck", "count", "llvm-nm", "llvm-readelf", "not", "split-file"], [config.llvm_tools_dir]
 )
 llvm_config.add_tool_substitutions(config.rotq_tools, [config.rotq_tools_dir])
 
@@ -32,6 +32,12 @@ if os.path.exists(mlir_opt):
 config.substitutions.append(("%rotq_plugin", config.rotq_plugin))
 
 config.substitutions.append(("%python", sys.executable))
+
+# Headers are compiled, libraries linked.
+clang = lit.util.which("clang", config.llvm_tools_dir)
+if clang:
+    config.available_features.add("clang")
+    config.substitutions.append(("%clang", clang))
 
 # The reference in docs/ against what the build generates.
 config.substitutions.append(("%built_docs", config.rotq_built_docs))

@@ -7,8 +7,9 @@
 
 #include "rotq/Import/Decoder.h"
 
+#include "rotq/Support/LLVMJson.h"
+
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/JSON.h"
 
 #include <cmath>
 
@@ -18,6 +19,9 @@ namespace json = llvm::json;
 
 /// Sizes beyond this are mistakes: kernels index with 32 bits.
 static constexpr int64_t kMaxSize = (int64_t(1) << 31) - 1;
+
+/// Integers up to here are doubles.
+static constexpr double kMaxCount = double(int64_t(1) << 53);
 
 namespace {
 /// The members of an object, taken one by one. Every method returns whether it
@@ -101,8 +105,17 @@ private:
       if (!std::isfinite(float(out)))
         path.report("expected a number within f32");
       return std::isfinite(float(out));
-    } else if constexpr (std::is_same_v<T, int64_t> ||
-                         std::is_same_v<T, bool>) {
+    } else if constexpr (std::is_same_v<T, int64_t>) {
+      // Beyond what a double counts, LLVM's conversion is undefined.
+      std::optional<double> number = value.getAsNumber();
+      if (!number || !(std::abs(*number) < kMaxCount) ||
+          *number != std::trunc(*number)) {
+        path.report("expected an integer");
+        return false;
+      }
+      out = int64_t(*number);
+      return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
       return json::fromJSON(value, out, path);
     } else {
       return readFrom(value, out, path);
@@ -197,6 +210,8 @@ static bool readDecoder(const json::Value &value, Decoder &out,
       root.readObject("norm",
                       [&](Members &norm) {
                         return norm.read("epsilon", out.epsilon) &&
+                               norm.check(out.epsilon >= 0, "epsilon",
+                                          "expected a number from 0") &&
                                norm.read("offset", out.normOffset);
                       }) &&
       root.readObject(
@@ -208,10 +223,13 @@ static bool readDecoder(const json::Value &value, Decoder &out,
                    attention.read("scale", out.attentionScale) &&
                    attention.check(out.heads % out.kvHeads == 0, "kv_heads",
                                    "expected a divisor of heads") &&
-                   attention.check(out.attentionScale > 0, "scale",
+                   attention.check(float(out.attentionScale) > 0, "scale",
                                    "expected a positive number") &&
                    attention.check(out.headSize % 2 == 0, "head_size",
-                                   "expected an even number");
+                                   "expected an even number") &&
+                   attention.check(out.heads * out.headSize <= kMaxSize,
+                                   "head_size",
+                                   "expected heads of less than 2^31 values");
           }) &&
       root.readObject("mlp",
                       [&](Members &mlp) {
@@ -253,7 +271,7 @@ static bool readDecoder(const json::Value &value, Decoder &out,
 }
 
 llvm::Expected<Decoder> Decoder::parse(StringRef text) {
-  llvm::Expected<json::Value> value = json::parse(text);
+  llvm::Expected<json::Value> value = ::rotq::parseJson(text);
   if (!value)
     return value.takeError();
   Decoder decoder;

@@ -45,7 +45,7 @@ public:
       : module(module), decoder(decoder), name(name), rows(rows),
         b(module.getLoc(), module.getContext()) {}
 
-  void build();
+  llvm::Error build();
 
 private:
   RankedTensorType tensor(ArrayRef<int64_t> shape) {
@@ -225,14 +225,30 @@ SmallVector<Value> FunctionBuilder::angles(const Rotary &rotary,
       });
 }
 
-void FunctionBuilder::build() {
+/// As a description would say it: [4, 8].
+static std::string shapeText(ArrayRef<int64_t> shape) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "[";
+  llvm::interleaveComma(shape, os);
+  os << "]";
+  return text;
+}
+
+llvm::Error FunctionBuilder::build() {
   // Arguments: the token, where it stands, the caches, the logits, the weights.
   SmallVector<Type> inputs = {RankedTensorType::get({rows}, b.getI32Type()),
                               b.getIndexType(), keysType(), valuesType(),
                               tensor({rows, decoder.vocabulary})};
-  llvm::MapVector<StringRef, Type> weights;
+  llvm::MapVector<StringRef, RankedTensorType> weights;
+  llvm::Error error = llvm::Error::success();
   auto declare = [&](StringRef name, ArrayRef<int64_t> shape) {
-    weights.insert({name, tensor(shape)});
+    auto [entry, isNew] = weights.insert({name, tensor(shape)});
+    if (entry->second.getShape() != shape && !error)
+      error = llvm::createStringError("tensor '" + name +
+                                      "' stands where its shape is " +
+                                      shapeText(entry->second.getShape()) +
+                                      ", and where it is " + shapeText(shape));
   };
   declare(decoder.embedding, {decoder.vocabulary, decoder.hidden});
   for (const DecoderLayer &layer : decoder.layers)
@@ -242,6 +258,8 @@ void FunctionBuilder::build() {
   declare(decoder.head.weight, {decoder.vocabulary, decoder.hidden});
   if (decoder.head.bias)
     declare(*decoder.head.bias, {decoder.vocabulary});
+  if (error)
+    return error;
   unsigned firstWeight = unsigned(inputs.size());
   for (const auto &[name, type] : weights)
     inputs.push_back(type);
@@ -297,16 +315,21 @@ void FunctionBuilder::build() {
                        })
                  .front();
   func::ReturnOp::create(b, ValueRange{result, caches.keys, caches.values});
+  return llvm::Error::success();
 }
 
-OwningOpRef<ModuleOp> mlir::rotq::importDecoder(MLIRContext &context,
-                                                const Decoder &decoder) {
+llvm::Expected<OwningOpRef<ModuleOp>>
+mlir::rotq::importDecoder(MLIRContext &context, const Decoder &decoder) {
   context.loadDialect<arith::ArithDialect, func::FuncDialect,
                       linalg::LinalgDialect, math::MathDialect,
                       tensor::TensorDialect>();
   OwningOpRef<ModuleOp> module =
       ModuleOp::create(UnknownLoc::get(&context), decoder.architecture);
-  FunctionBuilder(*module, decoder, "prefill", ShapedType::kDynamic).build();
-  FunctionBuilder(*module, decoder, "decode", 1).build();
+  FunctionBuilder prefill(*module, decoder, "prefill", ShapedType::kDynamic);
+  if (llvm::Error error = prefill.build())
+    return error;
+  FunctionBuilder decode(*module, decoder, "decode", 1);
+  if (llvm::Error error = decode.build())
+    return error;
   return module;
 }

@@ -84,18 +84,30 @@ struct ApproximateExp
   }
 };
 
-/// Drops the results of a function that nothing calls where they are arguments:
+/// Drops the results of functions that nothing calls where they are arguments:
 /// upstream does so where it can see the callers.
 struct DropReturnedArguments
-    : public PassWrapper<DropReturnedArguments, OperationPass<func::FuncOp>> {
+    : public PassWrapper<DropReturnedArguments, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DropReturnedArguments)
 
   StringRef getArgument() const override { return "drop-returned-arguments"; }
 
   void runOnOperation() override {
-    func::FuncOp func = getOperation();
-    if (!func.isPublic() || !func.getBody().hasOneBlock())
+    ModuleOp module = getOperation();
+    auto uses = SymbolTable::getSymbolUses(&module.getBodyRegion());
+    if (!uses)
       return;
+    llvm::SmallDenseSet<StringAttr> used;
+    for (SymbolTable::SymbolUse use : *uses)
+      used.insert(use.getSymbolRef().getRootReference());
+    for (auto func : module.getOps<func::FuncOp>())
+      if (func.isPublic() && func.getBody().hasOneBlock() &&
+          !used.contains(func.getSymNameAttr()) && failed(dropResults(func)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult dropResults(func::FuncOp func) {
     Operation *terminator = func.getBody().front().getTerminator();
     llvm::BitVector dropped(terminator->getNumOperands());
     for (OpOperand &operand : terminator->getOpOperands())
@@ -103,10 +115,9 @@ struct DropReturnedArguments
           isa<BlockArgument>(operand.get()))
         dropped.set(operand.getOperandNumber());
     if (dropped.none())
-      return;
+      return success();
     terminator->eraseOperands(dropped);
-    if (failed(func.eraseResults(dropped)))
-      signalPassFailure();
+    return func.eraseResults(dropped);
   }
 };
 
@@ -133,6 +144,23 @@ struct RecordSignatures
       for (NamedAttribute attr : function_interface_impl::getArgAttrs(func, i))
         if (isa_and_nonnull<RotQDialect>(attr.getNameDialect()))
           func.removeArgAttr(i, attr.getName());
+  }
+};
+
+/// Keeps private functions within their object: the names of two would clash,
+/// that of what frees buffers in all of them.
+struct HideFunctions
+    : public PassWrapper<HideFunctions, OperationPass<LLVM::LLVMFuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(HideFunctions)
+
+  StringRef getArgument() const override { return "hide-functions"; }
+
+  void runOnOperation() override {
+    LLVM::LLVMFuncOp func = getOperation();
+    if (SymbolTable::getSymbolVisibility(func) ==
+            SymbolTable::Visibility::Private &&
+        !func.isExternal())
+      func.setLinkage(LLVM::Linkage::Internal);
   }
 };
 
@@ -186,10 +214,9 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-/// Computes on bf16, and calls functions on it and f16, in f32: LLVM would call
-/// functions that not every libgcc and libm have.
+/// Computes on bf16 in f32: LLVM would call functions that not every libgcc
+/// has.
 static void addSmallFloatExpansion(OpPassManager &pm) {
-  pm.addPass(math::createMathExtendToSupportedTypes());
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
   emulate.sourceTypeStrs = {"bf16"};
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
@@ -231,7 +258,7 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   addCleanup(pm);
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   if (options.inPlace)
-    pm.addNestedPass<func::FuncOp>(std::make_unique<DropReturnedArguments>());
+    pm.addPass(std::make_unique<DropReturnedArguments>());
   bufferization::buildBufferDeallocationPipeline(pm);
   pm.addPass(createConvertBufferizationToMemRefPass());
   // Kernels free what they allocate, so they come after deallocation.
@@ -249,6 +276,8 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
   funcs.addPass(std::make_unique<RecordSignatures>());
   funcs.addPass(LLVM::createLLVMRequestCWrappersPass());
   funcs.addPass(std::make_unique<LowerStridedCopies>());
+  // On f16 and bf16 in f32: not every libm has such functions.
+  funcs.addPass(math::createMathExtendToSupportedTypes());
   funcs.addPass(std::make_unique<ApproximateExp>());
   funcs.addPass(createForallToParallelLoopPass());
   funcs.addPass(createConvertLinalgToLoopsPass());
@@ -278,6 +307,7 @@ void mlir::rotq::buildHostLLVMPipeline(OpPassManager &pm,
     pm.addPass(createConvertOpenMPToLLVMPass());
   addCleanup(pm);
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addNestedPass<LLVM::LLVMFuncOp>(std::make_unique<HideFunctions>());
   pm.addPass(std::make_unique<RecordFeatures>(featuresOf(options)));
 }
 

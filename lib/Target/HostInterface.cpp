@@ -55,6 +55,11 @@ static FailureOr<SmallVector<HostFunction>> findFunctions(ModuleOp module) {
   return functions;
 }
 
+/// Names come from outside.
+static json::Value asJson(StringRef text) {
+  return json::isUTF8(text) ? json::Value(text) : json::fixUTF8(text);
+}
+
 static std::string nameOf(Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << type;
@@ -77,7 +82,7 @@ static json::Value describe(Type type, StringRef parameter = "") {
   }
   value["type"] = nameOf(type);
   if (!parameter.empty())
-    value["parameter"] = parameter;
+    value["parameter"] = asJson(parameter);
   return value;
 }
 
@@ -92,8 +97,8 @@ FailureOr<std::string> mlir::rotq::emitHostInterface(ModuleOp module) {
       arguments.push_back(describe(type, function.parameterOf(i)));
     for (Type type : function.type.getResults())
       results.push_back(describe(type));
-    all[function.name] = json::Object{{"arguments", std::move(arguments)},
-                                      {"results", std::move(results)}};
+    all[json::fixUTF8(function.name)] = json::Object{
+        {"arguments", std::move(arguments)}, {"results", std::move(results)}};
   }
   return llvm::formatv("{0:1}\n", json::Value(std::move(all))).str();
 }
@@ -136,13 +141,25 @@ static FailureOr<std::string> typeOf(Location loc, Type type,
   std::string &text = uses[name];
   llvm::raw_string_ostream os(text);
   if (text.empty()) {
-    os << "typedef struct {\n  " << element << " *allocated, *aligned;\n"
+    // Headers of two objects may meet in one file.
+    os << "#ifndef " << name << "\n#define " << name << " " << name
+       << "\ntypedef struct {\n  " << element << " *allocated, *aligned;\n"
        << "  int64_t offset;\n";
     if (rank)
       os << "  int64_t sizes[" << rank << "], strides[" << rank << "];\n";
-    os << "} " << name << ";\n";
+    os << "} " << name << ";\n#endif\n";
   }
   return name;
+}
+
+/// What C compilers pass as MLIR does: a half is no integer to them.
+static bool isPassedAlike(Type type) {
+  return isa<MemRefType>(type) || !(type.isF16() || type.isBF16());
+}
+
+static bool isIdentifier(StringRef name) {
+  return llvm::all_of(name,
+                      [](char c) { return c == '_' || llvm::isAlnum(c); });
 }
 
 /// Names come from outside, and must not end the comment they are in.
@@ -154,6 +171,66 @@ static std::string asComment(StringRef text) {
   return comment;
 }
 
+/// The results of `function` as a struct, or as C returns them: what is no
+/// array and comes alone is no struct to MLIR.
+static FailureOr<std::string>
+writeResults(llvm::raw_ostream &os, Location loc, const HostFunction &function,
+             std::map<std::string, std::string> &types) {
+  ArrayRef<Type> results = function.type.getResults();
+  bool isStruct = results.size() > 1 ||
+                  (results.size() == 1 && isa<MemRefType>(results[0]));
+  std::string members, last = "void";
+  for (auto [i, type] : llvm::enumerate(results)) {
+    auto name = typeOf(loc, type, types);
+    if (failed(name))
+      return failure();
+    if (!isStruct && !isPassedAlike(type))
+      return emitError(loc) << "expected a result that c has but got " << type;
+    members += "  " + *name + " result" + std::to_string(i) + ";\n";
+    last = *name;
+  }
+  if (!isStruct)
+    return last;
+  os << "typedef struct {\n"
+     << members << "} rotq_" << function.name << "_results;\n";
+  return std::string();
+}
+
+static LogicalResult writeFunction(llvm::raw_ostream &os, Location loc,
+                                   const HostFunction &function,
+                                   std::map<std::string, std::string> &types) {
+  if (!isIdentifier(function.name))
+    return emitError(loc) << "expected a name that c has but got '"
+                          << function.name << "'";
+  FailureOr<std::string> returned = writeResults(os, loc, function, types);
+  if (failed(returned))
+    return failure();
+  SmallVector<std::string> arguments;
+  if (returned->empty())
+    arguments.push_back(("rotq_" + function.name + "_results *results").str());
+  for (auto [i, type] : llvm::enumerate(function.type.getInputs())) {
+    auto name = typeOf(loc, type, types);
+    if (failed(name))
+      return failure();
+    if (!isPassedAlike(type))
+      return emitError(loc)
+             << "expected an argument that c has but got " << type;
+    std::string &text = arguments.emplace_back();
+    if (StringRef parameter = function.parameterOf(i); !parameter.empty())
+      text = "/* " + asComment(parameter) + ": " + nameOf(type) + " */ ";
+    text += *name + (isa<MemRefType>(type) ? " *" : " ") + "argument" +
+            std::to_string(i);
+  }
+  os << (returned->empty() ? "void" : *returned) << " " << kWrapperPrefix
+     << function.name << "(";
+  if (arguments.empty())
+    os << "void";
+  else
+    os << "\n    " << llvm::join(arguments, ",\n    ");
+  os << ");\n\n";
+  return success();
+}
+
 FailureOr<std::string> mlir::rotq::emitHostHeader(ModuleOp module) {
   FailureOr<SmallVector<HostFunction>> functions = findFunctions(module);
   if (failed(functions))
@@ -161,38 +238,9 @@ FailureOr<std::string> mlir::rotq::emitHostHeader(ModuleOp module) {
   std::map<std::string, std::string> types;
   std::string prototypes;
   llvm::raw_string_ostream os(prototypes);
-  for (const HostFunction &function : *functions) {
-    StringRef separator = "";
-    std::string results, arguments;
-    llvm::raw_string_ostream resultStream(results), argumentStream(arguments);
-    for (auto [i, type] : llvm::enumerate(function.type.getResults())) {
-      auto name = typeOf(module.getLoc(), type, types);
-      if (failed(name))
-        return failure();
-      resultStream << "  " << *name << " result" << i << ";\n";
-    }
-    if (!results.empty()) {
-      argumentStream << "\n    rotq_" << function.name << "_results *results";
-      separator = ",";
-    }
-    for (auto [i, type] : llvm::enumerate(function.type.getInputs())) {
-      auto name = typeOf(module.getLoc(), type, types);
-      if (failed(name))
-        return failure();
-      argumentStream << separator << "\n    ";
-      if (StringRef parameter = function.parameterOf(i); !parameter.empty())
-        argumentStream << "/* " << asComment(parameter) << ": " << nameOf(type)
-                       << " */ ";
-      argumentStream << *name << (isa<MemRefType>(type) ? " *" : " ")
-                     << "argument" << i;
-      separator = ",";
-    }
-    if (!results.empty())
-      os << "typedef struct {\n"
-         << results << "} rotq_" << function.name << "_results;\n";
-    os << "void " << kWrapperPrefix << function.name << "("
-       << (arguments.empty() ? "void" : arguments) << ");\n\n";
-  }
+  for (const HostFunction &function : *functions)
+    if (failed(writeFunction(os, module.getLoc(), function, types)))
+      return failure();
 
   std::string header =
       "/* Functions of an object that quant-translate wrote. An array is its\n"

@@ -19,6 +19,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
@@ -100,7 +101,9 @@ static std::string findCompiler() {
   if (wanted)
     names = {*wanted};
   for (StringRef name : names)
-    if (auto path = llvm::sys::findProgramByName(name))
+    // What is a path already, is not looked for.
+    if (auto path = llvm::sys::findProgramByName(name);
+        path && llvm::sys::fs::can_execute(*path))
       return *path;
   return "";
 }

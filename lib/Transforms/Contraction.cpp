@@ -77,8 +77,7 @@ std::optional<Contraction> mlir::rotq::matchContraction(Operation *candidate) {
     root = source;
     isKMajor ^= isTranspose;
   }
-  return Contraction{op, op.getDpsInputs()[0], op.getDpsInputOperand(1), root,
-                     isKMajor};
+  return Contraction{op, op.getDpsInputOperand(1), root, isKMajor};
 }
 
 std::pair<int64_t, int64_t> Contraction::getShape() const {
@@ -112,14 +111,16 @@ void mlir::rotq::replaceByMatmul(RewriterBase &rewriter,
   Location loc = op.getLoc();
   rewriter.setInsertionPoint(op);
   auto type = cast<WeightType>(weight.getType());
+  // As it is now: it may be the result of a product that was replaced before.
+  Value input = op.getDpsInputs()[0];
   Value init = op.getDpsInits()[0];
   auto initType = cast<RankedTensorType>(init.getType());
 
   // M may be known to the destination only, and K to the weight only.
-  int64_t m = cast<RankedTensorType>(contraction.input.getType()).getDimSize(0);
+  int64_t m = cast<RankedTensorType>(input.getType()).getDimSize(0);
   if (ShapedType::isDynamic(m))
     m = initType.getDimSize(0);
-  Value x = castTo(rewriter, loc, contraction.input, {m, type.getK()});
+  Value x = castTo(rewriter, loc, input, {m, type.getK()});
   int64_t shape[] = {cast<RankedTensorType>(x.getType()).getDimSize(0),
                      type.getN()};
   // A destination that is filled with zeros may matter to others, as an

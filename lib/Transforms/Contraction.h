@@ -18,8 +18,7 @@ namespace mlir::rotq {
 /// y[m, n] += x[m, k] w[n, k], or w[k, n], on tensors of f32 or f16. The weight
 /// is seen through casts and transposes.
 struct Contraction {
-  linalg::LinalgOp op;
-  Value input;          ///< x
+  linalg::LinalgOp op;  ///< input 0 is x
   OpOperand *weightUse; ///< w, as `op` reads it
   Value root;           ///< what the casts and transposes start from
   bool isKMajor;        ///< root is w[n, k], not w[k, n]

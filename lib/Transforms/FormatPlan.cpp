@@ -8,8 +8,8 @@
 #include "FormatPlan.h"
 
 #include "rotq/Codec/Format.h"
+#include "rotq/Support/LLVMJson.h"
 
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
@@ -57,7 +57,7 @@ FailureOr<FormatPlan> FormatPlan::read(MLIRContext *context, StringRef path,
   if (!buffer)
     return emitError() << "cannot read the plan '" << path
                        << "': " << buffer.getError().message();
-  llvm::Expected<json::Value> value = json::parse((*buffer)->getBuffer());
+  llvm::Expected<json::Value> value = ::rotq::parseJson((*buffer)->getBuffer());
   if (!value)
     return emitError() << "plan '" << path
                        << "': " << llvm::toString(value.takeError());

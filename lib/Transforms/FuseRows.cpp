@@ -42,7 +42,7 @@ private:
 static bool hasRows(Operation *candidate) {
   auto op = dyn_cast_or_null<linalg::LinalgOp>(candidate);
   if (!op || !isa<TilingInterface>(candidate) || !op.hasPureTensorSemantics() ||
-      op.getNumLoops() == 0 ||
+      op.getNumLoops() == 0 || op.getNumDpsInits() == 0 ||
       op.getIteratorTypesArray().front() != utils::IteratorType::parallel)
     return false;
   return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
@@ -60,8 +60,17 @@ static bool isProduct(Operation *op) {
          linalgOp.getNumLoops() == 3;
 }
 
-/// `root` and what is computed for nothing but it, rows by rows: in the order
-/// of the block.
+/// Whether a row of `operand` is all that a row of its owner reads of it.
+static bool isReadByRow(OpOperand &operand) {
+  auto op = dyn_cast<linalg::LinalgOp>(operand.getOwner());
+  if (!op)
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  AffineExpr row = getAffineDimExpr(0, op.getContext());
+  return map.getNumResults() != 0 && map.getResult(0) == row;
+}
+
+/// `root` and what is computed for nothing but it, rows by rows: users first.
 static Group collectGroup(Operation *root) {
   Group group;
   group.insert(root);
@@ -73,9 +82,10 @@ static Group collectGroup(Operation *root) {
         if (!producer || group.contains(producer) || !hasRows(producer) ||
             isProduct(producer) || producer->getBlock() != root->getBlock())
           continue;
-        bool isTheirs =
-            llvm::all_of(producer->getUsers(),
-                         [&](Operation *user) { return group.contains(user); });
+        // Else the whole of it would be computed for every row.
+        bool isTheirs = llvm::all_of(producer->getUses(), [&](OpOperand &use) {
+          return group.contains(use.getOwner()) && isReadByRow(use);
+        });
         if (isTheirs)
           isGrowing |= group.insert(producer);
       }
@@ -106,10 +116,19 @@ LogicalResult FuseRows::fuse(RewriterBase &rewriter, const Group &group) {
   for (Value original : root->getResults())
     rewriter.replaceAllUsesWith(original,
                                 result->replacements.lookup(original));
-  // Their sizes may still be asked for, until those are resolved.
-  for (Operation *member : group)
+  // Their sizes are still asked for: those of what they would be written to.
+  for (Operation *member : group) {
+    auto op = cast<linalg::LinalgOp>(member);
+    for (OpResult value : member->getResults())
+      for (Operation *user : llvm::make_early_inc_range(value.getUsers()))
+        if (auto dim = dyn_cast<tensor::DimOp>(user))
+          rewriter.modifyOpInPlace(dim, [&] {
+            dim.getSourceMutable().assign(
+                op.getDpsInits()[value.getResultNumber()]);
+          });
     if (member->use_empty())
       rewriter.eraseOp(member);
+  }
   return success();
 }
 

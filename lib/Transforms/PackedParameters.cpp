@@ -29,9 +29,29 @@ static StringAttr getParameterName(Value value) {
 // Formats of arguments
 //===----------------------------------------------------------------------===//
 
+/// The functions of `module` that are called by `func.call`, and are not
+/// referred to in any other way.
+static void collectCallees(ModuleOp module, SymbolTable &symbols,
+                           llvm::SmallPtrSetImpl<Operation *> &callees) {
+  llvm::SmallPtrSet<Operation *, 8> others;
+  auto uses = SymbolTable::getSymbolUses(&module.getBodyRegion());
+  if (!uses)
+    return;
+  for (SymbolTable::SymbolUse use : *uses) {
+    Operation *symbol = symbols.lookup(use.getSymbolRef().getRootReference());
+    if (isa<func::CallOp>(use.getUser()))
+      callees.insert(symbol);
+    else
+      others.insert(symbol);
+  }
+  for (Operation *other : others)
+    callees.erase(other);
+}
+
 PackedParameters::PackedParameters(ModuleOp module, const FormatPlan &plan)
     : module(module), plan(plan), symbols(module) {
-  SmallVector<func::FuncOp> pending;
+  collectCallees(module, symbols, callees);
+  SmallVector<func::FuncOp> roots, rest;
   for (auto func : module.getOps<func::FuncOp>()) {
     for (BlockArgument arg : func.getArguments())
       if (StringAttr name = getParameterName(arg))
@@ -39,34 +59,52 @@ PackedParameters::PackedParameters(ModuleOp module, const FormatPlan &plan)
           formats[arg] = format;
           groups.insert(arg);
         }
-    pending.push_back(func);
+    (canSpecialize(func) ? rest : roots).push_back(func);
   }
-  while (!pending.empty())
-    specializeCallees(pending.pop_back_val(), pending);
+  // From those that others call: what a private function gets passed is known
+  // when its turn comes. The rest is called by nobody, or in a circle.
+  llvm::SmallPtrSet<Operation *, 8> visited;
+  for (func::FuncOp root : llvm::concat<func::FuncOp>(roots, rest)) {
+    SmallVector<func::FuncOp> pending = {root};
+    while (!pending.empty()) {
+      func::FuncOp caller = pending.pop_back_val();
+      if (visited.insert(caller).second)
+        specializeCallees(caller, pending);
+    }
+  }
 }
 
 bool PackedParameters::contains(Value value) const {
   return getParameterName(value) || formats.contains(value);
 }
 
-/// Gives every function called with packed weights its formats, a function of
-/// its own where it has others already.
+/// Whether the arguments of `callee` may get types of their own: whoever calls
+/// it can be made to call another.
+bool PackedParameters::canSpecialize(func::FuncOp callee) const {
+  return callee.isPrivate() && !callee.isExternal() &&
+         callees.contains(callee) &&
+         llvm::none_of(callee.getArguments(),
+                       [&](Value arg) { return formats.contains(arg); });
+}
+
+/// Gives every function that is called the formats of its operands, a function
+/// of its own where it has others already. To have none is to have others.
 void PackedParameters::specializeCallees(
     func::FuncOp caller, SmallVectorImpl<func::FuncOp> &pending) {
   caller.walk([&](func::CallOp call) {
     Builder builder(module.getContext());
-    SmallVector<Attribute> key;
-    bool hasFormat = false;
-    for (Value operand : call.getOperands()) {
-      FormatAttr format = formats.lookup(operand);
-      hasFormat |= bool(format);
-      key.push_back(format ? Attribute(format) : builder.getUnitAttr());
-    }
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    if (!hasFormat || !callee || !callee.isPrivate() || callee.isExternal())
+    if (!callee)
       return;
     if (func::FuncOp origin = origins.lookup(callee))
       callee = origin;
+    else if (!canSpecialize(callee))
+      return;
+    SmallVector<Attribute> key;
+    for (Value operand : call.getOperands()) {
+      FormatAttr format = formats.lookup(operand);
+      key.push_back(format ? Attribute(format) : builder.getUnitAttr());
+    }
     func::FuncOp &special =
         specializations[{callee, builder.getArrayAttr(key)}];
     if (!special) {
@@ -138,10 +176,9 @@ static LogicalResult collectUses(Value value, Parameter &parameter) {
 }
 
 /// Why these arguments, which are one weight, cannot be packed; null: they can.
-static const char *
-whyNotPacked(MutableArrayRef<Parameter> group,
-             const llvm::MapVector<Value, FormatAttr> &formats,
-             std::optional<bool> &isKMajor) {
+static const char *whyNotPacked(MutableArrayRef<Parameter> group,
+                                const llvm::EquivalenceClasses<Value> &groups,
+                                std::optional<bool> &isKMajor) {
   for (Parameter &parameter : group) {
     for (OpOperand &use : parameter.arg.getUses()) {
       // A call to a function that could not be specialized.
@@ -151,7 +188,8 @@ whyNotPacked(MutableArrayRef<Parameter> group,
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
           call, call.getCalleeAttr());
       if (!callee || callee.isExternal() ||
-          !formats.contains(callee.getArgument(use.getOperandNumber())))
+          !groups.isEquivalent(parameter.arg,
+                               callee.getArgument(use.getOperandNumber())))
         return "the parameter is passed to a function that is not private";
     }
     if (failed(collectUses(parameter.arg, parameter)))
@@ -248,7 +286,7 @@ PackedParameters::pack(const llvm::MapVector<Value, WeightConsumers> &consumers,
     return failure();
   llvm::MapVector<Value, SmallVector<Parameter>> byGroup;
   for (auto [arg, format] : formats) {
-    auto found = consumers.find(arg);
+    const auto *found = consumers.find(arg);
     byGroup[groups.getLeaderValue(arg)].push_back(
         {cast<BlockArgument>(arg),
          found == consumers.end() ? nullptr : &found->second,
@@ -262,7 +300,7 @@ PackedParameters::pack(const llvm::MapVector<Value, WeightConsumers> &consumers,
     if (!isRead && !plan.isBinding())
       continue;
     std::optional<bool> isKMajor;
-    if (const char *why = whyNotPacked(group, formats, isKMajor)) {
+    if (const char *why = whyNotPacked(group, groups, isKMajor)) {
       for (const Parameter &parameter : group) {
         if (parameter.consumers)
           reportMissedWeight(*parameter.consumers, why);

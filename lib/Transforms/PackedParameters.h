@@ -47,6 +47,7 @@ public:
                      unsigned &numReplaced);
 
 private:
+  bool canSpecialize(func::FuncOp callee) const;
   void specializeCallees(func::FuncOp caller,
                          SmallVectorImpl<func::FuncOp> &pending);
   LogicalResult verifyPlanIsUsed();
@@ -54,10 +55,12 @@ private:
   ModuleOp module;
   const FormatPlan &plan;
   SymbolTable symbols;
+  /// Functions that are called by `func.call` and by nothing else.
+  llvm::SmallPtrSet<Operation *, 8> callees;
   llvm::MapVector<Value, FormatAttr> formats;
   /// Arguments that are one weight, since one is passed for the other.
   llvm::EquivalenceClasses<Value> groups;
-  /// The function for a callee and the formats of its operands.
+  /// The function for a callee and the formats of its operands, if it has any.
   DenseMap<std::pair<Operation *, ArrayAttr>, func::FuncOp> specializations;
   /// What a clone was made of.
   DenseMap<Operation *, func::FuncOp> origins;

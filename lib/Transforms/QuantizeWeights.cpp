@@ -94,6 +94,8 @@ QuantizeWeights::quantizeConstant(Value constant, FormatAttr format,
 LogicalResult QuantizeWeights::quantizeConstants(
     const FormatPlan &plan, const PackedParameters &parameters,
     const llvm::MapVector<Value, WeightConsumers> &weights) {
+  // First all of them: what one reads may be what another is replaced by.
+  SmallVector<std::pair<Value, const WeightConsumers *>> constants;
   for (const auto &[root, consumers] : weights) {
     Attribute constant;
     if (!matchPattern(root, m_Constant(&constant)) ||
@@ -102,9 +104,12 @@ LogicalResult QuantizeWeights::quantizeConstants(
         reportMissedWeight(consumers, "weight is not constant");
       continue;
     }
+    constants.push_back({root, &consumers});
+  }
+  for (auto [root, consumers] : constants) {
     FormatAttr format = plan.lookup(getConstantName(root));
     if (format &&
-        failed(quantizeConstant(root, format, consumers.contractions)))
+        failed(quantizeConstant(root, format, consumers->contractions)))
       return failure();
   }
   return success();

@@ -38,6 +38,9 @@ std::optional<RowGather> mlir::rotq::matchRowGather(Operation *candidate) {
   if (maps[0] != AffineMap::get(2, 0, row) ||
       maps[1] != AffineMap::get(2, 0, {row, column}, context))
     return {};
+  Type id = getElementTypeOrSelf(op.getInputs()[0].getType());
+  if (!id.isInteger(32) && !id.isInteger(64) && !id.isIndex())
+    return {};
   auto extract = op.getBlock()
                      ->getTerminator()
                      ->getOperand(0)

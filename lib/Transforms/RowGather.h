@@ -18,7 +18,7 @@ namespace mlir::rotq {
 /// out[t, k] = table[ids[t], k]: a linalg.generic whose body extracts.
 struct RowGather {
   linalg::GenericOp op;
-  Value ids;           ///< a vector of integers
+  Value ids;           ///< a vector of i32, i64 or index
   OpOperand *tableUse; ///< the table, as tensor.extract reads it
 
   Value getTable() const { return tableUse->get(); }

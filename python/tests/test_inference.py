@@ -3,9 +3,9 @@
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, TINY_MODELS, smollm2
+from conftest import FIXTURES, TINY_MODELS
 
-from rotq import RotqError, inference
+from rotq import RotqError, demo, inference
 from rotq.importer import import_model
 
 #: Of the largest logit.
@@ -74,8 +74,8 @@ def test_tiny_models_compute_what_transformers_computes(models, name):
         assert continuation(session, tokens[index], len(wanted)) == list(wanted)
 
 
-def test_smollm2_computes_what_transformers_computes(models):
-    runner = inference.Runner(models(smollm2()))
+def test_smollm2_computes_what_transformers_computes(models, smollm2):
+    runner = inference.Runner(models(demo._model()))
     session, expected = runner.session(256), reference("smollm2")
     tokenizer = runner.model.tokenizer()
     tokens = prompts(expected)

@@ -37,7 +37,10 @@ static llvm::Error run() {
   if (!decoder)
     return llvm::createFileError(inputPath, decoder.takeError());
   MLIRContext context;
-  OwningOpRef<ModuleOp> module = importDecoder(context, *decoder);
+  auto imported = importDecoder(context, *decoder);
+  if (!imported)
+    return llvm::createFileError(inputPath, imported.takeError());
+  OwningOpRef<ModuleOp> module = std::move(*imported);
   if (failed(verify(*module)))
     return llvm::createFileError(
         inputPath,

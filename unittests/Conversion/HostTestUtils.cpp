@@ -7,6 +7,7 @@
 
 #include "HostTestUtils.h"
 
+#include "rotq/Codec/PackedWeight.h"
 #include "rotq/InitAll.h"
 
 #include "mlir/Parser/Parser.h"
@@ -75,4 +76,16 @@ Array mlir::rotq::test::makeNormal(std::mt19937_64 &random,
   for (float &value : valuesOf<float>(array))
     value = normal(random);
   return array;
+}
+
+Array mlir::rotq::test::makeBlob(std::mt19937_64 &random, StringRef format,
+                                 int64_t n, int64_t k) {
+  auto preset = ::rotq::lookupFormat(format);
+  ::rotq::WeightLayout layout(*preset, n, k);
+  Array source = makeNormal(random, {n, k});
+  Array blob(Element::U8, layout.totalBytes);
+  auto status = ::rotq::encode(*preset, valuesOf<float>(std::as_const(source)),
+                               n, k, valuesOf<std::byte>(blob));
+  EXPECT_TRUE(status) << status.error();
+  return blob;
 }

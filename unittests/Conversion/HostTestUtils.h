@@ -45,6 +45,9 @@ template <typename T> std::span<const T> valuesOf(const Array &array) {
 
 Array copyOf(const Array &array);
 Array makeNormal(std::mt19937_64 &random, llvm::ArrayRef<int64_t> shape);
+/// A packed N x K weight in the preset `format`.
+Array makeBlob(std::mt19937_64 &random, llvm::StringRef format, int64_t n,
+               int64_t k);
 
 } // namespace mlir::rotq::test
 

@@ -7,12 +7,8 @@
 
 #include "HostTestUtils.h"
 
-#include "rotq/Codec/PackedWeight.h"
-
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
-
-#include <cstring>
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -56,17 +52,6 @@ func.func @dequantize(%w: !w) -> tensor<{0}x{1}xf32> {{
       .str();
 }
 
-static Array makeBlob(const ThreadsCase &test, std::mt19937_64 &random) {
-  auto format = ::rotq::lookupFormat(test.format);
-  ::rotq::WeightLayout layout(*format, test.n, test.k);
-  Array source = makeNormal(random, {test.n, test.k});
-  Array blob(Element::U8, layout.totalBytes);
-  auto status = ::rotq::encode(*format, valuesOf<float>(std::as_const(source)),
-                               test.n, test.k, valuesOf<std::byte>(blob));
-  EXPECT_TRUE(status) << status.error();
-  return blob;
-}
-
 static void expectSameBits(ArrayRef<Array> expected, ArrayRef<Array> actual) {
   ASSERT_EQ(expected.size(), 1u);
   ASSERT_EQ(actual.size(), 1u);
@@ -79,7 +64,7 @@ static void expectSameBits(ArrayRef<Array> expected, ArrayRef<Array> actual) {
 TEST_P(HostThreads, ChangeNoBit) {
   const ThreadsCase &test = GetParam();
   std::mt19937_64 random(11);
-  Array blob = makeBlob(test, random);
+  Array blob = makeBlob(random, test.format, test.n, test.k);
   std::string options =
       test.options + featuresOption(hostFeatures()) + " threads=";
   CompiledModule threads(moduleText(test), options + "true");

@@ -18,9 +18,10 @@ namespace mlir::rotq {
 /// The decoder as a module of upstream dialects (func, linalg, tensor, arith,
 /// math, bufferization): the functions `prefill` and `decode` of
 /// docs/models.md, every weight an f32 argument with its name in
-/// `rotq.parameter`. Loads the dialects it needs.
-OwningOpRef<ModuleOp> importDecoder(MLIRContext &context,
-                                    const Decoder &decoder);
+/// `rotq.parameter`. Loads the dialects it needs. Error: one tensor in places
+/// of several shapes.
+llvm::Expected<OwningOpRef<ModuleOp>> importDecoder(MLIRContext &context,
+                                                    const Decoder &decoder);
 
 } // namespace mlir::rotq
 

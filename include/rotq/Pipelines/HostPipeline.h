@@ -79,7 +79,7 @@ void buildHostLLVMPipeline(OpPassManager &pm,
 /// malloc'ed and belong to the caller; several may share a buffer, and packed
 /// weights stay where they are. Arguments that the module uses as destinations
 /// are written to; what is returned of them is a copy, or nothing with
-/// `in-place`.
+/// `in-place`, unless the module calls the function itself.
 void buildHostPipeline(OpPassManager &pm, const HostPipelineOptions &options);
 
 void registerHostPipeline();

@@ -52,10 +52,9 @@ def QuantizeWeights : Pass<"rotq-quantize-weights", "::mlir::ModuleOp"> {
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"rq3">> {rotq.parameter = "q_proj"},
                       %y: tensor<8x64xf32>) -> tensor<8x64xf32> {
-      %0 = tensor.empty() : tensor<8x64xf32>
-      %1 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
-          outs(%0 : tensor<8x64xf32>) -> tensor<8x64xf32>
-      return %1 : tensor<8x64xf32>
+      %0 = rotq.matmul ins(%x : tensor<8x576xf32>) weight(%w : <64x576, #rotq.format<"rq3">>)
+          outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+      return %0 : tensor<8x64xf32>
     }
     ```
   }];
@@ -376,7 +375,35 @@ def FuseRows : Pass<"rotq-fuse-rows", "::mlir::func::FuncOp"> {
       return %1 : tensor<?x64xf32>
     }
     ```
-    becomes one `scf.forall` over the rows that holds both ops, each on a row.
+    becomes
+    ```mlir
+    func.func @normalize(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %sums: tensor<?xf32>) -> tensor<?x64xf32> {
+      %c0 = arith.constant 0 : index
+      %rows = tensor.dim %x, %c0 : tensor<?x64xf32>
+      %0 = scf.forall (%t) in (%rows) shared_outs(%out = %y) -> (tensor<?x64xf32>) {
+        %3 = tensor.extract_slice %x[%t, 0] [1, 64] [1, 1] : tensor<?x64xf32> to tensor<1x64xf32>
+        %4 = tensor.extract_slice %x[%t, 0] [1, 64] [1, 1] : tensor<?x64xf32> to tensor<1x64xf32>
+        %5 = tensor.extract_slice %sums[%t] [1] [1] : tensor<?xf32> to tensor<1xf32>
+        %6 = linalg.generic {indexing_maps = [affine_map<(t, k) -> (t, k)>, affine_map<(t, k) -> (t)>], iterator_types = ["parallel", "reduction"]}
+            ins(%4 : tensor<1x64xf32>) outs(%5 : tensor<1xf32>) {
+        ^bb0(%v: f32, %sum: f32):
+          %2 = arith.addf %v, %sum : f32
+          linalg.yield %2 : f32
+        } -> tensor<1xf32>
+        %7 = tensor.extract_slice %out[%t, 0] [1, 64] [1, 1] : tensor<?x64xf32> to tensor<1x64xf32>
+        %8 = linalg.generic {indexing_maps = [affine_map<(t, k) -> (t, k)>, affine_map<(t, k) -> (t)>, affine_map<(t, k) -> (t, k)>], iterator_types = ["parallel", "parallel"]}
+            ins(%3, %6 : tensor<1x64xf32>, tensor<1xf32>) outs(%7 : tensor<1x64xf32>) {
+        ^bb0(%v: f32, %sum: f32, %o: f32):
+          %2 = arith.divf %v, %sum : f32
+          linalg.yield %2 : f32
+        } -> tensor<1x64xf32>
+        scf.forall.in_parallel {
+          tensor.parallel_insert_slice %8 into %out[%t, 0] [1, 64] [1, 1] : tensor<1x64xf32> into tensor<?x64xf32>
+        }
+      }
+      return %0 : tensor<?x64xf32>
+    }
+    ```
   }];
   let statistics = [
     Statistic<"numGroups", "num-groups", "loops over rows">,

@@ -3,6 +3,9 @@
 // RUN: llvm-nm %t.o | FileCheck %s
 // CHECK-DAG: T _mlir_ciface_linear
 // CHECK-DAG: T linear
+// What is private stays in the object: two of them can be linked.
+// RUN: llvm-nm %t.o | FileCheck %s --check-prefix=PRIVATE
+// PRIVATE-NOT: {{[TW]}} {{.*(hidden|dealloc_helper)}}
 
 // A target the compiler does not know is an error and no file.
 // RUN: rm -f %t.none.o
@@ -27,4 +30,15 @@ func.func @linear(%x: tensor<4x256xf32>, %w: tensor<16x256xf32> {rotq.parameter 
       indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
       ins(%x, %w : tensor<4x256xf32>, tensor<16x256xf32>) outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %y : tensor<4x16xf32>
+}
+
+func.func @calls(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %0 = call @hidden(%x) : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = call @hidden(%0) : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}
+func.func private @hidden(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %e = tensor.empty() : tensor<4x16xf32>
+  %0 = linalg.exp ins(%x : tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %0 : tensor<4x16xf32>
 }
