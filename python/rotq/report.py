@@ -127,11 +127,13 @@ def _section(title: str, *children: object) -> Markup:
     return element("section", element("h2", title), *children)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]], *, words: int, name: str):
-    """A table whose first `words` columns are words, all others numbers."""
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], *, words: Sequence[str], name: str
+) -> Markup:
+    """A table whose columns `words` are words, all others numbers."""
+    kinds = [None if title in words else "number" for title in head]
 
     def row(tag: str, cells: Sequence[object]) -> Markup:
-        kinds = [None if index < words else "number" for index in range(len(cells))]
         return element(
             "tr", *(element(tag, c, class_=k) for c, k in zip(cells, kinds, strict=True))
         )
@@ -216,14 +218,14 @@ def _measured(results: Sequence[Result]) -> _Measured:
 
 
 def _formats(inputs: Inputs, measured: _Measured) -> Markup:
-    head = ["format", "worst layer", "bits, packed", "bits, all", "size", "error, mean"]
-    head += ["error, worst", "perplexity", "KL, nats", "top-1", "tokens", "window"]
+    head = ["format", "bits, packed", "bits, all", "size", "error, mean", "error, worst", "in"]
+    head += ["perplexity", "KL, nats", "top-1", "tokens", "window"]
     places = inputs.places()
     rows = [_format(result, places, measured) for result in inputs.results]
     return _section(
         "Formats",
         element("p", measured.sentence()) if measured.rows else None,
-        _table(head, rows, words=2, name="Formats"),
+        _table(head, rows, words=("format", "in"), name="Formats"),
         element(
             "p",
             "Bits are per weight: over the weights that were packed, and over all as they are "
@@ -242,12 +244,12 @@ def _format(result: Result, places: Mapping, measured: _Measured) -> list[object
     top1 = measured.top1(result.label)
     return [
         element("b", result.label),
-        element("span", _place(places, worst), title=worst) if worst else _NOTHING,
         _shown(result.packed_bits, 4),
         _shown(result.bits, 4),
         _size(result.bytes),
         _shown(sum(errors.values()) / len(errors) if errors else None),
         _shown(errors[worst] if worst else None),
+        element("span", _place(places, worst), title=worst) if worst else _NOTHING,
         _shown(row.ppl if row else None, 3),
         _shown(measured.kl(result.label)),
         _NOTHING if top1 is None else f"{100 * top1:.2f} %",
@@ -276,11 +278,12 @@ def _others(results: Sequence[Result], measured: _Measured) -> Markup | None:
     ]
     if not rows:
         return None
-    head = ["format", "text", "against", "perplexity", "KL, nats", "top-1"]
+    words = ["format", "text", "against"]
+    head = [*words, "perplexity", "KL, nats", "top-1", "tokens", "window", "stride"]
     return joined(
         element("h3", "Other measurements"),
         element("p", "Other texts, windows or references: not to be compared with those above."),
-        _table([*head, "tokens", "window", "stride"], rows, words=3, name="Other measurements"),
+        _table(head, rows, words=words, name="Other measurements"),
     )
 
 
@@ -360,7 +363,7 @@ def _errors(inputs: Inputs) -> Markup:
             "all formats: the more a cell stands out from the page, the more its weights lost. "
             "The worst cell is framed; an empty one was kept or not measured.",
         ),
-        svg.legend(scale, title="Colours of relative squared errors"),
+        svg.legend(scale, title="Colours of errors", label="relative squared error (logarithmic)"),
         element("div", *figures, class_="maps"),
     )
 
@@ -408,7 +411,7 @@ def _numbers(result: Result, inputs: Inputs, text, title: str) -> Markup:
     for index, layer in enumerate(inputs.description["layers"]):
         tensors = [result.tensors.get(layer[kind]["weight"]) for kind in LINEARS]
         rows.append([index, *(_NOTHING if t is None else text(t) for t in tensors)])
-    table = _table(["layer", *LINEARS], rows, words=0, name=title)
+    table = _table(["layer", *LINEARS], rows, words=(), name=title)
     return element("details", element("summary", "Numbers"), table)
 
 
@@ -421,7 +424,7 @@ def _bits(inputs: Inputs) -> Markup:
     for result in known:
         formats = {t.format for name, t in result.tensors.items() if name in places}
         (uniform if len(formats) == 1 else mixed).append(result)
-    parts = [element("p", _uniform(result, places)) for result in uniform]
+    parts = [element("p", _uniform(uniform, places))] if uniform else []
     if mixed:
         bits = [t.bits for r in mixed for name, t in r.tensors.items() if name in places]
         scale = svg.Scale.around(bits, log_from=1)
@@ -437,15 +440,14 @@ def _bits(inputs: Inputs) -> Markup:
     return _section("Bits of every layer", *parts, *(element("p", text) for text in outside))
 
 
-def _uniform(result: Result, places: Mapping) -> Markup:
-    tensors = [t for name, t in result.tensors.items() if name in places]
-    bits = sorted({f"{tensor.bits:.4f}" for tensor in tensors}, key=float)
-    span = bits[0] if len(bits) == 1 else f"{bits[0]} to {bits[-1]}, by shape,"
-    format = tensors[0].format
-    what = f"is in {format}" if format else "was kept"
-    return joined(
-        element("b", result.label), f": every product of the layers {what}, {span} bits per weight."
-    )
+def _uniform(results: Sequence[Result], places: Mapping) -> str:
+    names = []
+    for result in results:
+        tensors = [tensor for name, tensor in result.tensors.items() if name in places]
+        low, high = (f"{end(tensor.bits for tensor in tensors):.4f}" for end in (min, max))
+        bits = low if low == high else f"{low} to {high} by shape"
+        names.append(f"{result.label} ({bits} bits per weight)")
+    return f"In {_listed(names)} every product of the layers has the same format."
 
 
 def _bits_map(result: Result, inputs: Inputs, places: Mapping, scale: svg.Scale) -> Markup:
@@ -508,11 +510,11 @@ def _kernels(inputs: Inputs) -> Markup:
         ]
         for (label, function, kind, shape, format, kernel), layers in groups.items()
     ]
-    head = ["directory", "function", "weight", "kernel", "format", "shape", "layers"]
+    words = ["directory", "function", "weight", "kernel", "format"]
     return _section(
         "Kernels",
         element("p", "The kernel of every product; layers that agree share a row."),
-        _table(head, rows, words=5, name="Kernels"),
+        _table([*words, "shape", "layers"], rows, words=words, name="Kernels"),
     )
 
 

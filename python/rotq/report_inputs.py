@@ -189,6 +189,8 @@ def read(directories: Iterable[str | os.PathLike]) -> Inputs:
         results.append(_result(path, found))
     if description is None:
         raise RotqError("; ".join(skipped) or "expected a model directory")
+    # What is not quantized comes first, then what has the most bits.
+    results.sort(key=lambda result: (result.packed, -(result.bits or 0)))
     return Inputs(description, _labelled(results), skipped)
 
 

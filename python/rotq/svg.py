@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .elements import Markup, element
 
@@ -99,6 +100,16 @@ class Scale:
         return min(max(int(self.share(value) * STEPS), 0), STEPS - 1)
 
 
+def _texts(ticks: Sequence[float], scale: Scale) -> list[str]:
+    """Ticks as text: as many digits as each takes where they are powers, else as
+    many behind the point as their step takes."""
+    if scale.logarithmic or len(ticks) < 2 or max(map(abs, ticks)) >= 1e5:
+        return [_tick(value) for value in ticks]
+    step = ticks[1] - ticks[0]
+    digits = next((d for d in range(9) if abs(round(step, d) - step) < step / 1e6), None)
+    return [_tick(v) if digits is None else f"{round(v, digits) + 0.0:.{digits}f}" for v in ticks]
+
+
 def _tick(value: float) -> str:
     if value and not 1e-3 <= abs(value) < 1e5:
         return number(value).replace(".00", "").replace("0·", "·")
@@ -167,7 +178,7 @@ def scatter(
         element("path", d=path, class_="frontier") if len(best) > 1 else None,
         *(_reference(box, line) if line else ()),
         *(_marker(box, point, point in best) for point in points),
-        *_labels(box, points, line),
+        *_labels(box, points, best, line),
         viewBox=f"0 0 {box.width} {box.height}",
         role="img",
         class_="scatter",
@@ -175,14 +186,16 @@ def scatter(
 
 
 def _axes(box: _Box, x_label: str, y_label: str) -> Iterable[Markup]:
-    for value in box.y_scale.ticks(7):
+    ticks = box.y_scale.ticks(7)
+    for value, text in zip(ticks, _texts(ticks, box.y_scale), strict=True):
         y = box.y(value)
         yield element("line", x1=box.left, x2=box.right, y1=y, y2=y, class_="grid")
-        yield element("text", _tick(value), x=box.left - 7, y=y + 4, text_anchor="end")
-    for value in box.x_scale.ticks(7):
+        yield element("text", text, x=box.left - 7, y=y + 4, text_anchor="end")
+    ticks = box.x_scale.ticks(7)
+    for value, text in zip(ticks, _texts(ticks, box.x_scale), strict=True):
         x = box.x(value)
         yield element("line", x1=x, x2=x, y1=box.bottom, y2=box.bottom + 4, class_="axis")
-        yield element("text", _tick(value), x=x, y=box.bottom + 18, text_anchor="middle")
+        yield element("text", text, x=x, y=box.bottom + 18, text_anchor="middle")
     yield element("line", x1=box.left, x2=box.right, y1=box.bottom, y2=box.bottom, class_="axis")
     middle = (box.top + box.bottom) / 2
     yield element("text", x_label, x=(box.left + box.right) / 2, y=box.height - 10, class_="name")
@@ -203,10 +216,17 @@ def _marker(box: _Box, point: Point, best: bool) -> Markup:
     return element("circle", title, cx=box.x(point.x), cy=box.y(point.y), r=5, class_=kind)
 
 
-def _labels(box: _Box, points: Sequence[Point], line: Line | None) -> Iterable[Markup]:
-    """Labels beside their points, where they cover neither a point nor each
-    other; the least bad place where there is none."""
+def _labels(
+    box: _Box, points: Sequence[Point], best: Sequence[Point], line: Line | None
+) -> Iterable[Markup]:
+    """Labels beside their points, where they cover neither points nor lines nor
+    each other; the least bad place where there is none."""
     taken = [(box.x(p.x) - 6, box.y(p.y) - 6, box.x(p.x) + 6, box.y(p.y) + 6) for p in points]
+    for a, b in pairwise(best):
+        for share in (index / 40 for index in range(41)):
+            x = box.x(a.x) + share * (box.x(b.x) - box.x(a.x))
+            y = box.y(a.y) + share * (box.y(b.y) - box.y(a.y))
+            taken.append((x - 3, y - 3, x + 3, y + 3))
     if line:
         y = box.y(line.y)
         width = _ADVANCE * box.font * len(line.label)
@@ -216,7 +236,7 @@ def _labels(box: _Box, points: Sequence[Point], line: Line | None) -> Iterable[M
         width = _ADVANCE * box.font * len(point.label)
         places = [
             (left, top, left + width, top + box.font)
-            for top in (y - 17, y - 6, y + 6, y - 30, y + 19)
+            for top in (y - 19, y - 6, y + 8, y - 32, y + 21)
             for left in (x + 9, x - width / 2, x - width - 9)
         ]
         place = min(places, key=lambda place: _cost(place, taken, box))
@@ -308,8 +328,8 @@ def _cell(cell: Cell, x: int, y: int) -> Markup:
     return Markup(rect + text)
 
 
-def legend(scale: Scale, *, title: str) -> Markup:
-    """The colours of a scale, with numbers below."""
+def legend(scale: Scale, *, title: str, label: str) -> Markup:
+    """The colours of a scale, with numbers and what they are below."""
     left, right, height = 24, 316, 14
     width = (right - left) / STEPS
     parts = [element("title", title)]
@@ -317,15 +337,16 @@ def legend(scale: Scale, *, title: str) -> Markup:
         x = left + width * step
         parts.append(element("rect", x=x, y=2, width=width + 0.4, height=height, class_=f"s{step}"))
     end = -math.inf
-    for value in scale.ticks(8):
+    ticks = scale.ticks(8)
+    for value, text in zip(ticks, _texts(ticks, scale), strict=True):
         x = left + scale.share(value) * (right - left)
-        text = _tick(value)
         half = _ADVANCE * 11 * len(text) / 2
         parts.append(element("line", x1=x, x2=x, y1=height + 2, y2=height + 6, class_="axis"))
         if x - half > end + 4:
             parts.append(element("text", text, x=x, y=height + 18, text_anchor="middle"))
             end = x + half
-    return element("svg", *parts, viewBox="0 0 340 36", width=340, role="img", class_="legend")
+    parts.append(element("text", label, x=(left + right) / 2, y=height + 35, class_="name"))
+    return element("svg", *parts, viewBox="0 0 340 54", width=340, role="img", class_="legend")
 
 
 def style() -> str:
