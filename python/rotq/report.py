@@ -76,10 +76,10 @@ def model_name(inputs: Inputs) -> str:
 
 
 def _shown(value: float | None, digits: int | None = None) -> str:
-    """A number, with `digits` behind the point or as many as it takes."""
+    """A number, with `digits` behind the point or as many as its size wants."""
     if value is None:
         return _NOTHING
-    if digits is None or not math.isfinite(value):
+    if digits is None or not abs(value) < 1000:
         return number(value)
     return f"{value:.{digits}f}"
 
@@ -490,32 +490,41 @@ def _outside(result: Result, places: Mapping) -> Markup | None:
 
 def _kernels(inputs: Inputs) -> Markup:
     places = inputs.places()
-    groups: dict[tuple, list[int]] = {}
-    for result in inputs.results:
-        for kernel in result.kernels:
-            layer, kind = places.get(kernel.weight, [(None, kernel.weight)])[0]
-            key = (result.label, kernel.function, kind, kernel.shape, kernel.format, kernel.kernel)
-            groups.setdefault(key, []).extend([] if layer is None else [layer])
-    if not groups:
-        return _section("Kernels", element("p", "No kernels were recorded."))
     rows = [
         [
-            element("b", label),
+            element("b", result.label),
             function,
-            kind,
+            ", ".join(kinds),
             element("code", kernel),
             format or _NOTHING,
             _shape(shape),
             _ranges(layers) or _NOTHING,
         ]
-        for (label, function, kind, shape, format, kernel), layers in groups.items()
+        for result in inputs.results
+        for (function, shape, format, kernel, layers), kinds in _kernel_groups(result, places)
     ]
-    words = ["directory", "function", "weight", "kernel", "format"]
+    if not rows:
+        return _section("Kernels", element("p", "No kernels were recorded."))
+    words = ["directory", "function", "weights", "kernel", "format"]
     return _section(
         "Kernels",
-        element("p", "The kernel of every product; layers that agree share a row."),
+        element("p", "The kernel of every product; products that agree share a row."),
         _table([*words, "shape", "layers"], rows, words=words, name="Kernels"),
     )
+
+
+def _kernel_groups(result: Result, places: Mapping) -> Iterable[tuple[tuple, list[str]]]:
+    """Kinds of weights by what they have in common: function, shape, format,
+    kernel and layers."""
+    layers: dict[tuple, list[int]] = {}
+    for kernel in result.kernels:
+        spots = places.get(kernel.weight, [(None, kernel.weight)])
+        key = (kernel.function, kernel.shape, kernel.format, kernel.kernel, spots[0][1])
+        layers.setdefault(key, []).extend(layer for layer, _ in spots if layer is not None)
+    kinds: dict[tuple, list[str]] = {}
+    for (*key, kind), found in layers.items():
+        kinds.setdefault((*key, tuple(sorted(set(found)))), []).append(kind)
+    return kinds.items()
 
 
 def _missing(inputs: Inputs, measured: _Measured) -> Markup:
@@ -546,10 +555,10 @@ def _missing(inputs: Inputs, measured: _Measured) -> Markup:
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --muted: #59636e;
-  --line: #dde1e6; --panel: #f5f7f9; --accent: #0a62a9; --mark: #d1242f; }
+  --line: #dde1e6; --panel: #f5f7f9; --accent: #0a62a9; --mark: #f0640f; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14171c; --text: #e6e9ed; --muted: #9aa4b0; --line: #30363e;
-    --panel: #1c2027; --accent: #6cb6ff; --mark: #ff6a5e; }
+    --panel: #1c2027; --accent: #6cb6ff; --mark: #f0640f; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);

@@ -21,6 +21,10 @@ STEPS = 24
 _ADVANCE = 0.6
 
 
+def _power(exponent: int) -> str:
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def number(value: float) -> str:
     """A number for a reader: three or four significant digits."""
     if not math.isfinite(value):
@@ -30,11 +34,10 @@ def number(value: float) -> str:
         return "0"
     if size < 1e-3 or size >= 1e6:
         mantissa, exponent = f"{value:.2e}".split("e")
-        power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"{mantissa}·10{power}"
-    return (
-        f"{value:.{max(0, 3 - math.floor(math.log10(size)))}f}" if size < 1000 else f"{value:,.0f}"
-    )
+        return f"{mantissa}·{_power(int(exponent))}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{3 - math.floor(math.log10(size))}f}"
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,11 @@ def _texts(ticks: Sequence[float], scale: Scale) -> list[str]:
 
 
 def _tick(value: float) -> str:
-    if value and not 1e-3 <= abs(value) < 1e5:
-        return number(value).replace(".00", "").replace("0·", "·")
-    return f"{round(value, 9):.6g}"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{round(value, 9):.6g}"
+    mantissa, exponent = f"{value:.5e}".split("e")
+    power = _power(int(exponent))
+    return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class _Box:
     """The area between the axes of a figure."""
 
     width, height = 460, 330
-    left, right, top, bottom = 58, 446, 14, 282
+    left, right, top, bottom = 62, 446, 14, 282
     font = 12
 
     def __init__(self, x: Scale, y: Scale):
@@ -200,7 +205,7 @@ def _axes(box: _Box, x_label: str, y_label: str) -> Iterable[Markup]:
     middle = (box.top + box.bottom) / 2
     yield element("text", x_label, x=(box.left + box.right) / 2, y=box.height - 10, class_="name")
     yield element(
-        "text", y_label, x=14, y=middle, transform=f"rotate(-90 14 {middle:g})", class_="name"
+        "text", y_label, x=12, y=middle, transform=f"rotate(-90 12 {middle:g})", class_="name"
     )
 
 

@@ -258,9 +258,32 @@ def test_an_embedding_is_packed(tmp_path, model, description):
 
 def test_kernels(tmp_path, models):
     kernels = rows(section(written(tmp_path, models), "Kernels"))
-    assert len(kernels) == 14
-    assert kernels[0] == [
-        "rq3", "prefill", "q", "kernel_of_prefill", "rq3", "64 × 64", "0–3, 5–29",
+    assert kernels == [
+        [
+            "rq3", function, "q, k, v, o, gate, up, down", f"kernel_of_{function}", "rq3",
+            "64 × 64", "0–3, 5–29",
+        ]
+        for function in ("prefill", "decode")
+    ]  # fmt: skip
+
+
+def test_kernels_that_differ(tmp_path, model, description):
+    def kernel(weight, name):
+        return {
+            "function": "decode", "weight": weight, "shape": [64, 64], "format": None,
+            "kernel": name,
+        }  # fmt: skip
+
+    head = description["head"]["weight"]
+    kernels = [
+        *(kernel(weight(description, layer, "q"), "a") for layer in (0, 1, 7)),
+        *(kernel(weight(description, layer, "k"), "a") for layer in (0, 1)),
+        kernel(weight(description, 7, "k"), "b"),
+        kernel(head, "b"),
+    ]
+    tree = written(tmp_path, [model("a", kernels=kernels)])
+    assert [row[2:4] + row[6:] for row in rows(section(tree, "Kernels"))] == [
+        ["q", "a", "0–1, 7"], ["k", "a", "0–1"], ["k", "b", "7"], [head, "b", "–"],
     ]  # fmt: skip
 
 
