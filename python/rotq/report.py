@@ -335,7 +335,8 @@ def _trade(
     if len(best) == len(points):
         caption += "No format here beats another in both."
     else:
-        caption += f"No format beats {_listed([point.label for point in best])} in both."
+        names = _listed([point.label for point in best])
+        caption += f"None beats {names}, which are filled, in both."
     if line:
         caption += f" The dashed line is {line.label}, not quantized, at {number(line.y)}."
     return _figure(drawing, caption)
