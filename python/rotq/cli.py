@@ -155,6 +155,16 @@ def _eval(arguments: argparse.Namespace) -> None:
         )
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    from . import report
+
+    inputs = report.write(arguments.models, arguments.out)
+    for note in inputs.skipped:
+        print(f"note: {note}", file=sys.stderr)
+    labels = ", ".join(result.label for result in inputs.results)
+    print(f"{arguments.out}: {report.model_name(inputs)} in {labels}")
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from . import demo
 
@@ -243,6 +253,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("out", help="the safetensors file to write")
     command.add_argument("--dtype", choices=("f32", "f16", "bf16"), default="f16")
     command.set_defaults(run=_dequantize)
+
+    command = commands.add_parser("report", help="compare formats of a model on an HTML page")
+    command.add_argument("models", nargs="+", metavar="DIR", help="model directories of one model")
+    command.add_argument("-o", "--out", default="report.html", help="default: %(default)s")
+    command.set_defaults(run=_report)
 
     command = commands.add_parser("demo", help="quantize SmolLM2-135M in every way and compare")
     command.add_argument("--out", default="out", help="folder of the archives; default %(default)s")
