@@ -109,6 +109,12 @@ using ResultFn = function_ref<void(Value m, Value n, Value sum)>;
 void emitFloatProducts(HostBuilder &b, Value x, Value w, Value begin, Value end,
                        ResultFn result);
 
+/// The same of a quantized activation, with the rows [begin, end) of the
+/// weight.
+void emitQuantizedProducts(HostBuilder &b, MatmulOp op,
+                           const WeightBuffers &weight, Value begin, Value end,
+                           ResultFn result);
+
 /// Whether kernels know the parts of this format.
 bool isSupported(WeightType type);
 bool isSupported(RotationAttrInterface rotation);

@@ -7,34 +7,11 @@
 
 #include "HostKernels.h"
 
-#include "rotq/Conversion/SegmentIndex.h"
-
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
-using ::rotq::Blocking;
-using ::rotq::Segment;
-
-/// Rows of the activation that share one decoding, where no kernel says.
-static constexpr int64_t kDefaultTile = 4;
-/// Rows of the weight that share the codes of one row of the activation, and of
-/// a tile.
-static constexpr int64_t kRowsOfFew = 8, kRowsOfMany = 4;
-/// What the memory delivers while it lets wait.
-static constexpr int64_t kBytesAhead = 16384;
-
-/// The tile of the last kernel, that of many rows. Rows that fill no tile go
-/// one by one, so it does for few rows too.
-static int64_t tileOf(MatmulOp op) {
-  std::optional<ArrayAttr> kernels = op.getKernels();
-  if (!kernels || kernels->empty())
-    return kDefaultTile;
-  return cast<KernelAttr>(kernels->getValue().back()).getCols();
-}
 
 static void emitResult(HostBuilder &b, MatmulOp op, Value sum, Value m,
                        Value n) {
@@ -49,249 +26,6 @@ static void emitResult(HostBuilder &b, MatmulOp op, Value sum, Value m,
   Value value =
       inlineEpilogue(b, b.getLoc(), op.getEpilogue(), element, arguments);
   memref::StoreOp::create(b, value, out, ValueRange{m, n});
-}
-
-//===----------------------------------------------------------------------===//
-// int8 activation
-//===----------------------------------------------------------------------===//
-
-/// What makes a point unsigned: 128 more is another sign bit.
-static Value emitBias(HostBuilder &b, int64_t count) {
-  auto type = VectorType::get({count}, b.getI8Type());
-  return arith::ConstantOp::create(
-      b, SplatElementsAttr::get(type, b.getI8IntegerAttr(-128)));
-}
-
-/// A vector of at most kChunk values as it is; of a longer one, even and odd
-/// values apart: so nibbles of a byte need not become neighbours.
-static SmallVector<Value> emitPieces(HostBuilder &b, Value vector) {
-  if (cast<VectorType>(vector.getType()).getDimSize(0) <= kChunk)
-    return {vector};
-  return llvm::to_vector_of<Value>(
-      vector::DeinterleaveOp::create(b, vector).getResults());
-}
-
-namespace {
-/// y of a tile: some rows of the activation by some of the weight.
-class QuantizedTile {
-public:
-  /// Biased points of row n, in pieces (see emitPieces).
-  using PointsFn =
-      function_ref<SmallVector<Value>(Value n, Value k, int64_t count)>;
-
-  QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW, int64_t most,
-                PointsFn points)
-      : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
-        sums(op.getInputs()[2]), weight(weight), rowsOfX(rowsOfX),
-        rowsOfW(rowsOfW), most(most), points(points),
-        activationCut(
-            activationBlocking(weight.layout.k, int64_t(*op.getGroup()))),
-        cut(weight.layout.k,
-            std::min(int64_t(*op.getGroup()), weight.format.scale.group)) {}
-
-  /// A vector of f32 sums. That of row i of x and row j of w is at
-  /// i * rowsOfW.size() + j.
-  Value emit();
-
-private:
-  SmallVector<Value> emitDots(Value offset, int64_t length);
-  Value emitSegment(Value offset, int64_t length, Value totals);
-  Value forRowsOfX(Value matrix, Value group);
-  Value forRowsOfW(Value offset, int64_t number);
-  int64_t size() const { return int64_t(rowsOfX.size() * rowsOfW.size()); }
-  Value widen(Value vector) {
-    auto type = VectorType::get(cast<VectorType>(vector.getType()).getShape(),
-                                b.getF32Type());
-    if (isa<FloatType>(getElementTypeOrSelf(vector)))
-      return arith::ExtFOp::create(b, type, vector);
-    return arith::SIToFPOp::create(b, type, vector);
-  }
-
-  HostBuilder &b;
-  Value codes, scales, sums;
-  const WeightBuffers &weight;
-  ArrayRef<Value> rowsOfX, rowsOfW;
-  int64_t most; ///< points at a time
-  PointsFn points;
-  Blocking activationCut;
-  Blocking cut; ///< the finer one of weight and activation
-};
-} // namespace
-
-/// The exact products of a segment, summed into lanes: those of biased points,
-/// less those of the bias, which are the same for every row.
-SmallVector<Value> QuantizedTile::emitDots(Value offset, int64_t length) {
-  int64_t count = std::min(length, most), piece = std::min(length, kChunk);
-  auto type = VectorType::get({piece / 4}, b.getI32Type());
-  Value bias = emitBias(b, piece);
-  // Those of the bias come last.
-  SmallVector<Value> sums(size_t(size()) + rowsOfX.size(), b.zero(type));
-  auto step = [&](Value k, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    auto multiply = [&](size_t i, Value w, Value x) {
-      next[i] = DotOp::create(b, type, w, x, next[i], /*unsignedLhs=*/true);
-    };
-    SmallVector<SmallVector<Value>> ws;
-    for (Value n : rowsOfW)
-      ws.push_back(points(n, k, count));
-    for (auto [i, m] : llvm::enumerate(rowsOfX)) {
-      auto xs = emitPieces(b, b.load(codes, {m, k}, count));
-      for (auto [p, x] : llvm::enumerate(xs)) {
-        for (size_t j = 0; j < rowsOfW.size(); ++j)
-          multiply(i * rowsOfW.size() + j, ws[j][p], x);
-        multiply(size_t(size()) + i, bias, x);
-      }
-    }
-    return next;
-  };
-  if (length == count)
-    sums = step(offset, sums);
-  else
-    sums = b.loop(b.index(0), b.index(length), count, sums,
-                  [&](Value i, ValueRange carried) {
-                    return step(b.add(offset, i), carried);
-                  });
-  SmallVector<Value> dots;
-  for (size_t i = 0; i < size_t(size()); ++i)
-    dots.push_back(arith::SubIOp::create(
-        b, sums[i], sums[size_t(size()) + i / rowsOfW.size()]));
-  return dots;
-}
-
-/// matrix[m, group] at every place of row m of x.
-Value QuantizedTile::forRowsOfX(Value matrix, Value group) {
-  SmallVector<Value> values;
-  SmallVector<int64_t> places;
-  for (auto [i, m] : llvm::enumerate(rowsOfX)) {
-    values.push_back(memref::LoadOp::create(b, matrix, ValueRange{m, group}));
-    places.append(rowsOfW.size(), int64_t(i));
-  }
-  Value vector = b.fromElements(values);
-  return vector::ShuffleOp::create(b, vector, vector, places);
-}
-
-/// The weight's number of a segment at every place of a row of w.
-Value QuantizedTile::forRowsOfW(Value offset, int64_t number) {
-  SmallVector<Value> values;
-  SmallVector<int64_t> places;
-  for (Value n : rowsOfW)
-    values.push_back(
-        b.number(weight, weight.rowOf(b, b.getLoc(), n), offset, number));
-  for (int64_t i = 0; i < size(); ++i)
-    places.push_back(i % int64_t(rowsOfW.size()));
-  Value vector = widen(b.fromElements(values));
-  return vector::ShuffleOp::create(b, vector, vector, places);
-}
-
-/// totals += step xscale dot + offset xscale xsum
-Value QuantizedTile::emitSegment(Value offset, int64_t length, Value totals) {
-  Value dots = b.sumLanes(emitDots(offset, length));
-  Value group = emitSegmentIndex(b, b.getLoc(), activationCut, offset);
-  Value scale = forRowsOfX(scales, group);
-  auto scaled = [&](int64_t number, Value integers) -> Value {
-    Value factor = arith::MulFOp::create(b, forRowsOfW(offset, number), scale);
-    return arith::MulFOp::create(b, factor, widen(integers));
-  };
-  Value term = scaled(0, dots);
-  // The verifier keeps the activation's cut the finer one here.
-  if (weight.format.scale.hasOffset)
-    term = arith::AddFOp::create(b, term, scaled(1, forRowsOfX(sums, group)));
-  return arith::AddFOp::create(b, totals, term);
-}
-
-Value QuantizedTile::emit() {
-  Value totals = b.zero(VectorType::get({size()}, b.getF32Type()));
-  if (int64_t full = cut.fullBlocks())
-    totals = b.loop(b.index(0), b.index(full * cut.block()), cut.block(),
-                    totals, [&](Value offset, ValueRange carried) {
-                      return SmallVector<Value>{
-                          emitSegment(offset, cut.block(), carried[0])};
-                    })[0];
-  for (const Segment &segment : cut.tail())
-    totals = emitSegment(b.index(segment.offset), segment.length, totals);
-  return totals;
-}
-
-//===----------------------------------------------------------------------===//
-// Pattern
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// How rows of a weight are multiplied.
-struct Tiling {
-  int64_t rowsOfX, rowsOfW;
-  int64_t most; ///< points at a time
-};
-} // namespace
-
-/// y[:, begin : end] of an int8 activation
-static void emitTiles(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                      const Tiling &tiling, Value begin, Value end,
-                      QuantizedTile::PointsFn points) {
-  auto emitTile = [&](ArrayRef<Value> ms, ArrayRef<Value> ns) {
-    QuantizedTile tile(b, op, weight, ms, ns, tiling.most, points);
-    Value sums = tile.emit();
-    int64_t i = 0;
-    for (Value m : ms)
-      for (Value n : ns)
-        emitResult(b, op, b.element(sums, i++), m, n);
-  };
-  b.tiles(b.index(0), b.rows(op.getInits()), tiling.rowsOfX,
-          [&](ArrayRef<Value> ms) {
-            b.tiles(begin, end, tiling.rowsOfW,
-                    [&](ArrayRef<Value> ns) { emitTile(ms, ns); });
-          });
-}
-
-/// How far ahead of a row others are brought into the cache.
-static int64_t rowsAhead(const WeightBuffers &weight) {
-  int64_t rowBytes = 0;
-  for (const ::rotq::WeightLayout::Plane &plane : weight.layout.planes)
-    rowBytes += plane.wordsPerRow * 4;
-  return llvm::divideCeil(kBytesAhead, rowBytes);
-}
-
-/// Few rows of the activation take points as they are decoded, more rows from
-/// memory.
-static void emitQuantized(HostBuilder &b, MatmulOp op,
-                          const WeightBuffers &weight, Value begin, Value end) {
-  auto decode = [&](Value n, Value k, int64_t count) {
-    Value row = weight.rowOf(b, b.getLoc(), n);
-    // Rows are short and take turns: the hardware does not see them coming.
-    Value later = arith::MinUIOp::create(b, b.add(row, rowsAhead(weight)),
-                                         b.index(weight.layout.n - 1));
-    b.prefetch(weight, later, k);
-    auto pieces = emitPieces(b, b.points(weight, row, k, count));
-    for (Value &piece : pieces)
-      piece =
-          arith::XOrIOp::create(b, piece, emitBias(b, std::min(count, kChunk)));
-    return pieces;
-  };
-  auto emitFew = [&] {
-    emitTiles(b, op, weight, {1, kRowsOfFew, 2 * kChunk}, begin, end, decode);
-  };
-  auto emitMany = [&] {
-    Value count = arith::SubIOp::create(b, end, begin);
-    int64_t length = ::rotq::storedLength(weight.layout.k);
-    auto type = MemRefType::get({ShapedType::kDynamic, length}, b.getI8Type());
-    b.withScratch(type, count, [&](Value decoded) {
-      b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
-        Value row = arith::SubIOp::create(b, ns[0], begin);
-        b.loop(0, length, kChunk, [&](Value k) {
-          b.store(decode(ns[0], k, kChunk)[0], decoded, {row, k});
-        });
-      });
-      emitTiles(b, op, weight, {tileOf(op), kRowsOfMany, kChunk}, begin, end,
-                [&](Value n, Value k, int64_t count) -> SmallVector<Value> {
-                  Value row = arith::SubIOp::create(b, n, begin);
-                  return {b.load(decoded, {row, k}, count)};
-                });
-    });
-  };
-  Value isFew = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ult, b.rows(op.getInits()), b.index(tileOf(op)));
-  b.branch(isFew, emitFew, emitMany);
 }
 
 /// y[:, begin : end] of a float activation, from decoded rows
@@ -328,10 +62,11 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
     Value work =
         arith::MulIOp::create(b, b.rows(op.getInits()), b.index(type.getK()));
     b.parallel(b.index(type.getN()), kGrain, work, [&](Value begin, Value end) {
-      if (op.isQuantized())
-        emitQuantized(b, op, weight, begin, end);
-      else
-        emitFloat(b, op, weight, begin, end);
+      if (!op.isQuantized())
+        return emitFloat(b, op, weight, begin, end);
+      emitQuantizedProducts(
+          b, op, weight, begin, end,
+          [&](Value m, Value n, Value sum) { emitResult(b, op, sum, m, n); });
     });
     rewriter.eraseOp(op);
     return success();
