@@ -11,9 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from . import archive, checkpoint, compiler, formats, layer
+from . import (
+    archive,
+    checkpoint,
+    compiler,
+    evaluate,
+    formats,
+    generate,
+    importer,
+    inference,
+    layer,
+    model_dir,
+    report,
+)
 from .error import RotqError
-from .quantize import Report, quantize
+from .quantize import Report, quantize, quantize_model
 
 FORMATS = ("itq3_s", "rq3", "rq4", "int4_g128")
 
@@ -34,12 +46,12 @@ def _print_table(reports: list[Report]) -> None:
         f"\n{'format':<10} {'bits/weight':>11} {'rel. sq. error':>14} {'worst':>9}  "
         f"{'worst tensor':<24} {'archive':>9} {'encode':>8} {'weights/s':>11}"
     )
-    for report in reports:
+    for result in reports:
         print(
-            f"{report.format:<10} {report.bits_per_weight:>11.4f} {report.mean_error:>14.6f} "
-            f"{report.errors[report.worst]:>9.6f}  {report.worst:<24} "
-            f"{report.archive_bytes / 1e6:>6.1f} MB {report.seconds:>6.1f} s "
-            f"{report.weights_per_second / 1e6:>9.1f} M"
+            f"{result.format:<10} {result.bits_per_weight:>11.4f} {result.mean_error:>14.6f} "
+            f"{result.errors[result.worst]:>9.6f}  {result.worst:<24} "
+            f"{result.archive_bytes / 1e6:>6.1f} MB {result.seconds:>6.1f} s "
+            f"{result.weights_per_second / 1e6:>9.1f} M"
         )
 
 
@@ -151,8 +163,68 @@ def write_ptx(out: Path) -> None:
             print(", not assembled: ptxas is not installed")
 
 
+#: What the model is packed in, the linear layers and then embedding and head.
+MODEL_FORMATS = (("rq4", "rq4"), ("rq3", "rq4"))
+PROMPT = "The history of the city began when"
+GENERATED = 96
+#: Tokens of TEXT that perplexity is measured on, and in windows of how many.
+EVALUATED, WINDOW = 4096, 512
+#: The first 24 kB of the test set of WikiText-2.
+TEXT = Path(__file__).parent / "data" / "wikitext-2-test-head.txt"
+
+
+def run_model(out: Path) -> None:
+    """Compiles the whole model to this machine, as published and packed: a
+    paragraph of each, its perplexity, and a page that compares them."""
+    plain = out / "smollm2-135m"
+    print()
+    importer.import_model(_model(), plain)
+    directories = [plain]
+    for name, embeddings in MODEL_FORMATS:
+        directories.append(out / f"smollm2-135m-{name}")
+        quantize_model(
+            model_dir.open_model(plain),
+            directories[-1],
+            formats.lookup(name),
+            embeddings=formats.lookup(embeddings),
+        )
+    reference = inference.Runner(plain)
+    rows = []
+    for directory in directories:
+        runner = reference if directory == plain else inference.Runner(directory)
+        print(f"\n{runner.formats_used()}: {PROMPT}", end="")
+        speed = generate.Speed()
+        for piece in generate.generate(
+            runner, PROMPT, most=GENERATED, sampling=generate.Sampling(), speed=speed
+        ):
+            print(piece, end="", flush=True)
+        print(f"\n[{speed}]", flush=True)
+        tokens = evaluate.tokens_of(runner, TEXT.read_text(encoding="utf-8"), EVALUATED)
+        against = None if runner is reference else reference
+        row = evaluate.evaluate(runner, tokens, window=WINDOW, against=against)
+        row |= {"text": TEXT.name, "against": against and against.formats_used()}
+        evaluate.record(directory, row)
+        rows.append((row, runner.weight_bytes, speed))
+    print(
+        f"\nthe first {rows[0][0]['tokens']} scored tokens of WikiText-2 test, windows of {WINDOW}\n"
+        f"{'format':<10} {'bits/weight':>11} {'weights':>10} {'perplexity':>11} {'KL, nats':>9} "
+        f"{'top-1':>7} {'prefill':>10} {'decode':>10}"
+    )
+    for row, size, speed in rows:
+        kl = "" if row["kl"] is None else f"{row['kl']:.4f}"
+        top1 = "" if row["top1"] is None else f"{100 * row['top1']:.1f} %"
+        print(
+            f"{row['format']:<10} {row['bits']:>11.4f} {size / 1e6:>7.1f} MB {row['ppl']:>11.3f} "
+            f"{kl:>9} {top1:>7} {speed.prompt_tokens / speed.prefill:>8.1f}/s "
+            f"{speed.tokens / speed.decode:>8.1f}/s"
+        )
+    page = out / "report.html"
+    report.write(directories, page)
+    print(f"\n{page}: error of every layer, and quality against bits")
+
+
 #: What the demo does, in order. Each part gets the folder for its files.
-PARTS = (compare_formats, compile_layer, write_ptx)
+PARTS = (compare_formats, compile_layer, write_ptx, run_model)
 
 
 def run(out: str | os.PathLike) -> None:
