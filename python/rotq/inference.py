@@ -44,8 +44,8 @@ class Runner:
         names = {a["parameter"] for f in functions for a in f.arguments if "parameter" in a}
         parameters = {name: self._parameter(name) for name in names}
         self._prefill, self._decode = (function.bind(parameters) for function in functions)
-        #: Bytes of the weights in memory.
-        self.weight_bytes = sum(array.nbytes for array in parameters.values())
+        #: Bytes of every weight in memory.
+        self.parameter_bytes = {name: array.nbytes for name, array in parameters.items()}
 
     def _parameter(self, name: str) -> np.ndarray:
         weights = self.model.weights
@@ -54,6 +54,10 @@ class Runner:
         if isinstance(weights, Archive):
             return np.ascontiguousarray(weights[name], dtype=np.float32)
         return weights.float32(name)
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(self.parameter_bytes.values())
 
     @property
     def vocabulary(self) -> int:
