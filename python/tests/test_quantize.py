@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import gguf
 import ml_dtypes
@@ -313,17 +315,23 @@ def test_a_row_of_a_chunk_is_named(tmp_path, monkeypatch):
     assert names(tmp_path) == ["model.safetensors"]
 
 
+PACKAGES = Path(__file__).parents[1]
+
+
 def run(script, *arguments):
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
+        # pytest's path is not that of its children.
+        env=os.environ | {"PYTHONPATH": str(PACKAGES)},
     )
 
 
 MEMORY = """
 import sys
+from pathlib import Path
 from rotq import checkpoint, formats
 from rotq.quantize import quantize
 
