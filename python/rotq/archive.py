@@ -26,6 +26,7 @@ import numpy as np
 
 from . import codec, formats
 from .error import RotqError
+from .json_text import parse_object
 from .safetensors_writer import Entry, Writer
 
 VERSION = "1"
@@ -73,15 +74,9 @@ class Archive(Mapping):
         self.weights = self._read_weights(self._object(metadata, "rotq.weights"))
 
     def _object(self, metadata: Mapping[str, str], key: str) -> dict:
-        try:
-            value = json.loads(metadata[key])
-        except KeyError:
-            raise RotqError(f"{self.path}: no '{key}' in the metadata") from None
-        except (ValueError, RecursionError):
-            raise RotqError(f"{self.path}: '{key}' is not JSON") from None
-        if not isinstance(value, dict):
-            raise RotqError(f"{self.path}: '{key}' is not a JSON object")
-        return value
+        if key not in metadata:
+            raise RotqError(f"{self.path}: no '{key}' in the metadata")
+        return parse_object(metadata[key], f"{self.path}: '{key}' is")
 
     def _read_formats(self, declarations: dict) -> dict[str, formats.Format]:
         result = {}

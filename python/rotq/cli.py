@@ -126,20 +126,19 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> None:
-    from pathlib import Path
-
     from . import evaluate
     from .inference import Runner
 
-    text = Path(arguments.text).read_text(encoding="utf-8")
     runner = Runner(arguments.model)
     against = Runner(arguments.against) if arguments.against else None
-    tokens = evaluate.tokens_of(runner, text, arguments.tokens)
-    row = evaluate.evaluate(
-        runner, tokens, window=arguments.window, stride=arguments.stride, against=against
+    row = evaluate.evaluate_file(
+        runner,
+        arguments.text,
+        most=arguments.tokens,
+        window=arguments.window,
+        stride=arguments.stride,
+        against=against,
     )
-    row["text"] = Path(arguments.text).name
-    row["against"] = against.formats_used() if against else None
     evaluate.record(arguments.model, row)
     if arguments.json:
         print(json.dumps(row))

@@ -138,6 +138,18 @@ def rotate(format: Format, x: np.ndarray, *, inverse: bool = False) -> np.ndarra
     return x
 
 
+def segments(k: int, block: int) -> np.ndarray:
+    """The lengths of the segments that a row of `k` values is cut into by `block`, a
+    power of two from 32 to 4096: together `k` rounded up to 32."""
+    count = np.zeros(1, np.int64)
+    arguments = (0, count.ctypes.data_as(_native._INT64_OUT))
+    _native.call("rotqSegments", k, block, None, None, *arguments)
+    offsets, lengths = np.empty((2, int(count[0])), np.int64)
+    arguments = (lengths.size, count.ctypes.data_as(_native._INT64_OUT))
+    _native.call("rotqSegments", k, block, offsets.ctypes.data, lengths.ctypes.data, *arguments)
+    return lengths
+
+
 class QuantizedActivation(NamedTuple):
     codes: np.ndarray  #: M x stored length, int8, zero beyond K
     scales: np.ndarray  #: M x segments, float32
@@ -149,15 +161,12 @@ def quantize_activation(x: np.ndarray, group: int, *, rests: bool = False) -> Qu
     behind every row is one of what is left of it, in 254ths of the scale."""
     x = _matrix(x, "x")
     m, k = x.shape
-    segments = np.zeros(1, np.int64)
-    _native.call(
-        "rotqSegments", k, group, None, None, 0, segments.ctypes.data_as(_native._INT64_OUT)
-    )
+    count = len(segments(k, group))
     rows = 2 * m if rests else m
     result = QuantizedActivation(
         np.empty((rows, -(-k // 64) * 64), np.int8),
-        np.empty((rows, int(segments[0])), np.float32),
-        np.empty((rows, int(segments[0])), np.int32),
+        np.empty((rows, count), np.float32),
+        np.empty((rows, count), np.int32),
     )
     _native.call(
         "rotqQuantizeActivation",

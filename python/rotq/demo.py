@@ -199,10 +199,8 @@ def run_model(out: Path) -> None:
         ):
             print(piece, end="", flush=True)
         print(f"\n[{speed}]", flush=True)
-        tokens = evaluate.tokens_of(runner, TEXT.read_text(encoding="utf-8"), EVALUATED)
         against = None if runner is reference else reference
-        row = evaluate.evaluate(runner, tokens, window=WINDOW, against=against)
-        row |= {"text": TEXT.name, "against": against and against.formats_used()}
+        row = evaluate.evaluate_file(runner, TEXT, most=EVALUATED, window=WINDOW, against=against)
         evaluate.record(directory, row)
         rows.append((row, runner.weight_bytes, speed))
     print(

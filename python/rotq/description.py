@@ -5,13 +5,13 @@ the tensors it names. docs/models.md says what it computes."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .error import RotqError
+from .json_text import parse_object
 
 VERSION = 1
 
@@ -194,14 +194,10 @@ def check_tensors(
 def read_object(path: Path) -> dict:
     """The JSON object in the file at `path`."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         raise RotqError(f"{path}: no such file") from None
-    except (ValueError, RecursionError):
-        raise RotqError(f"{path}: not JSON") from None
-    if not isinstance(value, dict):
-        raise RotqError(f"{path}: not a JSON object")
-    return value
+    return parse_object(text, f"{path}:")
 
 
 def shown(value: object) -> str:

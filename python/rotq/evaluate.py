@@ -31,6 +31,7 @@ from tqdm import tqdm
 from . import model_dir
 from .error import RotqError
 from .inference import CHUNK, Runner, Session
+from .json_text import parse
 
 FILE = model_dir.EVALUATIONS
 
@@ -163,6 +164,20 @@ def evaluate(
     }
 
 
+def evaluate_file(
+    runner: Runner, text: str | os.PathLike, *, most: int | None = None, **options
+) -> dict:
+    """`evaluate` on the first `most` tokens of a text file: the row says which
+    text, and against what."""
+    tokens = tokens_of(runner, Path(text).read_text(encoding="utf-8"), most)
+    row = evaluate(runner, tokens, **options)
+    against = options.get("against")
+    return row | {
+        "text": Path(text).name,
+        "against": against.formats_used() if against else None,
+    }
+
+
 def record(directory: str | os.PathLike, row: dict) -> None:
     """Adds a row to the evaluations.json of a model directory, in place of the
     one of the same text and windows."""
@@ -180,10 +195,7 @@ def read(directory: str | os.PathLike) -> list[dict]:
     path = Path(directory) / FILE
     if not path.exists():
         return []
-    try:
-        rows = json.loads(path.read_text())
-    except ValueError:
-        raise RotqError(f"{path}: not JSON") from None
+    rows = parse(path.read_bytes(), f"{path}:")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RotqError(f"{path}: expected a list of rows")
     return rows

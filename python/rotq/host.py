@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ def build(
         compiler.run("quant-opt", *passes, "-o", lowered, input=module)
         for kind, file in (("library", "so"), ("interface", "json"), ("header", "h")):
             path = work / f"module.{file}"
-            compiler.run(*("quant-translate", f"--to={kind}", "--mcpu=host", "-o", path, lowered))
+            compiler.run("quant-translate", f"--to={kind}", "--mcpu=host", "-o", path, lowered)
         # The library last: where it is, its interface is.
         os.replace(work / "module.h", f"{out}.h")
         os.replace(work / "module.json", f"{out}.json")
@@ -186,6 +186,3 @@ class Library:
         entry = getattr(self._library, f"_mlir_ciface_{name}")
         entry.restype = None
         return Function(name, entry, self._interface[name])
-
-    def names(self) -> Sequence[str]:
-        return list(self._interface)

@@ -14,7 +14,7 @@ import numpy as np
 from . import host, model_dir
 from .archive import Archive
 from .error import RotqError
-from .safetensors_writer import DTYPE_BYTES
+from .tensors import formats_of, mean_bits, stored
 
 #: Tokens that run through the layers together: their attention weights take
 #: heads x CHUNK x positions floats, and what lies before a chunk is skipped.
@@ -66,27 +66,17 @@ class Runner:
     def formats_used(self) -> str:
         """The formats of the weights, the most used first: "rq3+rq4"; the type
         of the floats where nothing is packed."""
-        weights, counts = self.model.weights, Counter()
+        weights = self.model.weights
+        if self.formats:
+            return formats_of(stored(weights))
+        counts: Counter[str] = Counter()
         for name in weights:
-            packed = self.formats.get(name)
-            if packed or not self.formats:
-                kind = packed.name if packed else weights.dtype(name).lower()
-                counts[kind] += math.prod(weights.shape(name))
+            counts[weights.dtype(name).lower()] += math.prod(weights.shape(name))
         return "+".join(kind for kind, _ in counts.most_common())
 
     def bits_per_weight(self) -> float:
         """Of all weights, packed or not, as they are stored."""
-        weights = self.model.weights
-        shapes = {name: weights.shape(name) for name in weights}
-        packed = sum(
-            8 * format.layout(*shapes[name]).total_bytes for name, format in self.formats.items()
-        )
-        floats = sum(
-            8 * DTYPE_BYTES[weights.dtype(name)] * math.prod(shape)
-            for name, shape in shapes.items()
-            if name not in self.formats
-        )
-        return (packed + floats) / sum(map(math.prod, shapes.values()))
+        return mean_bits(stored(self.model.weights))
 
     def session(self, capacity: int) -> Session:
         """Room for `capacity` tokens."""
@@ -118,19 +108,13 @@ class Session:
         if not 1 <= logits <= len(tokens):
             raise RotqError(f"expected from 1 to {len(tokens)} rows of logits but got {logits}")
         result = np.empty((logits, self._runner.vocabulary), np.float32)
-        unwritten = logits
-        scratch = None
+        skipped = len(tokens) - logits
         for start in range(0, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
-            rows = unwritten - max(len(tokens) - start - len(chunk), 0)
-            if rows > 0:
-                at = logits - unwritten
-                out = result[at : at + rows]
-                unwritten -= rows
-            else:
-                # The function computes one row at least.
-                scratch = np.empty((1, self._runner.vocabulary), np.float32)
-                out = scratch
+            out = result[max(start - skipped, 0) : max(start + len(chunk) - skipped, 0)]
+            if not len(out):
+                # The function computes one row at least: this one is overwritten.
+                out = result[:1]
             self._runner._prefill(chunk, self.position, self._keys, self._values, out)
             self.position += len(chunk)
         return result

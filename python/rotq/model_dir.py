@@ -24,6 +24,7 @@ WEIGHTS = "weights.safetensors"
 TOKENIZER = tokenizer.FILE
 QUANTIZATION = "quantize.json"
 EVALUATIONS = "evaluations.json"
+KERNELS = "kernels.json"
 
 #: Where the files of a model are until it is whole, and what its writer locks.
 _UNFINISHED = ".unfinished"

@@ -15,6 +15,7 @@ from .checkpoint import Checkpoint, compiled
 from .description import FLOATS, shown
 from .error import RotqError
 from .formats import Format
+from .json_text import parse_object
 
 #: Leaves a tensor as it is, where a rule has this for a format.
 KEEP = "keep"
@@ -74,14 +75,10 @@ def load(path: str | os.PathLike) -> Plan:
         return result
 
     try:
-        rules = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unique)
+        text = path.read_bytes()
     except OSError as error:
         raise RotqError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise RotqError(f"{path}: not JSON") from None
-    if not isinstance(rules, dict):
-        raise RotqError(f"{path}: not a JSON object")
-    return Plan(rules, str(path))
+    return Plan(parse_object(text, f"{path}:", object_pairs_hook=unique), str(path))
 
 
 def _format(value: object) -> Format | None:

@@ -6,12 +6,10 @@ packed one, some rows of a tensor at a time."""
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,24 +26,7 @@ from .formats import Format, Layout
 from .model_dir import Model
 from .plan import Plan
 from .safetensors_writer import DTYPE_BYTES, Entry, Writer
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What became of a tensor."""
-
-    name: str
-    shape: tuple[int, ...]
-    #: None: kept as it is.
-    format: str | None
-    #: Per weight, as it is stored.
-    bits: float
-    #: Squared error over squared norm; None where it was not measured.
-    error: float | None = None
-
-    @property
-    def weights(self) -> int:
-        return math.prod(self.shape)
+from .tensors import Tensor, formats_of, mean_bits
 
 
 @dataclass
@@ -67,10 +48,7 @@ class Report:
     @property
     def format(self) -> str:
         """The formats, the most used first: "rq3+rq4"."""
-        counts = Counter()
-        for tensor in self.packed:
-            counts[tensor.format] += tensor.weights
-        return "+".join(name for name, _ in counts.most_common())
+        return formats_of(self.tensors)
 
     @property
     def weights(self) -> int:
@@ -80,7 +58,7 @@ class Report:
     @property
     def bits_per_weight(self) -> float:
         """Of packed weights."""
-        return _bits(self.packed)
+        return mean_bits(self.packed)
 
     @property
     def weights_per_second(self) -> float:
@@ -99,12 +77,6 @@ class Report:
     def worst(self) -> str:
         """The tensor with the largest error."""
         return max(self.errors, key=self.errors.__getitem__)
-
-
-def _bits(tensors: list[Tensor]) -> float:
-    """Per weight."""
-    bits = sum(tensor.bits * tensor.weights for tensor in tensors)
-    return bits / sum(tensor.weights for tensor in tensors)
 
 
 class _Error:
@@ -162,7 +134,7 @@ def quantize(
     if os.path.isdir(out):
         raise RotqError(f"{out}: expected a file for the archive but got a directory")
     for file in source.files:
-        _check_floats(file, archive.is_archive(file))
+        _check_unpacked(file, archive.is_archive(file))
     linears = source.linear_layers(include, exclude)
     chosen = _choose(source, dict.fromkeys(linears, format), plan)
     return _pack(source, Path(out), chosen, threads, measure, progress)
@@ -186,7 +158,7 @@ def quantize_model(
     packed in the format `embeddings`, if there is one. quantize.json has the
     report."""
     source = model.weights
-    _check_floats(source.path, isinstance(source, Archive))
+    _check_unpacked(source.path, isinstance(source, Archive))
     if include is None:
         layers = model.description["layers"]
         linears = list(dict.fromkeys(layer[part]["weight"] for layer in layers for part in LINEARS))
@@ -210,7 +182,7 @@ def quantize_model(
     return report
 
 
-def _check_floats(path: Path, is_packed: bool) -> None:
+def _check_unpacked(path: Path, is_packed: bool) -> None:
     if is_packed:
         raise RotqError(f"{path}: expected weights to quantize but they are packed already")
 
@@ -232,7 +204,7 @@ def _described(report: Report, source: str) -> dict:
         "seconds": report.seconds,
         "bytes": report.archive_bytes,
         "packed_bits": report.bits_per_weight,
-        "bits": _bits(report.tensors),
+        "bits": mean_bits(report.tensors),
         "tensors": [asdict(tensor) for tensor in report.tensors],
     }
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections import Counter
@@ -17,10 +16,8 @@ from . import checkpoint as checkpoints
 from . import description as descriptions
 from .description import shown
 from .error import RotqError
-from .safetensors_writer import DTYPE_BYTES
-
-QUANTIZED = "quantize.json"
-KERNELS = "kernels.json"
+from .json_text import parse
+from .tensors import Tensor, formats_of, mean_bits, stored
 
 
 def is_number(value: object) -> bool:
@@ -77,18 +74,6 @@ _KERNEL = {
     "format": "a string or null",
     "kernel": "a string",
 }
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """What quantize.json says of a tensor; `format` is None where it was kept."""
-
-    name: str
-    shape: tuple[int, ...]
-    format: str | None
-    bits: float
-    #: Relative squared error.
-    error: float | None
 
 
 @dataclass(frozen=True)
@@ -198,7 +183,7 @@ def _result(path: Path, description: Mapping) -> Result:
     missing: list[str] = []
     header = _quantized(path, description) or _stored(path, missing)
     evaluations = _rows(path / evaluate.FILE, _EVALUATION, Evaluation, missing)
-    kernels = _rows(path / KERNELS, _KERNEL, Kernel, missing)
+    kernels = _rows(path / model_dir.KERNELS, _KERNEL, Kernel, missing)
     known = [row.bits for row in evaluations if row.bits is not None]
     if header["bits"] is None and known:
         header["bits"] = known[-1]
@@ -211,7 +196,7 @@ def _result(path: Path, description: Mapping) -> Result:
 
 def _quantized(path: Path, description: Mapping) -> dict | None:
     """What quantize.json says; None where there is none."""
-    file = path / QUANTIZED
+    file = path / model_dir.QUANTIZATION
     if not file.exists():
         return None
     value = descriptions.read_object(file)
@@ -248,50 +233,39 @@ def _stored(path: Path, missing: list[str]) -> dict:
     header = dict.fromkeys(("label", "source", "bytes", "packed_bits", "bits"))
     header |= {"packed": False, "tensors": {}}
     if not file.is_file():
-        missing.append(f"no {QUANTIZED} and no {model_dir.WEIGHTS}: bits and errors are not known")
+        missing.append(
+            f"no {model_dir.QUANTIZATION} and no {model_dir.WEIGHTS}: bits and errors are not known"
+        )
         return header
     if not archive.is_archive(file):
         # Not quantized: nothing is missing.
-        weights = checkpoints.open(file)
-        return header | _floats({name: weights.shape(name) for name in weights}, weights.dtype)
-    missing.append(f"no {QUANTIZED}: errors are not known, bits are those of {model_dir.WEIGHTS}")
+        return header | _floats(checkpoints.open(file))
+    missing.append(
+        f"no {model_dir.QUANTIZATION}: errors are not known, bits are those of {model_dir.WEIGHTS}"
+    )
     return header | _packed(archive.open(file))
 
 
-def _floats(shapes: Mapping[str, tuple[int, ...]], dtype: Callable[[str], str]) -> dict:
+def _floats(weights: checkpoints.Checkpoint) -> dict:
     counts: Counter[str] = Counter()
-    for name, shape in shapes.items():
-        counts[dtype(name)] += math.prod(shape)
-    bits = sum(8 * DTYPE_BYTES[kind] * count for kind, count in counts.items())
+    for name in weights:
+        counts[weights.dtype(name)] += math.prod(weights.shape(name))
     return {
         "label": counts.most_common(1)[0][0].lower() if counts else None,
-        "bits": bits / counts.total() if counts else None,
+        "bits": mean_bits(stored(weights)),
     }
 
 
 def _packed(weights: archive.Archive) -> dict:
-    counts: Counter[str] = Counter()
-    tensors = {}
-    for name, ((n, k), format) in weights.weights.items():
-        counts[format.name] += n * k
-        tensors[name] = Tensor(name, (n, k), format.name, format.layout(n, k).bits_per_weight, None)
-    for name in set(weights) - set(tensors):
-        shape, bits = weights.shape(name), 8 * DTYPE_BYTES[weights.dtype(name)]
-        tensors[name] = Tensor(name, shape, None, bits, None)
-    packed = [tensor for tensor in tensors.values() if tensor.format]
+    tensors = stored(weights)
+    packed = [tensor for tensor in tensors if tensor.format is not None]
     return {
-        "label": "+".join(name for name, _ in counts.most_common()),
+        "label": formats_of(tensors),
         "packed": bool(packed),
-        "packed_bits": _mean_bits(packed),
-        "bits": _mean_bits(tensors.values()),
-        "tensors": tensors,
+        "packed_bits": mean_bits(packed),
+        "bits": mean_bits(tensors),
+        "tensors": {tensor.name: tensor for tensor in tensors},
     }
-
-
-def _mean_bits(tensors: Iterable[Tensor]) -> float | None:
-    sizes = [(math.prod(tensor.shape), tensor.bits) for tensor in tensors]
-    weights = sum(size for size, _ in sizes)
-    return sum(size * bits for size, bits in sizes) / weights if weights else None
 
 
 def _rows(file: Path, schema: Mapping[str, str], kind: type, missing: list[str]) -> list:
@@ -299,10 +273,7 @@ def _rows(file: Path, schema: Mapping[str, str], kind: type, missing: list[str])
     if not file.exists():
         missing.append(f"no {file.name}")
         return []
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise RotqError(f"{file}: not JSON") from None
+    rows = parse(file.read_bytes(), f"{file}:")
     if not isinstance(rows, list):
         raise RotqError(f"{file}: expected a list but got {shown(rows)}")
     result = []

@@ -15,11 +15,14 @@ from safetensors.numpy import save_file
 from rotq import RotqError, checkpoint, demo, formats
 from rotq.archive import ArchiveWriter
 from rotq.codec import encode
+from rotq.importer import import_model
 from rotq.safetensors_writer import Entry
 
 FIXTURES = Path(__file__).parent / "fixtures"
 #: Models that make_fixtures.py has made.
 TINY_MODELS = ("llama3", "qwen2", "qwen3", "mistral", "gemma3", "smollm3")
+#: Of logits, of the largest one.
+TOLERANCE = 1e-4
 
 #: y[i] = factor * x[i] for i < m
 SCALE_PTX = """
@@ -52,6 +55,41 @@ def load_script(name):
     loader.exec_module(module)
     sys.dont_write_bytecode = wrote
     return module
+
+
+def reference(name):
+    return np.load(FIXTURES / name / "reference.npz")
+
+
+def prompts(expected):
+    return [row[:length] for row, length in zip(expected["tokens"], expected["lengths"])]
+
+
+def assert_close(logits, expected):
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_models(tmp_path_factory):
+    """What tests compile is compiled once, and not from an earlier run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """Imports a model once: a function from its path, or the name of a fixture, to
+    its model directory, which stays as it is."""
+    folder, done = tmp_path_factory.mktemp("models"), {}
+
+    def directory(source):
+        if source not in done:
+            done[source] = folder / Path(source).stem
+            import_model(FIXTURES / source, done[source], progress=False)
+        return done[source]
+
+    return directory
 
 
 @pytest.fixture(scope="session")

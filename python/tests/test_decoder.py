@@ -8,26 +8,11 @@ import shutil
 import gguf
 import numpy as np
 import pytest
-from conftest import FIXTURES, TINY_MODELS
+from conftest import FIXTURES, TINY_MODELS, assert_close, prompts, reference
 from reference_decoder import ReferenceDecoder
 from safetensors.numpy import load_file, save_file
 
 from rotq import RotqError, checkpoint, decoder, description
-
-#: Of the largest logit.
-TOLERANCE = 1e-4
-
-
-def reference(name):
-    return np.load(FIXTURES / name / "reference.npz")
-
-
-def prompts(expected):
-    return [row[:length] for row, length in zip(expected["tokens"], expected["lengths"])]
-
-
-def assert_close(logits, expected):
-    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
 
 
 def assert_greedy(run, expected, continuations):

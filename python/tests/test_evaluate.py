@@ -5,27 +5,22 @@ import json
 
 import numpy as np
 import pytest
-from conftest import FIXTURES
 from reference_decoder import ReferenceDecoder
 
 from rotq import RotqError, evaluate, formats, inference, model_dir
 from rotq.cli import main
-from rotq.importer import import_model
 from rotq.quantize import quantize_model
 
 TEXT = "".join(chr(97 + i * i % 26) for i in range(90))
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def pair(models, tmp_path_factory):
     """A model and the same one packed."""
-    folder = tmp_path_factory.mktemp("evaluate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        import_model(FIXTURES / "qwen3", folder / "plain", progress=False)
-        plain = model_dir.open_model(folder / "plain")
-        quantize_model(plain, folder / "packed", formats.lookup("rq4"), progress=False)
-        yield folder / "plain", folder / "packed"
+    plain, packed = models("qwen3"), tmp_path_factory.mktemp("evaluate") / "packed"
+    model = model_dir.open_model(plain)
+    quantize_model(model, packed, formats.lookup("rq4"), progress=False)
+    return plain, packed
 
 
 def test_windows():
@@ -46,9 +41,9 @@ def log_softmax(logits):
 
 
 @pytest.mark.parametrize("window, stride", [(16, 16), (16, 5), (64, 64)])
-def test_numbers_are_those_of_the_formulas(models, monkeypatch, window, stride):
+def test_numbers_are_those_of_the_formulas(pair, monkeypatch, window, stride):
     monkeypatch.setattr(evaluate, "CHUNK", 6)
-    plain, packed = map(inference.Runner, models)
+    plain, packed = map(inference.Runner, pair)
     tokens = evaluate.tokens_of(plain, TEXT, None)
     begin = plain.model.description["tokens"].get("begin")
     row = evaluate.evaluate(
@@ -82,8 +77,8 @@ def test_numbers_are_those_of_the_formulas(models, monkeypatch, window, stride):
     assert row["format"] == "rq4" and 0 < row["top1"] <= 1
 
 
-def test_a_model_beside_itself(models):
-    runner = inference.Runner(models[0])
+def test_a_model_beside_itself(pair):
+    runner = inference.Runner(pair[0])
     tokens = evaluate.tokens_of(runner, TEXT, 40)
     assert len(tokens) == 40
     row = evaluate.evaluate(runner, tokens, window=16, against=runner, progress=False)
@@ -92,8 +87,8 @@ def test_a_model_beside_itself(models):
     assert alone["ppl"] == pytest.approx(row["ppl"]) and alone["kl"] is alone["top1"] is None
 
 
-def test_the_command_keeps_its_rows(models, tmp_path, capsys):
-    plain, packed = map(str, models)
+def test_the_command_keeps_its_rows(pair, tmp_path, capsys):
+    plain, packed = map(str, pair)
     text = tmp_path / "text.txt"
     text.write_text(TEXT)
     command = ["eval", packed, "--text", str(text), "--window", "16"]
@@ -117,15 +112,20 @@ def test_the_command_keeps_its_rows(models, tmp_path, capsys):
         ({"window": 1 << 20}, "the context of the model"),
     ],
 )
-def test_what_is_refused(models, options, words):
-    runner = inference.Runner(models[0])
+def test_what_is_refused(pair, options, words):
+    runner = inference.Runner(pair[0])
     with pytest.raises(RotqError, match=words):
         evaluate.evaluate(runner, [1, 2, 3], progress=False, **options)
 
 
 def test_rows_that_are_none(tmp_path):
     assert evaluate.read(tmp_path) == []
-    for text, words in (("{", "not JSON"), ("{}", "a list of rows"), ("[1]", "a list of rows")):
+    for text, words in (
+        ("{", "not JSON"),
+        (100000 * "[", "not JSON"),
+        ("{}", "a list of rows"),
+        ("[1]", "a list of rows"),
+    ):
         (tmp_path / "evaluations.json").write_text(text)
         with pytest.raises(RotqError, match=words):
             evaluate.read(tmp_path)

@@ -3,21 +3,15 @@
 
 import numpy as np
 import pytest
-from conftest import FIXTURES
 
 from rotq import inference
 from rotq.cli import main
 from rotq.generate import Sampling, Speed, generate
-from rotq.importer import import_model
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("generate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        import_model(FIXTURES / "llama3", folder / "model", progress=False)
-        yield folder / "model"
+@pytest.fixture
+def model(models):
+    return models("llama3")
 
 
 def test_greedy_text_is_that_of_the_tokens(model):

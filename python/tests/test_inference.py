@@ -3,46 +3,9 @@
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, TINY_MODELS
+from conftest import TINY_MODELS, assert_close, prompts, reference
 
 from rotq import RotqError, demo, inference
-from rotq.importer import import_model
-
-#: Of the largest logit.
-TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Imports a model once: a function from its source to its directory."""
-    folder, done = tmp_path_factory.mktemp("models"), {}
-
-    def directory(source):
-        if source not in done:
-            done[source] = folder / str(len(done))
-            import_model(source, done[source], progress=False)
-        return done[source]
-
-    return directory
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def reference(name):
-    return np.load(FIXTURES / name / "reference.npz")
-
-
-def prompts(expected):
-    return [row[:length] for row, length in zip(expected["tokens"], expected["lengths"])]
-
-
-def assert_close(logits, expected):
-    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCE * np.abs(expected).max())
 
 
 def continuation(session, prompt, steps):
@@ -57,7 +20,7 @@ def continuation(session, prompt, steps):
 
 @pytest.mark.parametrize("name", TINY_MODELS)
 def test_tiny_models_compute_what_transformers_computes(models, name):
-    runner = inference.Runner(models(FIXTURES / name))
+    runner = inference.Runner(models(name))
     session, expected = runner.session(128), reference(name)
     tokens = prompts(expected)
     last = []
@@ -93,7 +56,7 @@ def test_smollm2_computes_what_transformers_computes(models, smollm2):
 
 @pytest.mark.parametrize("name", ["gemma3", "llama3"])
 def test_a_text_in_pieces_is_the_text(models, name, monkeypatch):
-    runner = inference.Runner(models(FIXTURES / name))
+    runner = inference.Runner(models(name))
     tokens = np.random.default_rng(0).integers(0, 250, 40)
     whole = runner.session(40).prefill(tokens, logits=40)
     for sizes in ((1,) * 40, (7, 1, 32), (39, 1)):
@@ -113,7 +76,7 @@ def test_a_text_in_pieces_is_the_text(models, name, monkeypatch):
 
 
 def test_what_a_session_refuses(models):
-    session = inference.Runner(models(FIXTURES / "llama3")).session(4)
+    session = inference.Runner(models("llama3")).session(4)
     with pytest.raises(RotqError, match="at least one token"):
         session.prefill([])
     with pytest.raises(RotqError, match="at most 4 tokens in this session but got 5"):

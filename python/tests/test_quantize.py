@@ -17,7 +17,6 @@ from conftest import FIXTURES, write_safetensors
 
 from rotq import RotqError, archive, checkpoint, codec, formats, inference, model_dir, plan
 from rotq.cli import main
-from rotq.importer import import_model
 from rotq.plan import Plan
 from rotq.quantize import dequantize, quantize, quantize_model, relative_error
 
@@ -29,26 +28,6 @@ MIXED = {
     r".*layers\.1\..*_proj\.weight": "itq3_s",
     r".*layers\.0\.mlp\..*": formats.lookup("rq2").declaration | {"name": "mine"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Imports a fixture once: a function from its name to its directory."""
-    folder = tmp_path_factory.mktemp("models")
-
-    def directory(name):
-        if not (folder / name).exists():
-            import_model(FIXTURES / name, folder / name, progress=False)
-        return folder / name
-
-    return directory
 
 
 @pytest.fixture
