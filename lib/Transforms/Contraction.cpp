@@ -7,6 +7,8 @@
 
 #include "Contraction.h"
 
+#include "rotq/Dialect/RotQ/Transforms/RowProduct.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -30,14 +32,6 @@ Value mlir::rotq::getMatrixSource(Operation *op, bool &isTranspose) {
   return transpose.getInput();
 }
 
-/// A product and a sum, with nothing else but conversions between floats.
-static bool hasPlainBody(linalg::LinalgOp op) {
-  return llvm::all_of(op.getBlock()->getOperations(), [](Operation &inner) {
-    return isa<arith::MulFOp, arith::AddFOp, arith::ExtFOp, arith::TruncFOp,
-               linalg::YieldOp>(inner);
-  });
-}
-
 static bool isFloatMatrix(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type && type.getRank() == 2 &&
@@ -46,28 +40,13 @@ static bool isFloatMatrix(Value value) {
 
 std::optional<Contraction> mlir::rotq::matchContraction(Operation *candidate) {
   auto op = dyn_cast<linalg::LinalgOp>(candidate);
-  if (!op || !op.hasPureTensorSemantics() || op.getNumLoops() != 3 ||
-      !linalg::isaContractionOpInterface(op) || !hasPlainBody(op))
+  if (!op || !op.hasPureTensorSemantics())
     return {};
-  if (!isFloatMatrix(op.getDpsInputs()[0]) ||
+  std::optional<WeightOrder> order = matchRowProduct(op);
+  if (!order || !isFloatMatrix(op.getDpsInputs()[0]) ||
       !isFloatMatrix(op.getDpsInits()[0]))
     return {};
-
-  MLIRContext *context = op.getContext();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  AffineMap xMap = maps[0], wMap = maps[1], yMap = maps[2];
-  if (wMap.getNumResults() != 2)
-    return {};
-  AffineExpr m = yMap.getResult(0), n = yMap.getResult(1);
-  AffineExpr k = xMap.getResult(1);
-  if (xMap.getResult(0) != m || m == n || k == m || k == n)
-    return {};
-  auto isMap = [&](ArrayRef<AffineExpr> results) {
-    return wMap == AffineMap::get(3, 0, results, context);
-  };
-  bool isKMajor = isMap({n, k});
-  if (!isKMajor && !isMap({k, n}))
-    return {};
+  bool isKMajor = *order == WeightOrder::NxK;
 
   Value root = op.getDpsInputs()[1];
   bool isTranspose = false;

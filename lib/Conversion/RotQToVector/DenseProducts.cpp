@@ -7,6 +7,8 @@
 
 #include "HostKernels.h"
 
+#include "rotq/Dialect/RotQ/Transforms/RowProduct.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -121,29 +123,22 @@ static bool isFloatMatrix(Value value) {
          isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType());
 }
 
-static bool hasPlainBody(linalg::LinalgOp op) {
-  return llvm::all_of(op.getBlock()->getOperations(), [](Operation &inner) {
-    return isa<arith::MulFOp, arith::AddFOp, arith::ExtFOp, linalg::YieldOp>(
-        inner);
-  });
+/// A rounding within the sum, which kernels leave out.
+static bool rounds(linalg::LinalgOp op) {
+  return llvm::any_of(op.getBlock()->getOperations(),
+                      llvm::IsaPred<arith::TruncFOp>);
 }
 
 bool mlir::rotq::isDenseProduct(Operation *candidate) {
   auto op = dyn_cast<linalg::LinalgOp>(candidate);
-  if (!op || !op.hasPureBufferSemantics() || op.getNumLoops() != 3 ||
-      !linalg::isaContractionOpInterface(op) || !hasPlainBody(op) ||
+  if (!op || !op.hasPureBufferSemantics() ||
+      matchRowProduct(op) != WeightOrder::NxK || rounds(op) ||
       !llvm::all_of(op->getOperands(), isFloatMatrix))
     return false;
   auto typeOf = [&](unsigned i) {
     return cast<MemRefType>(op->getOperand(i).getType());
   };
-  if (!typeOf(2).getElementType().isF32() || typeOf(0).isDynamicDim(1))
-    return false;
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  AffineExpr m = maps[2].getResult(0), n = maps[2].getResult(1);
-  AffineExpr k = maps[0].getResult(1);
-  return maps[0].getResult(0) == m && maps[1].getResult(0) == n &&
-         maps[1].getResult(1) == k && m != n && m != k && n != k;
+  return typeOf(2).getElementType().isF32() && !typeOf(0).isDynamicDim(1);
 }
 
 namespace {
