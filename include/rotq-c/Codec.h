@@ -43,9 +43,9 @@ enum { ROTQ_MAX_PLANES = 4 };
 
 /* Where the parts of a packed N x K weight lie in its blob. */
 typedef struct RotqPlane {
-  int64_t width;       /* bits of a code that this plane holds */
-  int64_t offset;      /* bytes from the start of the blob */
-  int64_t wordsPerRow; /* 32-bit words */
+  int64_t runBytes; /* of 32 weights */
+  int64_t offset;   /* bytes from the start of the blob */
+  int64_t rowBytes;
 } RotqPlane;
 
 typedef struct RotqLayout {
@@ -59,7 +59,7 @@ typedef struct RotqLayout {
   int64_t numbersPerSegment; /* f16 numbers: 1 (step) or 2 (step, offset) */
   int64_t numbersPerRow;     /* segments * numbersPerSegment */
   int64_t rotationBlock;     /* 0: no rotation */
-  int64_t scaleGroup;
+  int64_t scaleGroup;        /* 2^32: a row */
 } RotqLayout;
 
 ROTQ_EXPORT int rotqWeightLayout(const char *format, int64_t n, int64_t k,

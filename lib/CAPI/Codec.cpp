@@ -132,8 +132,8 @@ int rotqWeightLayout(const char *format, int64_t n, int64_t k,
     out->storedLength = storedLength(k);
     out->numPlanes = int64_t(layout.planes.size());
     for (size_t p = 0; p < layout.planes.size(); ++p)
-      out->planes[p] = {int64_t(layout.planes[p].width),
-                        layout.planes[p].offset, layout.planes[p].wordsPerRow};
+      out->planes[p] = {layout.planes[p].runBytes, layout.planes[p].offset,
+                        layout.planes[p].rowBytes};
     out->scalesOffset = layout.scalesOffset;
     out->segments = layout.scaleBlocking.size();
     out->numbersPerSegment = parsed->scale.numbers();

@@ -14,7 +14,8 @@
 using namespace rotq;
 
 Blocking::Blocking(int64_t k, int64_t block)
-    : padded(paddedLength(k)), blockLength(block) {
+    : padded(paddedLength(k)),
+      blockLength(block == kWholeRow ? padded : block) {
   assert(k > 0 && "expected a row of at least one weight");
   assert(block >= kRowGranule && std::has_single_bit(uint64_t(block)) &&
          "expected a block that is a power of two of at least 32");

@@ -7,32 +7,47 @@
 
 #include "rotq/Codec/Format.h"
 
-#include <cassert>
+#include <algorithm>
+#include <cmath>
 
 using namespace rotq;
-
-void Codebook::assign(std::span<const float> x, float step, float offset,
-                      std::span<uint8_t> codes) const {
-  std::vector<float> scaled(x.size());
-  for (size_t i = 0; i < x.size(); ++i)
-    scaled[i] = (x[i] - offset) / step;
-  nearest(scaled, codes);
-}
 
 Codebook::Moments Codebook::moments(std::span<const float> x, float step,
                                     float offset) const {
   size_t width = size_t(dim());
-  std::vector<int8_t> points(width << bits());
-  for (size_t code = 0; code < size_t(1) << bits(); ++code)
-    point(uint8_t(code), std::span(points).subspan(code * width, width));
-  std::vector<uint8_t> codes(x.size() / width);
+  std::vector<int8_t> values(width);
+  std::vector<uint32_t> codes(x.size() / width);
   assign(x, step, offset, codes);
   Moments sums = {0, 0, 0};
-  for (size_t i = 0; i < x.size(); ++i) {
-    float q = points[codes[i / width] * width + i % width];
-    sums.xq += x[i] * q;
-    sums.qq += q * q;
-    sums.q += q;
+  for (size_t i = 0; i < codes.size(); ++i) {
+    point(codes[i], values);
+    for (size_t j = 0; j < width; ++j) {
+      float v = x[i * width + j], q = values[j];
+      sums.xq += v * q;
+      sums.qq += q * q;
+      sums.q += q;
+    }
   }
   return sums;
+}
+
+Codebook::Spread Codebook::spread() const {
+  std::vector<int8_t> values(static_cast<size_t>(dim())), last;
+  float squares = 0, count = 0, lowest = 0, highest = 0;
+  for (uint32_t code = 0; code < 1u << bits(); ++code) {
+    point(code, values);
+    if (values == last) // an unused code
+      continue;
+    last = values;
+    for (int8_t value : values) {
+      float v = value;
+      squares += v * v;
+      count += 1;
+      lowest = std::min(lowest, v);
+      highest = std::max(highest, v);
+    }
+  }
+  return {std::sqrt(squares / count), lowest < 0 && highest > 0
+                                          ? std::min(-lowest, highest)
+                                          : std::max(-lowest, highest)};
 }

@@ -42,10 +42,12 @@ uint16_t toFiniteHalf(float value) {
 /// Finds step, offset and codes of segments.
 class SegmentEncoder {
 public:
-  explicit SegmentEncoder(const Format &format);
+  SegmentEncoder(const Format &format, Codebook::Spread spread)
+      : codebook(*format.codebook), hasOffset(format.scale.hasOffset),
+        spread(spread) {}
 
   /// Fills the codes of `x` and its numbers (step, then offset if any).
-  void encode(std::span<const float> x, std::span<uint8_t> codes,
+  void encode(std::span<const float> x, std::span<uint32_t> codes,
               uint16_t *numbers);
 
 private:
@@ -70,38 +72,11 @@ private:
 
   const Codebook &codebook;
   bool hasOffset;
-  float pointRms = 0; ///< root of the mean square of the points
-  float reach = 0;    ///< |x| up to here is not clipped by a step of 1
-  std::vector<uint8_t> zeroCode;
+  Codebook::Spread spread;
   std::vector<float> centred;
 };
 
 } // namespace
-
-SegmentEncoder::SegmentEncoder(const Format &format)
-    : codebook(*format.codebook), hasOffset(format.scale.hasOffset) {
-  size_t dim = size_t(codebook.dim());
-  std::vector<int8_t> point(dim), last;
-  float squares = 0, count = 0, lowest = 0, highest = 0;
-  for (unsigned code = 0; code < 1u << codebook.bits(); ++code) {
-    codebook.point(uint8_t(code), point);
-    if (point == last) // an unused code
-      continue;
-    last = point;
-    for (int8_t value : point) {
-      float v = value;
-      squares += v * v;
-      count += 1;
-      lowest = std::min(lowest, v);
-      highest = std::max(highest, v);
-    }
-  }
-  pointRms = std::sqrt(squares / count);
-  reach = lowest < 0 && highest > 0 ? std::min(-lowest, highest)
-                                    : std::max(-lowest, highest);
-  zeroCode.resize(1);
-  codebook.nearest(std::vector<float>(dim), zeroCode);
-}
 
 SegmentEncoder::Target
 SegmentEncoder::makeTarget(std::span<const float> x) const {
@@ -133,8 +108,10 @@ SegmentEncoder::Line SegmentEncoder::fit(const Target &target) const {
   // Seventeen steps, from one that suits many outliers to one that clips
   // none, in equal ratios.
   float n = float(target.x.size());
-  float a = 0.85f * std::sqrt(target.squares / n) / pointRms;
-  float b = target.largest / reach;
+  if (float step = codebook.gaussianStep(); step > 0)
+    return {step * std::sqrt(target.squares / n), 0};
+  float a = 0.85f * std::sqrt(target.squares / n) / spread.rms;
+  float b = target.largest / spread.reach;
   float step = std::min(a, b), ratio = std::max(a, b) / step;
   for (int i = kGridSteps; i > 1; i /= 2)
     ratio = std::sqrt(ratio);
@@ -185,7 +162,7 @@ uint16_t SegmentEncoder::roundStep(const Target &target, float step,
   return best;
 }
 
-void SegmentEncoder::encode(std::span<const float> x, std::span<uint8_t> codes,
+void SegmentEncoder::encode(std::span<const float> x, std::span<uint32_t> codes,
                             uint16_t *numbers) {
   Target target = makeTarget(x);
   uint16_t step = 0, offset = 0;
@@ -214,7 +191,7 @@ void SegmentEncoder::encode(std::span<const float> x, std::span<uint8_t> codes,
   if (step)
     codebook.assign(x, fromHalf(step), fromHalf(offset), codes);
   else
-    std::fill(codes.begin(), codes.end(), zeroCode[0]);
+    codebook.assign(std::vector<float>(x.size()), 1, 0, codes);
 }
 
 /// Names the first weight of row `row` that cannot be encoded.
@@ -252,7 +229,7 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
   int64_t end = 0;
   for (const WeightLayout::Plane &plane : layout.planes) {
     std::memset(blob.data() + end, 0, size_t(plane.offset - end));
-    end = plane.offset + 4 * n * plane.wordsPerRow;
+    end = plane.offset + n * plane.rowBytes;
   }
   std::memset(blob.data() + end, 0, size_t(layout.scalesOffset - end));
 
@@ -261,56 +238,53 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
          stored = size_t(storedLength(k));
   size_t dim = size_t(format.codebook->dim());
   int64_t numbers = format.scale.numbers();
+  Codebook::Spread spread = format.codebook->spread();
   std::mutex mutex;
   int64_t badRow = n;
 
-  parallelRows(n, rowGrain(k), options.threads,
-               [&](int64_t first, int64_t last) {
-                 SegmentEncoder segments(format);
-                 std::vector<float> row(padded);
-                 std::vector<uint8_t> codes(stored / dim);
-                 std::vector<uint16_t> steps(size_t(layout.numbersPerRow));
-                 std::vector<std::vector<uint32_t>> words;
-                 std::vector<std::span<uint32_t>> spans;
-                 for (const WeightLayout::Plane &plane : layout.planes)
-                   words.emplace_back(size_t(plane.wordsPerRow));
-                 for (std::vector<uint32_t> &plane : words)
-                   spans.push_back(plane);
+  parallelRows(
+      n, rowGrain(k), options.threads, [&](int64_t first, int64_t last) {
+        SegmentEncoder segments(format, spread);
+        std::vector<float> row(padded);
+        std::vector<uint32_t> codes(stored / dim);
+        std::vector<uint16_t> steps(size_t(layout.numbersPerRow));
+        std::vector<std::span<std::byte>> planes(layout.planes.size());
 
-                 for (int64_t r = first; r < last; ++r) {
-                   const float *source = weights.data() + r * k;
-                   if (!kernels::active().allWithin(source, k, kMaxMagnitude)) {
-                     std::lock_guard lock(mutex);
-                     badRow = std::min(badRow, r);
-                     return false;
-                   }
-                   std::copy_n(source, k, row.begin());
-                   std::fill(row.begin() + k, row.end(), 0.0f);
-                   format.rotation->forward(row);
-                   for (int64_t s = 0; s < blocking.size(); ++s) {
-                     Segment segment = blocking.segment(s);
-                     size_t offset = size_t(segment.offset),
-                            length = size_t(segment.length);
-                     segments.encode(
-                         std::span(row).subspan(offset, length),
-                         std::span(codes).subspan(offset / dim, length / dim),
-                         steps.data() + s * numbers);
-                   }
-                   format.coding->pack(codes, spans);
-                   for (size_t p = 0; p < words.size(); ++p)
-                     std::memcpy(blob.data() + layout.planes[p].offset +
-                                     r * layout.planes[p].wordsPerRow * 4,
-                                 words[p].data(), words[p].size() * 4);
-                   std::memcpy(blob.data() + layout.scalesOffset +
-                                   r * layout.numbersPerRow * 2,
-                               steps.data(), steps.size() * 2);
-                 }
-                 if (options.progress) {
-                   std::lock_guard lock(mutex);
-                   options.progress(last - first);
-                 }
-                 return true;
-               });
+        for (int64_t r = first; r < last; ++r) {
+          const float *source = weights.data() + r * k;
+          if (!kernels::active().allWithin(source, k, kMaxMagnitude)) {
+            std::lock_guard lock(mutex);
+            badRow = std::min(badRow, r);
+            return false;
+          }
+          std::copy_n(source, k, row.begin());
+          std::fill(row.begin() + k, row.end(), 0.0f);
+          format.rotation->forward(row);
+          for (int64_t s = 0; s < blocking.size(); ++s) {
+            Segment segment = blocking.segment(s);
+            size_t offset = size_t(segment.offset),
+                   length = size_t(segment.length);
+            segments.encode(
+                std::span(row).subspan(offset, length),
+                std::span(codes).subspan(offset / dim, length / dim),
+                steps.data() + s * numbers);
+          }
+          for (size_t p = 0; p < planes.size(); ++p) {
+            const WeightLayout::Plane &plane = layout.planes[p];
+            planes[p] = blob.subspan(size_t(plane.offset + r * plane.rowBytes),
+                                     size_t(plane.rowBytes));
+          }
+          format.coding->pack(codes, planes);
+          std::memcpy(blob.data() + layout.scalesOffset +
+                          r * layout.numbersPerRow * 2,
+                      steps.data(), steps.size() * 2);
+        }
+        if (options.progress) {
+          std::lock_guard lock(mutex);
+          options.progress(last - first);
+        }
+        return true;
+      });
   if (badRow < n)
     return failure(describeBadWeight(
         weights.subspan(size_t(badRow) * size_t(k), size_t(k)), badRow));

@@ -7,10 +7,33 @@
 
 #include "rotq/Codec/Expr.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 
 using namespace rotq;
+
+Expr ExprBuilder::bitField(Expr value, std::span<const uint32_t> offsets,
+                           unsigned width) {
+  assert(width >= 1 && width <= 32 && "expected a field within a word");
+  int64_t last = numWords(value) - 1;
+  std::vector<int64_t> firsts, seconds;
+  std::vector<uint32_t> amounts, rests;
+  bool crosses = false;
+  for (uint32_t offset : offsets) {
+    uint32_t amount = offset % 32;
+    firsts.push_back(std::min<int64_t>(offset / 32, last));
+    seconds.push_back(std::min<int64_t>(firsts.back() + 1, last));
+    amounts.push_back(amount);
+    // Where a field ends within its word, bits that the mask below drops.
+    rests.push_back(std::min<uint32_t>(32 - amount, 31));
+    crosses |= amount + width > 32;
+  }
+  Expr low = shiftRight(shuffle(value, value, firsts), amounts);
+  if (crosses)
+    low = bitOr(low, shiftLeft(shuffle(value, value, seconds), rests));
+  return width == 32 ? low : bitAnd(low, (1u << width) - 1);
+}
 
 static Expr append(std::vector<std::vector<uint32_t>> &values,
                    std::vector<uint32_t> words) {
@@ -38,13 +61,37 @@ Expr EvalBuilder::bitAnd(Expr value, uint32_t mask) {
   return append(values, std::move(result));
 }
 
-Expr EvalBuilder::bitOr(Expr a, Expr b) {
+Expr EvalBuilder::splat(uint32_t word, int64_t count) {
+  return append(values, std::vector<uint32_t>(size_t(count), word));
+}
+
+template <typename Fn> Expr EvalBuilder::combine(Expr a, Expr b, Fn fn) {
   assert(numWords(a) == numWords(b) && "expected operands of one length");
   std::vector<uint32_t> result(values[a.id]);
   const std::vector<uint32_t> &other = values[b.id];
   for (size_t i = 0; i < result.size(); ++i)
-    result[i] |= other[i];
+    result[i] = fn(result[i], other[i]);
   return append(values, std::move(result));
+}
+
+Expr EvalBuilder::bitOr(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x | y; });
+}
+
+Expr EvalBuilder::bitXor(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x ^ y; });
+}
+
+Expr EvalBuilder::add(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x + y; });
+}
+
+Expr EvalBuilder::subtract(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x - y; });
+}
+
+Expr EvalBuilder::multiply(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x * y; });
 }
 
 Expr EvalBuilder::shiftLeft(Expr value, std::span<const uint32_t> amounts) {
@@ -101,5 +148,30 @@ Expr EvalBuilder::lookup(Expr codes, std::span<const int8_t> table) {
     result[2 * i + 1] =
         uint32_t(pairs[word >> 16 & 255]) | uint32_t(pairs[word >> 24]) << 16;
   }
+  return append(values, std::move(result));
+}
+
+Expr EvalBuilder::gather(Expr indices, std::span<const uint32_t> table) {
+  std::vector<uint32_t> result(values[indices.id]);
+  for (uint32_t &word : result) {
+    assert(word < table.size() && "index beyond the table");
+    word = table[word];
+  }
+  return append(values, std::move(result));
+}
+
+Expr EvalBuilder::sumBytes(Expr value) {
+  std::vector<uint32_t> result(values[value.id]);
+  for (uint32_t &word : result)
+    word = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
+  return append(values, std::move(result));
+}
+
+Expr EvalBuilder::narrow(Expr value) {
+  const std::vector<uint32_t> &words = values[value.id];
+  assert(words.size() % 4 == 0 && "expected whole words of bytes");
+  std::vector<uint32_t> result(words.size() / 4);
+  for (size_t i = 0; i < words.size(); ++i)
+    result[i / 4] |= (words[i] & 255) << (8 * (i % 4));
   return append(values, std::move(result));
 }

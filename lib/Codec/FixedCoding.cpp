@@ -25,52 +25,52 @@ FixedCoding::FixedCoding(unsigned bits) : codeBits(bits) {
   default:
     planeWidths = {bits};
   }
+  for (unsigned width : planeWidths)
+    bytes.push_back(4 * width);
 }
 
 /// Eight codes below 16 -> one word, code i in nibble i.
-static uint32_t packNibbles(const uint8_t *codes) {
-  uint64_t v;
-  std::memcpy(&v, codes, 8);
-  v &= 0x0f0f0f0f0f0f0f0full;
-  v = (v | v >> 4) & 0x00ff00ff00ff00ffull;
-  v = (v | v >> 8) & 0x0000ffff0000ffffull;
-  return uint32_t(v | v >> 16);
+static uint32_t packNibbles(const uint32_t *codes) {
+  uint32_t word = 0;
+  for (unsigned i = 0; i < 8; ++i)
+    word |= (codes[i] & 15) << (4 * i);
+  return word;
 }
 
 static uint32_t nibbleMask(unsigned width) {
   return ((1u << width) - 1) * 0x11111111u;
 }
 
-void FixedCoding::pack(std::span<const uint8_t> codes,
-                       std::span<const std::span<uint32_t>> planes) const {
+void FixedCoding::pack(std::span<const uint32_t> codes,
+                       std::span<const std::span<std::byte>> planes) const {
   assert(planes.size() == planeWidths.size() && "expected one span per plane");
   assert(codes.size() % kRowGranule == 0 && "expected whole words");
   unsigned low = 0;
   for (size_t p = 0; p < planeWidths.size(); ++p) {
     unsigned width = planeWidths[p], groups = 4 / width;
     uint32_t mask = nibbleMask(width);
-    const uint8_t *source = codes.data();
-    assert(planes[p].size() == codes.size() * width / 32 &&
-           "expected the row's words of the plane");
-    for (uint32_t &word : planes[p]) {
+    const uint32_t *source = codes.data();
+    assert(planes[p].size() == codes.size() * width / 8 &&
+           "expected the bytes of the codes in the plane");
+    for (size_t at = 0; at < planes[p].size(); at += 4) {
       uint32_t packed = 0;
       for (unsigned g = 0; g < groups; ++g, source += 8)
         packed |= (packNibbles(source) >> low & mask) << (g * width);
-      word = packed;
+      std::memcpy(planes[p].data() + at, &packed, 4);
     }
     low += width;
   }
 }
 
-Expr FixedCoding::unpack(ExprBuilder &builder,
-                         std::span<const Expr> planes) const {
+Expr FixedCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,
+                         int64_t n) const {
   assert(planes.size() == planeWidths.size() && "expected one value per plane");
   Expr codes = {};
   unsigned low = 0;
   for (size_t p = 0; p < planeWidths.size(); ++p) {
     unsigned width = planeWidths[p], groups = 4 / width;
     Expr plane = planes[p];
-    int64_t words = builder.numWords(plane) * groups;
+    int64_t words = n / 8;
     if (groups > 1) {
       // Word i of the result is group i mod `groups` of word i / `groups`.
       std::vector<int64_t> indices(static_cast<size_t>(words));

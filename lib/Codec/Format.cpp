@@ -7,6 +7,7 @@
 
 #include "rotq/Codec/Format.h"
 #include "Message.h"
+#include "rotq/Codec/GridCodebook.h"
 
 #include <nlohmann/json.hpp>
 
@@ -29,14 +30,46 @@ static OrderedJson writeRotation(const Rotation &rotation) {
   return json;
 }
 
+/// Two digits a byte.
+static std::string toHex(std::span<const int8_t> bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (int8_t byte : bytes) {
+    text += digits[uint8_t(byte) >> 4];
+    text += digits[uint8_t(byte) & 15];
+  }
+  return text;
+}
+
 static OrderedJson writeCodebook(const Codebook &codebook) {
   OrderedJson json = {{"kind", codebook.kind()}, {"bits", codebook.bits()}};
-  if (codebook.kind() == "table") {
+  if (auto *table = dynamic_cast<const TableCodebook *>(&codebook)) {
     OrderedJson levels = OrderedJson::array();
-    for (int8_t level : static_cast<const TableCodebook &>(codebook).levels())
+    for (int8_t level : table->levels())
       levels.push_back(int(level));
     json["levels"] = std::move(levels);
+  } else if (auto *grid = dynamic_cast<const GridCodebook *>(&codebook)) {
+    json["dim"] = grid->dim();
+    json["signs"] = grid->hasSigns();
+    json["points"] = toHex(grid->points());
   }
+  return json;
+}
+
+static OrderedJson writeCoding(const Coding &coding) {
+  OrderedJson json = {{"kind", coding.kind()}, {"bits", coding.bits()}};
+  if (coding.kind() == "field")
+    json["dim"] = coding.dim();
+  return json;
+}
+
+static OrderedJson writeScale(const Scale &scale) {
+  OrderedJson json = {{"type", "f16"}};
+  if (scale.group == kWholeRow)
+    json["group"] = "row";
+  else
+    json["group"] = scale.group;
+  json["offset"] = scale.hasOffset;
   return json;
 }
 
@@ -44,10 +77,9 @@ std::string Format::toJson() const {
   OrderedJson json;
   json["name"] = name;
   json["rotation"] = writeRotation(*rotation);
-  json["scale"] = {
-      {"type", "f16"}, {"group", scale.group}, {"offset", scale.hasOffset}};
+  json["scale"] = writeScale(scale);
   json["codebook"] = writeCodebook(*codebook);
-  json["coding"] = {{"kind", coding->kind()}, {"bits", coding->bits()}};
+  json["coding"] = writeCoding(*coding);
   // Names come from outside: bytes that are not UTF-8 must not throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -113,6 +145,15 @@ public:
     return *value;
   }
 
+  /// Whether the member is the string `text`.
+  bool isText(const char *key, std::string_view text) const {
+    if (!json)
+      return false;
+    auto member = json->find(key);
+    return member != json->end() && member->is_string() &&
+           member->get_ref<const std::string &>() == text;
+  }
+
   /// A block or a group: a power of two from 32 to 4096.
   int64_t length(const char *key) {
     const Json *member = take(key);
@@ -125,6 +166,15 @@ public:
       return kRowGranule;
     }
     return *value;
+  }
+
+  /// Weights per code: 1, 2, 4 or 8.
+  int64_t dim(const char *key) {
+    int64_t value = integer(key, 1, 8);
+    require(
+        std::has_single_bit(uint64_t(value)),
+        message("expected 1, 2, 4 or 8 as {}.{} but got {}", path, key, value));
+    return std::has_single_bit(uint64_t(value)) ? value : 1;
   }
 
   std::vector<int8_t> levels(const char *key) {
@@ -148,6 +198,24 @@ public:
       }
       result.push_back(int8_t(*value));
     }
+    return result;
+  }
+
+  /// `count` bytes, two hexadecimal digits each.
+  std::vector<int8_t> bytes(const char *key, int64_t count) {
+    const Json *member = take(key);
+    std::vector<int8_t> result;
+    if (!member)
+      return result;
+    std::string text = member->is_string() ? member->get<std::string>() : "";
+    if (int64_t(text.size()) != 2 * count ||
+        text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      fail(key, message("{} bytes in lower-case hexadecimal", count), *member);
+      return result;
+    }
+    auto digit = [](char c) { return c < 'a' ? c - '0' : c - 'a' + 10; };
+    for (size_t i = 0; i < text.size(); i += 2)
+      result.push_back(int8_t(digit(text[i]) << 4 | digit(text[i + 1])));
     return result;
   }
 
@@ -245,18 +313,15 @@ static Scale readScale(Object object) {
   Scale scale;
   std::string type = object.string("type");
   object.require(type == "f16", "expected scales of type f16");
-  scale.group = object.length("group");
+  scale.group = object.isText("group", "row")
+                    ? (object.string("group"), kWholeRow)
+                    : object.length("group");
   scale.hasOffset = object.boolean("offset");
   object.finish();
   return scale;
 }
 
-static std::shared_ptr<const Codebook> readCodebook(Object object) {
-  std::string kind = object.string("kind");
-  if (kind != "table") {
-    object.require(false, "unknown codebook kind; known is table");
-    return nullptr;
-  }
+static std::shared_ptr<const Codebook> readTable(Object object) {
   unsigned bits = unsigned(object.integer("bits", 1, 4));
   std::vector<int8_t> levels = object.levels("levels");
   object.finish();
@@ -271,10 +336,54 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
   return std::make_shared<TableCodebook>(std::move(levels), bits);
 }
 
+static std::shared_ptr<const Codebook> readGrid(Object object) {
+  int64_t dim = object.dim("dim");
+  bool hasSigns = object.boolean("signs");
+  int64_t signs = hasSigns ? dim : 0;
+  int64_t bits = object.integer("bits", signs + 1, 16);
+  std::vector<int8_t> points = object.bytes("points", dim << (bits - signs));
+  object.finish();
+  if (points.empty())
+    return nullptr;
+  if (Status status =
+          GridCodebook::check(unsigned(bits), dim, hasSigns, points);
+      !status) {
+    object.require(false, status.error());
+    return nullptr;
+  }
+  return std::make_shared<GridCodebook>(unsigned(bits), dim, hasSigns,
+                                        std::move(points));
+}
+
+static std::shared_ptr<const Codebook> readCodebook(Object object) {
+  std::string kind = object.string("kind");
+  if (kind == "table")
+    return readTable(object);
+  if (kind == "grid")
+    return readGrid(object);
+  object.require(false, "unknown codebook kind; known are grid, table");
+  return nullptr;
+}
+
+static std::shared_ptr<const Coding> readField(Object object) {
+  unsigned bits = unsigned(object.integer("bits", 1, 32));
+  int64_t dim = object.dim("dim");
+  object.finish();
+  if (kRowGranule / dim * bits % 8 != 0) {
+    object.require(false, message("expected codes that fill bytes but got {} "
+                                  "of {} bits in 32 weights",
+                                  kRowGranule / dim, bits));
+    return nullptr;
+  }
+  return std::make_shared<FieldCoding>(bits, dim);
+}
+
 static std::shared_ptr<const Coding> readCoding(Object object) {
   std::string kind = object.string("kind");
+  if (kind == "field")
+    return readField(object);
   if (kind != "fixed") {
-    object.require(false, "unknown coding kind; known is fixed");
+    object.require(false, "unknown coding kind; known are field, fixed");
     return nullptr;
   }
   unsigned bits = unsigned(object.integer("bits", 1, 4));
@@ -301,10 +410,9 @@ Expected<Format> Format::fromJson(std::string_view text) {
   format.codebook = readCodebook(root.object("codebook"));
   format.coding = readCoding(root.object("coding"));
   root.finish();
-  if (error.empty() && format.codebook->bits() != format.coding->bits())
-    error =
-        message("expected a coding of {} bits, as the codebook has, but got {}",
-                format.codebook->bits(), format.coding->bits());
+  if (error.empty())
+    if (Status status = checkParts(*format.codebook, *format.coding); !status)
+      error = status.error();
   if (!error.empty())
     return failure(std::move(error));
   return format;
@@ -316,12 +424,14 @@ Expected<Format> Format::fromJson(std::string_view text) {
 
 /// Whether every code means the same in both.
 static bool decodeAlike(const Codebook &a, const Codebook &b) {
-  if (a.bits() != b.bits() || a.dim() != b.dim())
+  if (a.kind() != b.kind() || a.bits() != b.bits() || a.dim() != b.dim())
     return false;
+  if (a.bits() > 16)
+    return writeCodebook(a) == writeCodebook(b);
   std::vector<int8_t> left(size_t(a.dim())), right(size_t(a.dim()));
-  for (unsigned code = 0; code < 1u << a.bits(); ++code) {
-    a.point(uint8_t(code), left);
-    b.point(uint8_t(code), right);
+  for (uint32_t code = 0; code < 1u << a.bits(); ++code) {
+    a.point(code, left);
+    b.point(code, right);
     if (left != right)
       return false;
   }
@@ -331,7 +441,6 @@ static bool decodeAlike(const Codebook &a, const Codebook &b) {
 bool Format::equals(const Format &other) const {
   return rotation->kind() == other.rotation->kind() &&
          rotation->block() == other.rotation->block() && scale == other.scale &&
-         coding->kind() == other.coding->kind() &&
-         coding->bits() == other.coding->bits() &&
+         writeCoding(*coding) == writeCoding(*other.coding) &&
          decodeAlike(*codebook, *other.codebook);
 }

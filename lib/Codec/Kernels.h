@@ -44,7 +44,7 @@ struct Table {
   void (*moments)(const float *x, int64_t n, const Ladder &ladder, float *out);
   /// codes[i] = #{j : x[i] > thresholds[j]}. Any `n`.
   void (*assign)(const float *x, int64_t n, const Ladder &ladder,
-                 uint8_t *codes);
+                 uint32_t *codes);
   /// The Walsh-Hadamard butterflies (stride 1 upward) on `n` values, a power
   /// of two, then the product with `factor`.
   void (*hadamard)(float *x, int64_t n, float factor);

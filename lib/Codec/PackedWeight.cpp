@@ -19,26 +19,40 @@ using namespace rotq;
 WeightLayout::WeightLayout(const Format &format, int64_t n, int64_t k)
     : n(n), k(k), scaleBlocking(k, format.scale.group) {
   int64_t end = 0;
-  for (unsigned width : format.coding->planes()) {
-    int64_t words = storedLength(k) * width / 32;
-    planes.push_back({width, roundUp(end, 16), words});
-    end = planes.back().offset + 4 * n * words;
+  for (unsigned runBytes : format.coding->runBytes()) {
+    int64_t rowBytes = storedLength(k) / kRowGranule * runBytes;
+    planes.push_back({runBytes, roundUp(end, 16), rowBytes});
+    end = planes.back().offset + n * rowBytes;
   }
   scalesOffset = roundUp(end, 16);
   numbersPerRow = scaleBlocking.size() * format.scale.numbers();
   totalBytes = scalesOffset + 2 * n * numbersPerRow;
 }
 
+Status rotq::checkParts(const Codebook &codebook, const Coding &coding) {
+  if (codebook.bits() != coding.bits())
+    return failure(
+        message("expected a coding of {} bits, as the codebook has, but got {}",
+                codebook.bits(), coding.bits()));
+  if (codebook.dim() != coding.dim())
+    return failure(message("expected a coding of {} weights a code, as the "
+                           "codebook has, but got {}",
+                           codebook.dim(), coding.dim()));
+  if (codebook.unpackedBits() != coding.unpackedBits())
+    return failure(message("expected a coding for a {} codebook but got {}",
+                           codebook.kind(), coding.kind()));
+  return {};
+}
+
 Status rotq::checkShape(const Format &format, int64_t n, int64_t k) {
   if (!format.rotation || !format.codebook || !format.coding)
     return failure(message("format \"{}\" lacks a part", format.name));
-  if (format.codebook->bits() != format.coding->bits())
-    return failure(
-        message("expected a coding of {} bits, as the codebook has, but got {}",
-                format.codebook->bits(), format.coding->bits()));
+  if (Status status = checkParts(*format.codebook, *format.coding); !status)
+    return status;
   for (int64_t length : {format.scale.group, format.rotation->block()})
-    if (length && (length < kRowGranule || length > kMaxBlock ||
-                   !std::has_single_bit(uint64_t(length))))
+    if (length && length != kWholeRow &&
+        (length < kRowGranule || length > kMaxBlock ||
+         !std::has_single_bit(uint64_t(length))))
       return failure(
           message("expected groups and blocks of a power of two from {} to {} "
                   "but got {}",
@@ -67,13 +81,14 @@ public:
     evaluator = EvalBuilder();
     std::vector<Expr> planes;
     for (const WeightLayout::Plane &plane : layout.planes) {
-      words.resize(size_t(plane.wordsPerRow));
+      words.assign(size_t(roundUp(plane.rowBytes, 4) / 4), 0);
       std::memcpy(words.data(),
-                  blob.data() + plane.offset + row * plane.wordsPerRow * 4,
-                  words.size() * 4);
+                  blob.data() + plane.offset + row * plane.rowBytes,
+                  size_t(plane.rowBytes));
       planes.push_back(evaluator.input(words));
     }
-    Expr codes = format.coding->unpack(evaluator, planes);
+    Expr codes =
+        format.coding->unpack(evaluator, planes, storedLength(layout.k));
     std::span<const uint32_t> result =
         evaluator.words(format.codebook->decode(evaluator, codes));
     assert(int64_t(result.size()) * 4 == storedLength(layout.k) &&

@@ -43,13 +43,8 @@ static kernels::Ladder makeLadder(const std::vector<int8_t> &table,
   return ladder;
 }
 
-void TableCodebook::nearest(std::span<const float> x,
-                            std::span<uint8_t> codes) const {
-  assign(x, 1, 0, codes);
-}
-
 void TableCodebook::assign(std::span<const float> x, float step, float offset,
-                           std::span<uint8_t> codes) const {
+                           std::span<uint32_t> codes) const {
   assert(codes.size() == x.size() && "expected a code per value");
   kernels::Ladder ladder = makeLadder(table, thresholds, step, offset);
   kernels::active().assign(x.data(), int64_t(x.size()), ladder, codes.data());
@@ -64,7 +59,7 @@ Codebook::Moments TableCodebook::moments(std::span<const float> x, float step,
   return {sums[0], sums[1], sums[2]};
 }
 
-void TableCodebook::point(uint8_t code, std::span<int8_t> out) const {
+void TableCodebook::point(uint32_t code, std::span<int8_t> out) const {
   assert(out.size() == 1 && "expected room for one value");
   out[0] = table[std::min<size_t>(code, table.size() - 1)];
 }

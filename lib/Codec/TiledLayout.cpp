@@ -17,11 +17,12 @@ TiledLayout::TiledLayout(const Format &format, int64_t n, int64_t k) {
   WeightLayout canonical(format, n, k);
   strips = (n + kRows - 1) / kRows;
   tilesPerStrip = (k + kColumns - 1) / kColumns;
-  slots = 0;
+  int64_t words = 0;
   for (const WeightLayout::Plane &plane : canonical.planes) {
-    planes.push_back({plane.width, slots});
-    slots += plane.width;
+    planes.push_back({plane.runBytes, words});
+    words += plane.runBytes;
   }
+  slots = (words + 3) / 4;
   scalesOffset = strips * tilesPerStrip * tileBytes();
   segments = canonical.scaleBlocking.size();
   numbersPerSegment = int64_t(format.scale.numbers());
@@ -59,25 +60,22 @@ void Repacker::copyTile(int64_t strip, int64_t tile) {
   constexpr int64_t kRun = TiledLayout::kRun;
   std::byte *record =
       target.data() + (strip * tiled.tilesPerStrip + tile) * tiled.tileBytes();
+  std::memset(record, 0, size_t(tiled.tileBytes()));
   for (size_t p = 0; p < tiled.planes.size(); ++p) {
     const WeightLayout::Plane &plane = canonical.planes[p];
-    int64_t width = plane.width;
     for (int64_t lane = 0; lane < 32; ++lane)
-      for (int64_t word = 0; word < 4 * width; ++word) {
-        int64_t run = word / width; // row half, then run
+      for (int64_t run = 0; run < 4; ++run) { // row half, then run
         int64_t row = strip * TiledLayout::kRows + lane / 4 + 8 * (run / 2);
         int64_t column =
             tile * TiledLayout::kColumns + 128 * (run % 2) + kRun * (lane % 4);
-        int64_t inRow = column / kRun * width + word % width;
-        uint32_t value = 0;
-        if (row < canonical.n && inRow < plane.wordsPerRow)
-          std::memcpy(&value,
-                      source.data() + plane.offset +
-                          4 * (row * plane.wordsPerRow + inRow),
-                      4);
-        int64_t slot = tiled.planes[p].firstSlot + word / 4;
-        std::memcpy(record + 512 * slot + 16 * lane + 4 * (word % 4), &value,
-                    4);
+        int64_t inRow = column / kRun * plane.runBytes;
+        if (row >= canonical.n || inRow >= plane.rowBytes)
+          continue;
+        const std::byte *from =
+            source.data() + plane.offset + row * plane.rowBytes + inRow;
+        int64_t at = 4 * tiled.planes[p].firstWord + run * plane.runBytes;
+        for (int64_t i = 0; i < plane.runBytes; ++i, ++at)
+          record[512 * (at / 16) + 16 * lane + at % 16] = from[i];
       }
   }
 }

@@ -8,7 +8,11 @@
 #include "rotq/Conversion/ExprMaterializer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
@@ -37,8 +41,28 @@ Expr ExprMaterializer::bitAnd(Expr expr, uint32_t mask) {
       arith::AndIOp::create(builder, loc, value(expr), constant(masks)));
 }
 
+Expr ExprMaterializer::splat(uint32_t word, int64_t count) {
+  return input(constant(std::vector<uint32_t>(size_t(count), word)));
+}
+
 Expr ExprMaterializer::bitOr(Expr a, Expr b) {
   return input(arith::OrIOp::create(builder, loc, value(a), value(b)));
+}
+
+Expr ExprMaterializer::bitXor(Expr a, Expr b) {
+  return input(arith::XOrIOp::create(builder, loc, value(a), value(b)));
+}
+
+Expr ExprMaterializer::add(Expr a, Expr b) {
+  return input(arith::AddIOp::create(builder, loc, value(a), value(b)));
+}
+
+Expr ExprMaterializer::subtract(Expr a, Expr b) {
+  return input(arith::SubIOp::create(builder, loc, value(a), value(b)));
+}
+
+Expr ExprMaterializer::multiply(Expr a, Expr b) {
+  return input(arith::MulIOp::create(builder, loc, value(a), value(b)));
 }
 
 static bool allZero(std::span<const uint32_t> amounts) {
@@ -69,4 +93,64 @@ Expr ExprMaterializer::shuffle(Expr a, Expr b,
 
 Expr ExprMaterializer::lookup(Expr codes, std::span<const int8_t> table) {
   return input(emitLookup(value(codes), table));
+}
+
+Expr ExprMaterializer::gather(Expr indices, std::span<const uint32_t> table) {
+  return input(emitGather(value(indices), table));
+}
+
+Expr ExprMaterializer::sumBytes(Expr expr) {
+  return input(emitSumBytes(value(expr)));
+}
+
+Expr ExprMaterializer::narrow(Expr expr) {
+  return input(emitNarrow(value(expr)));
+}
+
+/// Pairs of bytes, then pairs of pairs.
+Value ExprMaterializer::emitSumBytes(Value value) {
+  size_t count = size_t(cast<VectorType>(value.getType()).getDimSize(0));
+  auto splatOf = [&](uint32_t word) {
+    return constant(std::vector<uint32_t>(count, word));
+  };
+  auto fold = [&](Value words, uint32_t shift, uint32_t mask) -> Value {
+    Value high = arith::ShRUIOp::create(builder, loc, words, splatOf(shift));
+    return arith::AddIOp::create(
+        builder, loc, arith::AndIOp::create(builder, loc, words, splatOf(mask)),
+        arith::AndIOp::create(builder, loc, high, splatOf(mask)));
+  };
+  return fold(fold(value, 8, 0x00ff00ff), 16, 0x0000ffff);
+}
+
+Value ExprMaterializer::emitNarrow(Value value) {
+  int64_t count = cast<VectorType>(value.getType()).getDimSize(0);
+  Value bytes = arith::TruncIOp::create(
+      builder, loc, VectorType::get({count}, builder.getI8Type()), value);
+  return vector::BitCastOp::create(
+      builder, loc, VectorType::get({count / 4}, builder.getI32Type()), bytes);
+}
+
+Value ExprMaterializer::emitTable(std::span<const uint32_t> words,
+                                  unsigned addressSpace) {
+  ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(words.data()),
+                          words.size_bytes());
+  std::string name =
+      "rotq_table_" + llvm::utohexstr(llvm::xxh3_64bits(bytes), true);
+  Operation *scope = SymbolTable::getNearestSymbolTable(
+      builder.getInsertionBlock()->getParentOp());
+  if (!SymbolTable::lookupSymbolIn(scope, name)) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&scope->getRegion(0).front());
+    auto entries = DenseElementsAttr::get(
+        RankedTensorType::get({int64_t(words.size())}, builder.getI32Type()),
+        ArrayRef<uint32_t>(words.data(), words.size()));
+    LLVM::GlobalOp::create(
+        builder, loc,
+        LLVM::LLVMArrayType::get(builder.getI32Type(), words.size()),
+        /*isConstant=*/true, LLVM::Linkage::Internal, name, entries,
+        /*alignment=*/64, addressSpace);
+  }
+  return LLVM::AddressOfOp::create(
+      builder, loc,
+      LLVM::LLVMPointerType::get(builder.getContext(), addressSpace), name);
 }

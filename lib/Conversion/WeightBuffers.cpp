@@ -52,8 +52,7 @@ WeightBuffers::WeightBuffers(OpBuilder &builder, Location loc,
         arith::ConstantIndexOp::create(builder, loc, offset), ValueRange());
   };
   for (const ::rotq::WeightLayout::Plane &plane : layout.planes)
-    planes.push_back(
-        view(plane.offset, plane.wordsPerRow, builder.getI32Type()));
+    planes.push_back(view(plane.offset, plane.rowBytes, builder.getI8Type()));
   scales =
       view(layout.scalesOffset, layout.numbersPerRow, builder.getF16Type());
   for (Value offset : owner.offsets)

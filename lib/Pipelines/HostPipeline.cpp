@@ -265,7 +265,7 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   if (!options.reference)
     pm.addNestedPass<func::FuncOp>(createConvertRotQToVector());
   pm.addPass(createConvertRotQWeightsToMemRef());
-  pm.addNestedPass<func::FuncOp>(createConvertRotQMicroToLLVM(
+  pm.addPass(createConvertRotQMicroToLLVM(
       ConvertRotQMicroToLLVMOptions{featuresOf(options)}));
   addCleanup(pm);
 }

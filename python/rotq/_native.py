@@ -23,7 +23,7 @@ MAX_PLANES = 4
 
 
 class Plane(ctypes.Structure):
-    _fields_ = [("width", c_int64), ("offset", c_int64), ("words_per_row", c_int64)]
+    _fields_ = [("run_bytes", c_int64), ("offset", c_int64), ("row_bytes", c_int64)]
 
 
 class Layout(ctypes.Structure):

@@ -16,9 +16,9 @@ from . import _native
 class Plane:
     """A plane of codes in a blob."""
 
-    width: int  #: bits of a code
+    run_bytes: int  #: of 32 weights
     offset: int  #: bytes from the start of the blob
-    words_per_row: int  #: 32-bit words
+    row_bytes: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Layout:
     segments: int  #: scaled segments of a row
     numbers_per_segment: int  #: f16 numbers: step, or step and offset
     rotation_block: int  #: 0: no rotation
-    scale_group: int
+    scale_group: int  #: 2^32: a row
 
     @property
     def bits_per_weight(self) -> float:
@@ -47,7 +47,7 @@ class Layout:
         """Where the rows of each plane and of the scales begin, and the size of
         one: bytes."""
         scales = (self.scales_offset, 2 * self.segments * self.numbers_per_segment)
-        return [*((plane.offset, 4 * plane.words_per_row) for plane in self.planes), scales]
+        return [*((plane.offset, plane.row_bytes) for plane in self.planes), scales]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Format:
             padded_length=native.padded_length,
             stored_length=native.stored_length,
             planes=tuple(
-                Plane(plane.width, plane.offset, plane.words_per_row)
+                Plane(plane.run_bytes, plane.offset, plane.row_bytes)
                 for plane in native.planes[: native.num_planes]
             ),
             scales_offset=native.scales_offset,

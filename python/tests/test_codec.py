@@ -36,7 +36,7 @@ def test_round_trip(name, matrix):
 
 def test_layout_adds_up():
     layout = formats.lookup("rq3").layout(4096, 4096)
-    assert [plane.width for plane in layout.planes] == [2, 1]
+    assert [plane.run_bytes for plane in layout.planes] == [8, 4]
     assert layout.bits_per_weight == pytest.approx(3 + 16 / 256)
     assert layout.scales_offset + 2 * 4096 * layout.segments <= layout.total_bytes
 

@@ -80,9 +80,9 @@ TEST(CodecTest, LayoutAndSegments) {
   ASSERT_EQ(rotqWeightLayout("itq3_s", 1, 256, &layout), 0);
   EXPECT_EQ(layout.totalBytes, 100);
   EXPECT_EQ(layout.numPlanes, 2);
-  EXPECT_EQ(layout.planes[1].width, 1);
+  EXPECT_EQ(layout.planes[1].runBytes, 4);
   EXPECT_EQ(layout.planes[1].offset, 64);
-  EXPECT_EQ(layout.planes[1].wordsPerRow, 8);
+  EXPECT_EQ(layout.planes[1].rowBytes, 32);
   EXPECT_EQ(layout.scalesOffset, 96);
   EXPECT_EQ(layout.numbersPerSegment, 2);
   EXPECT_EQ(layout.rotationBlock, 256);

@@ -14,17 +14,21 @@ using namespace rotq::test;
 
 namespace {
 
-/// A table without TableCodebook's own assignment: Codebook's default.
+/// A table without TableCodebook's own moments: Codebook's default.
 class PlainCodebook final : public Codebook {
 public:
   explicit PlainCodebook(const TableCodebook &table) : table(table) {}
   std::string_view kind() const override { return "plain"; }
   unsigned bits() const override { return table.bits(); }
-  void nearest(std::span<const float> x,
-               std::span<uint8_t> codes) const override {
-    table.nearest(x, codes);
+  unsigned unpackedBits() const override { return table.unpackedBits(); }
+  void assign(std::span<const float> x, float step, float offset,
+              std::span<uint32_t> codes) const override {
+    std::vector<float> scaled;
+    for (float value : x)
+      scaled.push_back((value - offset) / step);
+    table.assign(scaled, 1, 0, codes);
   }
-  void point(uint8_t code, std::span<int8_t> out) const override {
+  void point(uint32_t code, std::span<int8_t> out) const override {
     table.point(code, out);
   }
   Expr decode(ExprBuilder &builder, Expr codes) const override {
@@ -58,8 +62,8 @@ TEST(CodebookTest, NearestIsNearestAndTiesGoDown) {
       x.insert(x.end(),
                {tie, tie + 1e-5f, tie - 1e-5f, float(table.levels()[i])});
     }
-    std::vector<uint8_t> codes(x.size());
-    table.nearest(x, codes);
+    std::vector<uint32_t> codes(x.size());
+    table.assign(x, 1, 0, codes);
     for (size_t i = 0; i < x.size(); ++i) {
       size_t best = 0;
       for (size_t c = 1; c < table.levels().size(); ++c)
@@ -88,7 +92,7 @@ TEST(CodebookTest, DecodeGivesThePointOfEveryCodeEverywhere) {
       ASSERT_EQ(result.size(), 64u);
       for (size_t i = 0; i < 256; ++i) {
         int8_t point;
-        table.point(uint8_t(code(i)), {&point, 1});
+        table.point(code(i), {&point, 1});
         ASSERT_EQ(int8_t(result[i / 4] >> (8 * (i % 4))), point);
         ASSERT_EQ(point, table.levels()[std::min<size_t>(
                              code(i), table.levels().size() - 1)]);
@@ -100,7 +104,7 @@ TEST(CodebookTest, DecodeGivesThePointOfEveryCodeEverywhere) {
 TEST(CodebookTest, UnusedCodesDecodeToTheLastLevel) {
   TableCodebook ternary({-1, 0, 1}, 3);
   std::vector<int> points;
-  for (uint8_t code = 0; code < 8; ++code) {
+  for (uint32_t code = 0; code < 8; ++code) {
     int8_t point;
     ternary.point(code, {&point, 1});
     points.push_back(point);
@@ -113,7 +117,7 @@ TEST(CodebookTest, AssignIsNearestInUnitsOfTheStep) {
     // Powers of two: dividing by them and scaling thresholds are both exact.
     for (float step : {1.0f, 0.25f, 0x1p-20f}) {
       std::vector<float> x = gaussian(515, 3, 60 * step);
-      std::vector<uint8_t> fast(x.size()), plain(x.size());
+      std::vector<uint32_t> fast(x.size()), plain(x.size());
       table.assign(x, step, 0, fast);
       PlainCodebook(table).assign(x, step, 0, plain);
       EXPECT_EQ(fast, plain);
@@ -124,7 +128,7 @@ TEST(CodebookTest, MomentsBelongToTheAssignedPoints) {
   for (const TableCodebook &table : tables()) {
     float step = 0.013f, offset = 0.1f;
     std::vector<float> x = gaussian(320, 5, 50 * step);
-    std::vector<uint8_t> codes(x.size());
+    std::vector<uint32_t> codes(x.size());
     table.assign(x, step, offset, codes);
     double xq = 0, qq = 0, q = 0;
     for (size_t i = 0; i < x.size(); ++i) {

@@ -16,21 +16,21 @@ namespace {
 class CodingTest : public testing::TestWithParam<unsigned> {
 protected:
   /// `count` random codes.
-  std::vector<uint8_t> randomCodes(int64_t count) {
-    std::vector<uint8_t> codes(static_cast<size_t>(count));
-    for (uint8_t &code : codes)
-      code = uint8_t(random() >> 8 & ((1u << GetParam()) - 1));
+  std::vector<uint32_t> randomCodes(int64_t count) {
+    std::vector<uint32_t> codes(static_cast<size_t>(count));
+    for (uint32_t &code : codes)
+      code = uint32_t(random()) >> 8 & ((1u << GetParam()) - 1);
     return codes;
   }
 
   std::vector<std::vector<uint32_t>> pack(const FixedCoding &coding,
-                                          std::span<const uint8_t> codes) {
+                                          std::span<const uint32_t> codes) {
     std::vector<std::vector<uint32_t>> words;
-    std::vector<std::span<uint32_t>> spans;
-    for (unsigned width : coding.planes())
+    std::vector<std::span<std::byte>> spans;
+    for (unsigned width : coding.widths())
       words.emplace_back(codes.size() * width / 32, 0xffffffffu);
     for (std::vector<uint32_t> &plane : words)
-      spans.push_back(plane);
+      spans.push_back(std::as_writable_bytes(std::span(plane)));
     coding.pack(codes, spans);
     return words;
   }
@@ -43,7 +43,7 @@ protected:
 TEST_P(CodingTest, BitOfIsABijection) {
   FixedCoding coding(GetParam());
   unsigned total = 0;
-  for (unsigned width : coding.planes()) {
+  for (unsigned width : coding.widths()) {
     uint32_t seen = 0;
     for (int64_t i = 0; i < 32 / width; ++i) {
       uint32_t bits = ((1u << width) - 1) << FixedCoding::bitOf(i, width);
@@ -60,12 +60,12 @@ TEST_P(CodingTest, BitOfIsABijection) {
 
 TEST_P(CodingTest, PackFollowsBitOf) {
   FixedCoding coding(GetParam());
-  std::vector<uint8_t> codes = randomCodes(64 * 13);
+  std::vector<uint32_t> codes = randomCodes(64 * 13);
   auto words = pack(coding, codes);
   for (size_t i = 0; i < codes.size(); ++i) {
     unsigned code = 0, low = 0;
     for (size_t p = 0; p < words.size(); ++p) {
-      unsigned width = coding.planes()[p];
+      unsigned width = coding.widths()[p];
       uint32_t word = words[p][i * width / 32];
       code |=
           (word >> FixedCoding::bitOf(int64_t(i), width) & ((1u << width) - 1))
@@ -79,14 +79,14 @@ TEST_P(CodingTest, PackFollowsBitOf) {
 TEST_P(CodingTest, UnpackUndoesPack) {
   FixedCoding coding(GetParam());
   for (int64_t n : {32, 64, 96, 256, 4352}) {
-    std::vector<uint8_t> codes = randomCodes(n);
+    std::vector<uint32_t> codes = randomCodes(n);
     auto words = pack(coding, codes);
     EvalBuilder builder;
     std::vector<Expr> planes;
     for (auto &plane : words)
       planes.push_back(builder.input(plane));
     std::span<const uint32_t> nibbles =
-        builder.words(coding.unpack(builder, planes));
+        builder.words(coding.unpack(builder, planes, int64_t(codes.size())));
     ASSERT_EQ(int64_t(nibbles.size()), n / 8);
     for (size_t i = 0; i < codes.size(); ++i)
       ASSERT_EQ(nibbles[i / 8] >> (4 * (i % 8)) & 15, codes[i]) << i;
@@ -97,8 +97,8 @@ TEST_P(CodingTest, CodesOfOneWeightStayApart) {
   // A single code set at every position: nothing leaks into a neighbour.
   FixedCoding coding(GetParam());
   for (size_t i = 0; i < 64; ++i) {
-    std::vector<uint8_t> codes(64);
-    codes[i] = uint8_t((1u << GetParam()) - 1);
+    std::vector<uint32_t> codes(64);
+    codes[i] = (1u << GetParam()) - 1;
     auto words = pack(coding, codes);
     EvalBuilder builder;
     std::vector<Expr> planes;
@@ -110,7 +110,7 @@ TEST_P(CodingTest, CodesOfOneWeightStayApart) {
     }
     EXPECT_EQ(set, GetParam());
     std::span<const uint32_t> nibbles =
-        builder.words(coding.unpack(builder, planes));
+        builder.words(coding.unpack(builder, planes, int64_t(codes.size())));
     for (size_t j = 0; j < 64; ++j)
       ASSERT_EQ(nibbles[j / 8] >> (4 * (j % 8)) & 15, codes[j]);
   }
@@ -119,8 +119,8 @@ TEST_P(CodingTest, CodesOfOneWeightStayApart) {
 TEST(FixedCodingTest, Planes) {
   auto planes = [](unsigned bits) {
     FixedCoding coding(bits);
-    return std::vector<unsigned>(coding.planes().begin(),
-                                 coding.planes().end());
+    return std::vector<unsigned>(coding.widths().begin(),
+                                 coding.widths().end());
   };
   EXPECT_EQ(planes(1), (std::vector<unsigned>{1}));
   EXPECT_EQ(planes(2), (std::vector<unsigned>{2}));

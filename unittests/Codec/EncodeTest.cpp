@@ -68,7 +68,7 @@ TEST(EncodeTest, RotationTamesOutliers) {
 /// Squared error of `x` with a step, every weight at its nearest point.
 static double errorWith(const Format &format, std::span<const float> x,
                         float step) {
-  std::vector<uint8_t> codes(x.size());
+  std::vector<uint32_t> codes(x.size());
   format.codebook->assign(x, step, 0, codes);
   double error = 0;
   for (size_t i = 0; i < x.size(); ++i) {
@@ -142,8 +142,7 @@ TEST(EncodeTest, CodesAreNearestForTheStoredStep) {
                                            (double(step) * point + offset)));
             }
             int8_t point;
-            format.codebook->point(uint8_t(codeAt(layout, blob, r, i)),
-                                   {&point, 1});
+            format.codebook->point(codeAt(layout, blob, r, i), {&point, 1});
             ASSERT_LE(
                 std::abs(row[size_t(i)] - (double(step) * point + offset)),
                 least + 1e-9);
@@ -234,8 +233,8 @@ TEST(EncodeTest, ZerosAndConstants) {
       for (int64_t i = 0; i < layout.numbersPerRow; ++i)
         EXPECT_EQ(numberAt(layout, blob, r, i), 0);
     std::vector<float> x = {0};
-    std::vector<uint8_t> zero(1);
-    format.codebook->nearest(x, zero);
+    std::vector<uint32_t> zero(1);
+    format.codebook->assign(x, 1, 0, zero);
     for (int64_t i = 0; i < paddedLength(k); ++i)
       EXPECT_EQ(codeAt(layout, blob, 0, i), zero[0]);
     std::vector<float> rebuilt = decoded(format, blob, n, k);

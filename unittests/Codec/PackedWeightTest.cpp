@@ -15,12 +15,12 @@ using namespace rotq::test;
 TEST(PackedWeightTest, LayoutOfOneBlock) {
   WeightLayout layout(preset("itq3_s"), 1, 256);
   ASSERT_EQ(layout.planes.size(), 2u);
-  EXPECT_EQ(layout.planes[0].width, 2u);
+  EXPECT_EQ(layout.planes[0].runBytes, 8);
   EXPECT_EQ(layout.planes[0].offset, 0);
-  EXPECT_EQ(layout.planes[0].wordsPerRow, 16);
-  EXPECT_EQ(layout.planes[1].width, 1u);
+  EXPECT_EQ(layout.planes[0].rowBytes, 64);
+  EXPECT_EQ(layout.planes[1].runBytes, 4);
   EXPECT_EQ(layout.planes[1].offset, 64);
-  EXPECT_EQ(layout.planes[1].wordsPerRow, 8);
+  EXPECT_EQ(layout.planes[1].rowBytes, 32);
   EXPECT_EQ(layout.scalesOffset, 96);
   EXPECT_EQ(layout.numbersPerRow, 2);
   EXPECT_EQ(layout.totalBytes, 100);
@@ -36,8 +36,8 @@ TEST(PackedWeightTest, PartsStartAtMultiplesOf16) {
         int64_t end = 0;
         for (const WeightLayout::Plane &plane : layout.planes) {
           EXPECT_EQ(plane.offset, roundUp(end, 16));
-          EXPECT_EQ(plane.wordsPerRow * 32, storedLength(k) * plane.width);
-          end = plane.offset + 4 * n * plane.wordsPerRow;
+          EXPECT_EQ(plane.rowBytes * 32, storedLength(k) * plane.runBytes);
+          end = plane.offset + n * plane.rowBytes;
         }
         EXPECT_EQ(layout.scalesOffset, roundUp(end, 16));
         EXPECT_EQ(layout.totalBytes,
@@ -71,8 +71,7 @@ TEST(PackedWeightTest, RandomShapesDecodeExactly) {
       for (int64_t r = 0; r < n; ++r) {
         for (int64_t i = 0; i < stored; ++i) {
           int8_t point;
-          format.codebook->point(uint8_t(codeAt(layout, blob, r, i)),
-                                 {&point, 1});
+          format.codebook->point(codeAt(layout, blob, r, i), {&point, 1});
           ASSERT_EQ(points[size_t(r * stored + i)], point);
           if (i >= padded)
             continue;

@@ -59,19 +59,21 @@ inline std::vector<float> decoded(const Format &format,
   return weights;
 }
 
-/// The code of a weight, read bit by bit from the definition of the planes.
+/// The code of a weight in FixedCoding, read bit by bit from the definition of
+/// the planes.
 inline unsigned codeAt(const WeightLayout &layout,
                        std::span<const std::byte> blob, int64_t row,
                        int64_t i) {
   unsigned code = 0, low = 0;
   for (const WeightLayout::Plane &plane : layout.planes) {
-    int64_t word = row * plane.wordsPerRow + i * plane.width / 32;
-    for (unsigned b = 0; b < plane.width; ++b) {
-      int64_t bit =
-          8 * plane.offset + 32 * word + FixedCoding::bitOf(i, plane.width) + b;
+    unsigned width = unsigned(plane.runBytes / 4);
+    int64_t word = i * width / 32;
+    for (unsigned b = 0; b < width; ++b) {
+      int64_t bit = 8 * (plane.offset + row * plane.rowBytes) + 32 * word +
+                    FixedCoding::bitOf(i, width) + b;
       code |= (unsigned(blob[size_t(bit / 8)]) >> (bit % 8) & 1) << (low + b);
     }
-    low += plane.width;
+    low += width;
   }
   return code;
 }

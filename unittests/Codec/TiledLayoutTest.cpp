@@ -30,17 +30,16 @@ static uint32_t tiledCode(const TiledLayout &layout,
   uint32_t code = 0;
   unsigned shift = 0;
   for (const TiledLayout::Plane &plane : layout.planes) {
-    int64_t width = plane.width, perWord = 32 / width;
-    int64_t word = (2 * half + run) * width + i / perWord;
-    int64_t at = tile * layout.tileBytes() +
-                 512 * (plane.firstSlot + word / 4) + 16 * (4 * g + t) +
-                 4 * (word % 4);
+    int64_t width = plane.runBytes / 4, perWord = 32 / width;
+    int64_t word = plane.firstWord + (2 * half + run) * width + i / perWord;
+    int64_t at = tile * layout.tileBytes() + 512 * (word / 4) +
+                 16 * (4 * g + t) + 4 * (word % 4);
     uint32_t bits;
     std::memcpy(&bits, blob.data() + at, 4);
     int64_t inWord = i % perWord;
     bits >>= 4 * (inWord % 8) + width * (inWord / 8);
     code |= (bits & ((1u << width) - 1)) << shift;
-    shift += plane.width;
+    shift += unsigned(width);
   }
   return code;
 }

@@ -23,6 +23,9 @@ inline constexpr int64_t kPitchGranule = 64;
 /// Longest block of a rotation and longest group of a scale.
 inline constexpr int64_t kMaxBlock = 4096;
 
+/// A block or group that is a row, of whatever length.
+inline constexpr int64_t kWholeRow = int64_t(1) << 32;
+
 inline constexpr int64_t roundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -50,9 +53,11 @@ struct Segment {
 /// multiple of its length. Rotations act on, and scales belong to, segments.
 class Blocking {
 public:
-  /// `k` > 0 weights a row; `block` is a power of two, at least `kRowGranule`.
+  /// `k` > 0 weights a row; `block` is a power of two, at least `kRowGranule`,
+  /// or `kWholeRow`, of which there is one segment.
   Blocking(int64_t k, int64_t block);
 
+  /// The padded length where the block is a row.
   int64_t block() const { return blockLength; }
   int64_t paddedSize() const { return padded; }
   /// Number of segments, full blocks and tail together.

@@ -9,7 +9,8 @@
 // on vectors of 32-bit words, through this builder. The host evaluates the
 // description (EvalBuilder); the compiler materialises it as vector and arith
 // operations, so that the two cannot drift apart. A byte of a word is
-// numbered from the least significant end, and so is a nibble.
+// numbered from the least significant end, and so is a nibble. Arithmetic
+// wraps.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,10 +35,16 @@ public:
   /// Number of words of `value`.
   virtual int64_t numWords(Expr value) const = 0;
 
+  /// `count` words of `word`.
+  virtual Expr splat(uint32_t word, int64_t count) = 0;
   /// `value & mask`, the same mask for every word.
   virtual Expr bitAnd(Expr value, uint32_t mask) = 0;
-  /// Word-wise `a | b`; equal lengths.
+  /// Word-wise `a | b`, `a ^ b`, `a + b`, `a - b`, `a * b`; equal lengths.
   virtual Expr bitOr(Expr a, Expr b) = 0;
+  virtual Expr bitXor(Expr a, Expr b) = 0;
+  virtual Expr add(Expr a, Expr b) = 0;
+  virtual Expr subtract(Expr a, Expr b) = 0;
+  virtual Expr multiply(Expr a, Expr b) = 0;
   /// Word-wise `value << amount[i]`, amounts in [0, 31], one for every word.
   virtual Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) = 0;
   /// Word-wise logical `value >> amount[i]`.
@@ -48,6 +55,17 @@ public:
   /// `codes` gives words 2i (nibbles 0 to 3) and 2i + 1 (nibbles 4 to 7). The
   /// table has 2, 4, 8 or 16 entries and the nibbles stay below its size.
   virtual Expr lookup(Expr codes, std::span<const int8_t> table) = 0;
+  /// Every word becomes `table[word]`; the words stay below its size.
+  virtual Expr gather(Expr indices, std::span<const uint32_t> table) = 0;
+  /// The sum of the four bytes of every word, each from 0 to 255.
+  virtual Expr sumBytes(Expr value) = 0;
+  /// The low bytes of four words become one word, in order.
+  virtual Expr narrow(Expr value) = 0;
+
+  /// Word i becomes the `width` bits (1 to 32) from bit `offsets[i]` on of
+  /// `value`, whose words are one string of bits, lowest first. Bits behind its
+  /// end are undefined.
+  Expr bitField(Expr value, std::span<const uint32_t> offsets, unsigned width);
 };
 
 /// Evaluates while it builds.
@@ -57,14 +75,23 @@ public:
   std::span<const uint32_t> words(Expr value) const;
 
   int64_t numWords(Expr value) const override;
+  Expr splat(uint32_t word, int64_t count) override;
   Expr bitAnd(Expr value, uint32_t mask) override;
   Expr bitOr(Expr a, Expr b) override;
+  Expr bitXor(Expr a, Expr b) override;
+  Expr add(Expr a, Expr b) override;
+  Expr subtract(Expr a, Expr b) override;
+  Expr multiply(Expr a, Expr b) override;
   Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) override;
   Expr shiftRight(Expr value, std::span<const uint32_t> amounts) override;
   Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;
   Expr lookup(Expr codes, std::span<const int8_t> table) override;
+  Expr gather(Expr indices, std::span<const uint32_t> table) override;
+  Expr sumBytes(Expr value) override;
+  Expr narrow(Expr value) override;
 
 private:
+  template <typename Fn> Expr combine(Expr a, Expr b, Fn fn);
   std::vector<std::vector<uint32_t>> values;
 };
 

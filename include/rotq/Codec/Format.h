@@ -22,6 +22,7 @@
 #include "rotq/Codec/Expr.h"
 #include "rotq/Support/Error.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -73,7 +74,7 @@ private:
 
 /// What a segment of weights is multiplied by: an f16 step and, where
 /// `hasOffset`, an f16 offset added after it, per segment of
-/// Blocking(K, group).
+/// Blocking(K, group). A group of `kWholeRow` is a row.
 struct Scale {
   int64_t group = 256;
   bool hasOffset = false;
@@ -82,7 +83,7 @@ struct Scale {
   int64_t numbers() const { return hasOffset ? 2 : 1; }
 };
 
-/// Code -> values. Codes are small unsigned integers, one for `dim` weights.
+/// Code -> values. Codes are unsigned integers, one for `dim` weights.
 class Codebook {
 public:
   /// What a least-squares fit of a segment needs: sums over all weights x and
@@ -92,6 +93,11 @@ public:
     float qq; ///< sum q^2
     float q;  ///< sum q
   };
+  /// How far the points reach, at a step of 1.
+  struct Spread {
+    float rms;   ///< root of the mean square of all points
+    float reach; ///< |x| up to here is not clipped
+  };
 
   virtual ~Codebook() = default;
   virtual std::string_view kind() const = 0;
@@ -99,23 +105,26 @@ public:
   virtual unsigned bits() const = 0;
   /// Weights per code.
   virtual int64_t dim() const { return 1; }
-  /// The code of the nearest point for every group of `dim` values of `x`;
-  /// ties take the lower code. `codes.size() * dim() == x.size()`.
-  virtual void nearest(std::span<const float> x,
-                       std::span<uint8_t> codes) const = 0;
+  /// Bits of an unpacked code that `decode` takes, as Coding::unpackedBits.
+  virtual unsigned unpackedBits() const { return 32; }
   /// The int8 point of `code`; `out.size() == dim()`.
-  virtual void point(uint8_t code, std::span<int8_t> out) const = 0;
-  /// Nibble words of codes -> words of four int8 values, in weight order.
+  virtual void point(uint32_t code, std::span<int8_t> out) const = 0;
+  /// Unpacked codes (Coding::unpack) -> words of four int8 values, in weight
+  /// order.
   virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
 
   /// The codes whose values `step * point + offset` are nearest to `x`, for a
-  /// `step` > 0; ties take the lower code. As `nearest` where not overridden.
+  /// `step` > 0; ties take the lower code. `codes.size() * dim() == x.size()`.
   virtual void assign(std::span<const float> x, float step, float offset,
-                      std::span<uint8_t> codes) const;
+                      std::span<uint32_t> codes) const = 0;
   /// The moments of `x` and the points that `assign` gives it. `x` has a
   /// multiple of 32 entries. The encoder spends its time here.
   virtual Moments moments(std::span<const float> x, float step,
                           float offset) const;
+  /// Where `assign` takes too long to try steps: the one for weights of unit
+  /// variance. 0: the encoder searches.
+  virtual float gaussianStep() const { return 0; }
+  virtual Spread spread() const;
 };
 
 /// One value per code, from a table of 2^bits int8 levels in rising order.
@@ -126,12 +135,11 @@ public:
   explicit TableCodebook(std::vector<int8_t> levels, unsigned bits);
   std::string_view kind() const override { return "table"; }
   unsigned bits() const override { return codeBits; }
-  void nearest(std::span<const float> x,
-               std::span<uint8_t> codes) const override;
-  void point(uint8_t code, std::span<int8_t> out) const override;
+  unsigned unpackedBits() const override { return 4; }
+  void point(uint32_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
   void assign(std::span<const float> x, float step, float offset,
-              std::span<uint8_t> codes) const override;
+              std::span<uint32_t> codes) const override;
   Moments moments(std::span<const float> x, float step,
                   float offset) const override;
   const std::vector<int8_t> &levels() const { return table; }
@@ -142,27 +150,28 @@ private:
   unsigned codeBits;
 };
 
-/// How the codes of a row become bits.
+/// How the codes of a row become bits: planes of bytes, of which every run of
+/// 32 weights has its own, one run behind the other.
 class Coding {
 public:
   virtual ~Coding() = default;
   virtual std::string_view kind() const = 0;
-  /// Bits of a code this coding stores.
+  /// Bits of a code.
   virtual unsigned bits() const = 0;
-  /// Bit widths of the planes a row is stored in, low bits first.
-  virtual std::span<const unsigned> planes() const = 0;
-  /// Packs `storedLength(K)` codes of one row; `planes[p]` is the row's part
-  /// of plane p: storedLength * planes()[p] / 32 words.
-  virtual void pack(std::span<const uint8_t> codes,
-                    std::span<const std::span<uint32_t>> planes) const = 0;
-  /// Words of `n` consecutive weights (n a multiple of 32, first weight at a
-  /// multiple of 32) in every plane -> n / 8 words, nibble i mod 8 of word
-  /// i / 8 holding the code of weight i.
-  virtual Expr unpack(ExprBuilder &builder,
-                      std::span<const Expr> planes) const = 0;
-  /// Where the bits of weight `i` start in its word, word i / (32 / width), of
-  /// the plane of width `width`.
-  virtual unsigned position(int64_t i, unsigned width) const = 0;
+  /// Weights per code.
+  virtual int64_t dim() const { return 1; }
+  /// The bytes of a run in every plane.
+  virtual std::span<const unsigned> runBytes() const = 0;
+  /// Bits of an unpacked code: 4, eight codes a word, or 32.
+  virtual unsigned unpackedBits() const = 0;
+  /// Packs the codes of whole runs; `planes[p]` has `runBytes()[p]` a run.
+  virtual void pack(std::span<const uint32_t> codes,
+                    std::span<const std::span<std::byte>> planes) const = 0;
+  /// The bytes of `n` consecutive weights (n a multiple of 32, the first
+  /// weight at a multiple of 32) in every plane, filled up to whole words ->
+  /// n / dim unpacked codes: nibble i mod 8 of word i / 8 or word i.
+  virtual Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
+                      int64_t n) const = 0;
 };
 
 /// Codes of a fixed width of 1 to 4 bits, cut into planes of 4, 2 and 1 bits
@@ -176,15 +185,15 @@ public:
   explicit FixedCoding(unsigned bits);
   std::string_view kind() const override { return "fixed"; }
   unsigned bits() const override { return codeBits; }
-  std::span<const unsigned> planes() const override { return planeWidths; }
-  void pack(std::span<const uint8_t> codes,
-            std::span<const std::span<uint32_t>> planes) const override;
-  Expr unpack(ExprBuilder &builder,
-              std::span<const Expr> planes) const override;
-  unsigned position(int64_t i, unsigned width) const override {
-    return bitOf(i, width);
-  }
+  std::span<const unsigned> runBytes() const override { return bytes; }
+  unsigned unpackedBits() const override { return 4; }
+  void pack(std::span<const uint32_t> codes,
+            std::span<const std::span<std::byte>> planes) const override;
+  Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
+              int64_t n) const override;
 
+  /// Bits of a code in each plane.
+  std::span<const unsigned> widths() const { return planeWidths; }
   /// Bit of weight `i` in its word of a plane of width `w`.
   static constexpr unsigned bitOf(int64_t i, unsigned w) {
     return unsigned(4 * (i % 8) + w * ((i % (32 / w)) / 8));
@@ -192,8 +201,33 @@ public:
 
 private:
   unsigned codeBits;
-  std::vector<unsigned> planeWidths;
+  std::vector<unsigned> planeWidths, bytes;
 };
+
+/// Codes of a fixed width of 1 to 32 bits, each for `dim` weights, one behind
+/// the other from the lowest bit of a run on, in one plane.
+class FieldCoding final : public Coding {
+public:
+  /// `dim`: 1, 2, 4 or 8. The codes of a run fill whole bytes.
+  FieldCoding(unsigned bits, int64_t dim);
+  std::string_view kind() const override { return "field"; }
+  unsigned bits() const override { return codeBits; }
+  int64_t dim() const override { return codeDim; }
+  std::span<const unsigned> runBytes() const override { return {&bytes, 1}; }
+  unsigned unpackedBits() const override { return 32; }
+  void pack(std::span<const uint32_t> codes,
+            std::span<const std::span<std::byte>> planes) const override;
+  Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
+              int64_t n) const override;
+
+private:
+  unsigned codeBits;
+  int64_t codeDim;
+  unsigned bytes;
+};
+
+/// Whether the codes of one are those of the other.
+Status checkParts(const Codebook &codebook, const Coding &coding);
 
 /// A weight format. Copies share the parts.
 struct Format {

@@ -19,15 +19,15 @@ namespace rotq {
 /// starts at a multiple of 16 bytes; the gaps and the codes beyond the padded
 /// length are zero.
 ///
-///   plane p: [N][storedLength(K) * width_p / 32] 32-bit words
+///   plane p: [N][storedLength(K) / 32][runBytes_p] bytes
 ///   scales:  [N][segments][numbers] f16, step before offset
 struct WeightLayout {
   WeightLayout(const Format &format, int64_t n, int64_t k);
 
   struct Plane {
-    unsigned width; ///< bits of a code this plane holds
-    int64_t offset; ///< bytes from the start of the blob
-    int64_t wordsPerRow;
+    int64_t runBytes; ///< of 32 weights
+    int64_t offset;   ///< bytes from the start of the blob
+    int64_t rowBytes;
   };
 
   int64_t n, k;

@@ -26,18 +26,19 @@ namespace rotq {
 ///   tiles:  [strip][tile][slot][lane] 16 bytes
 ///   scales: [strip][segment][g][row g, row g + 8][number] f16
 ///
-/// A plane of width w has w slots: slot by slot, a lane's 4w words of it are
-/// those of (row g, first run), (row g, second run), (row g + 8, first run),
-/// (row g + 8, second run), w words each and as in the canonical plane. The
-/// scales start at a multiple of 16 bytes.
+/// Slot by slot, a lane has the bytes of its runs plane by plane, and of a
+/// plane those of (row g, first run), (row g, second run), (row g + 8, first
+/// run), (row g + 8, second run), as in the canonical plane: a run of b bytes
+/// takes b words of the lane. Where the last slot is not full, the rest is
+/// zero. The scales start at a multiple of 16 bytes.
 struct TiledLayout {
   static constexpr int64_t kRows = 16, kColumns = 256, kRun = 32;
 
   TiledLayout(const Format &format, int64_t n, int64_t k);
 
   struct Plane {
-    unsigned width;    ///< bits of a code this plane holds; slots it has
-    int64_t firstSlot; ///< of a tile
+    int64_t runBytes;  ///< of 32 weights; the words that a lane has
+    int64_t firstWord; ///< of a lane
   };
 
   int64_t strips;

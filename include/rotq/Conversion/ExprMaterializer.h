@@ -26,8 +26,13 @@ public:
   Value value(::rotq::Expr expr) const { return values[expr.id]; }
 
   int64_t numWords(::rotq::Expr expr) const override;
+  ::rotq::Expr splat(uint32_t word, int64_t count) override;
   ::rotq::Expr bitAnd(::rotq::Expr value, uint32_t mask) override;
   ::rotq::Expr bitOr(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr bitXor(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr add(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr subtract(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr multiply(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr shiftLeft(::rotq::Expr value,
                          std::span<const uint32_t> amounts) override;
   ::rotq::Expr shiftRight(::rotq::Expr value,
@@ -36,12 +41,24 @@ public:
                        std::span<const int64_t> indices) override;
   ::rotq::Expr lookup(::rotq::Expr codes,
                       std::span<const int8_t> table) override;
+  ::rotq::Expr gather(::rotq::Expr indices,
+                      std::span<const uint32_t> table) override;
+  ::rotq::Expr sumBytes(::rotq::Expr value) override;
+  ::rotq::Expr narrow(::rotq::Expr value) override;
 
 protected:
   /// vector<nxi32> of nibble codes -> vector<2nxi32> of looked-up bytes.
   virtual Value emitLookup(Value codes, std::span<const int8_t> table) = 0;
+  /// vector<nxi32> of indices -> vector<nxi32> of entries.
+  virtual Value emitGather(Value indices, std::span<const uint32_t> table) = 0;
+  /// As ExprBuilder has them, by arithmetic that every target has.
+  virtual Value emitSumBytes(Value value);
+  virtual Value emitNarrow(Value value);
 
   Value constant(std::span<const uint32_t> words);
+  /// The address of a constant with these words. Equal ones are shared, in the
+  /// nearest table of symbols.
+  Value emitTable(std::span<const uint32_t> words, unsigned addressSpace);
 
   OpBuilder &builder;
   Location loc;

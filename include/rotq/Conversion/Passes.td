@@ -79,12 +79,14 @@ def ConvertRotQToVector : Pass<"convert-rotq-to-vector", "::mlir::func::FuncOp">
 def ConvertRotQMicroToNVVM : Pass<"convert-rotq-micro-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   let summary = "lower micro-ops for NVIDIA GPUs";
   let description = [{
-    `unpack` becomes masks and shifts, `decode` one PRMT per four values and
-    table of eight, `dot` becomes dp4a, `fwht` butterflies in registers and
+    `unpack` becomes masks and shifts, `decode` of nibbles one PRMT per four
+    values and table of eight, that of a grid loads from a constant of the module,
+    `dot` becomes dp4a, `fwht` butterflies in registers and
     shuffles between lanes.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::NVVM::NVVMDialect",
                            "::mlir::vector::VectorDialect"];
 }
@@ -103,11 +105,12 @@ def ExpandDeviceMath : Pass<"expand-device-math", "::mlir::gpu::GPUModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
-def ConvertRotQMicroToLLVM : Pass<"convert-rotq-micro-to-llvm", "::mlir::func::FuncOp"> {
+def ConvertRotQMicroToLLVM : Pass<"convert-rotq-micro-to-llvm", "::mlir::ModuleOp"> {
   let summary = "lower micro-ops for the host";
   let description = [{
-    `decode` becomes one byte shuffle per 16 to 64 codes where the target has
-    one, else a chain of selects; `dot` is `vpdpbusd` where there is one, else it
+    `decode` of nibbles becomes one byte shuffle per 16 to 64 codes where the
+    target has one, else a chain of selects, and that of a grid gathers from a
+    constant of the module; `dot` is `vpdpbusd` where there is one, else it
     widens and adds. `fwht` of one lane becomes shuffles and adds.
   }];
   let options = [

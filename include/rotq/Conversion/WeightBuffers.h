@@ -25,7 +25,7 @@ struct WeightBuffers {
   ::rotq::WeightLayout layout; ///< of the weight that owns the bytes
   FormatAttr formatAttr;       ///< of the handle
   ::rotq::Format format;       ///< the same, for the codec
-  SmallVector<Value> planes;   ///< memref<N x words x i32>
+  SmallVector<Value> planes;   ///< memref<N x bytes x i8>
   Value scales;                ///< memref<N x numbers x f16>
   Value firstRow;              ///< index; null where the handle has all rows
 };

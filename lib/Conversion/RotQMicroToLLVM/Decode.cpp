@@ -10,6 +10,7 @@
 #include "rotq/Conversion/ExprMaterializer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -33,12 +34,13 @@ public:
 
 private:
   Value emitLookup(Value codes, std::span<const int8_t> table) override;
+  Value emitGather(Value indices, std::span<const uint32_t> table) override;
   Value spread(Value bytes);
   SmallVector<Value> takeApart(Value bytes);
   Value emitShuffles(Value indices, std::span<const int8_t> table,
                      const ByteShuffle &shuffle);
   Value emitSelects(Value indices, std::span<const int8_t> table);
-  Value splat(VectorType type, int64_t value) {
+  Value fill(VectorType type, int64_t value) {
     return arith::ConstantOp::create(
         builder, loc,
         SplatElementsAttr::get(
@@ -77,14 +79,30 @@ Value HostMaterializer::emitLookup(Value codes, std::span<const int8_t> table) {
                      builder.getI32Type());
 }
 
+Value HostMaterializer::emitGather(Value indices,
+                                   std::span<const uint32_t> table) {
+  auto type = cast<VectorType>(indices.getType());
+  int64_t count = type.getDimSize(0);
+  Value base = emitTable(table, /*addressSpace=*/0);
+  Value addresses = LLVM::GEPOp::create(
+      builder, loc, VectorType::get({count}, base.getType()),
+      type.getElementType(), base, ArrayRef<LLVM::GEPArg>{indices});
+  Value all = arith::ConstantOp::create(
+      builder, loc,
+      SplatElementsAttr::get(VectorType::get({count}, builder.getI1Type()),
+                             true));
+  return LLVM::masked_gather::create(builder, loc, type, addresses, all,
+                                     ValueRange(), /*alignment=*/4);
+}
+
 /// Two nibbles a byte become two bytes: 0xba -> 0x0bba -> 0x0b0a.
 Value HostMaterializer::spread(Value bytes) {
   auto type = VectorType::get(cast<VectorType>(bytes.getType()).getShape(),
                               builder.getI16Type());
   Value pairs = arith::ExtUIOp::create(builder, loc, type, bytes);
-  Value high = arith::ShLIOp::create(builder, loc, pairs, splat(type, 4));
+  Value high = arith::ShLIOp::create(builder, loc, pairs, fill(type, 4));
   pairs = arith::OrIOp::create(builder, loc, pairs, high);
-  pairs = arith::AndIOp::create(builder, loc, pairs, splat(type, 0x0f0f));
+  pairs = arith::AndIOp::create(builder, loc, pairs, fill(type, 0x0f0f));
   return emitBitCast(builder, loc, pairs, builder.getI8Type());
 }
 
@@ -92,10 +110,10 @@ Value HostMaterializer::spread(Value bytes) {
 SmallVector<Value> HostMaterializer::takeApart(Value bytes) {
   Value pairs = emitBitCast(builder, loc, bytes, builder.getI16Type());
   auto type = cast<VectorType>(pairs.getType());
-  Value high = arith::ShRUIOp::create(builder, loc, pairs, splat(type, 4));
+  Value high = arith::ShRUIOp::create(builder, loc, pairs, fill(type, 4));
   SmallVector<Value> nibbles;
   for (Value part : {pairs, high}) {
-    part = arith::AndIOp::create(builder, loc, part, splat(type, 0x0f0f));
+    part = arith::AndIOp::create(builder, loc, part, fill(type, 0x0f0f));
     nibbles.push_back(emitBitCast(builder, loc, part, builder.getI8Type()));
   }
   return nibbles;
@@ -122,13 +140,13 @@ Value HostMaterializer::emitShuffles(Value indices,
 Value HostMaterializer::emitSelects(Value indices,
                                     std::span<const int8_t> table) {
   auto type = cast<VectorType>(indices.getType());
-  Value values = splat(type, table[0]);
+  Value values = fill(type, table[0]);
   for (size_t code = 1; code < table.size(); ++code) {
     Value matches =
         arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, indices,
-                              splat(type, int64_t(code)));
+                              fill(type, int64_t(code)));
     values = arith::SelectOp::create(builder, loc, matches,
-                                     splat(type, table[code]), values);
+                                     fill(type, table[code]), values);
   }
   return values;
 }
@@ -145,10 +163,12 @@ struct LowerUnpack : public OpRewritePattern<UnpackOp> {
     SmallVector<Expr> planes;
     for (Value plane : op.getPlanes())
       planes.push_back(builder.input(plane));
-    Expr codes = op.getCoding().getCoding()->unpack(builder, planes);
+    auto coding = op.getCoding().getCoding();
+    Expr codes = coding->unpack(builder, planes,
+                                op.getType().getDimSize(0) * coding->dim());
     rewriter.replaceOp(op,
                        emitBitCast(rewriter, op.getLoc(), builder.value(codes),
-                                   rewriter.getIntegerType(4)));
+                                   op.getType().getElementType()));
     return success();
   }
 
@@ -164,11 +184,13 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
   LogicalResult matchAndRewrite(DecodeOp op,
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    if (op.getCodes().getType().getDimSize(0) % 8 != 0)
+    VectorType codesType = op.getCodes().getType();
+    if (codesType.getNumElements() * codesType.getElementTypeBitWidth() % 32)
       return rewriter.notifyMatchFailure(op, "expected whole words of codes");
     auto deinterleave =
-        op->hasOneUse() ? dyn_cast<vector::DeinterleaveOp>(*op->user_begin())
-                        : vector::DeinterleaveOp();
+        op->hasOneUse() && codesType.getElementType().isInteger(4)
+            ? dyn_cast<vector::DeinterleaveOp>(*op->user_begin())
+            : vector::DeinterleaveOp();
     HostMaterializer builder(rewriter, loc, features, bool(deinterleave));
     Expr codes = builder.input(
         emitBitCast(rewriter, loc, op.getCodes(), rewriter.getI32Type()));

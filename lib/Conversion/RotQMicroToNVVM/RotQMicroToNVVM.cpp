@@ -27,6 +27,10 @@ using namespace mlir::rotq;
 // Table lookup by PRMT
 //===----------------------------------------------------------------------===//
 
+static int64_t numWordsOf(Value value) {
+  return cast<VectorType>(value.getType()).getDimSize(0);
+}
+
 namespace {
 /// One PRMT picks four bytes out of eight by four nibbles: a table of up to
 /// eight bytes costs one per four codes, a table of sixteen three (both halves,
@@ -37,8 +41,12 @@ public:
 
 protected:
   Value emitLookup(Value codes, std::span<const int8_t> table) override;
+  Value emitGather(Value indices, std::span<const uint32_t> table) override;
+  Value emitSumBytes(Value value) override;
+  Value emitNarrow(Value value) override;
 
 private:
+  template <typename Fn> Value mapWords(Value value, Fn fn);
   Value i32(uint32_t value) {
     return arith::ConstantOp::create(builder, loc,
                                      builder.getI32IntegerAttr(int32_t(value)));
@@ -108,6 +116,55 @@ Value PermuteMaterializer::emitLookup(Value codes,
       builder, loc, VectorType::get({2 * count}, builder.getI32Type()), bytes);
 }
 
+template <typename Fn> Value PermuteMaterializer::mapWords(Value value, Fn fn) {
+  SmallVector<Value> words;
+  for (int64_t i = 0, e = numWordsOf(value); i < e; ++i)
+    words.push_back(fn(vector::ExtractOp::create(builder, loc, value, i)));
+  return vector::FromElementsOp::create(builder, loc, value.getType(), words);
+}
+
+Value PermuteMaterializer::emitGather(Value indices,
+                                      std::span<const uint32_t> table) {
+  Value base = emitTable(table, unsigned(NVVM::NVVMMemorySpace::Global));
+  return mapWords(indices, [&](Value index) -> Value {
+    Value address =
+        LLVM::GEPOp::create(builder, loc, base.getType(), builder.getI32Type(),
+                            base, ArrayRef<LLVM::GEPArg>{index});
+    return LLVM::LoadOp::create(builder, loc, builder.getI32Type(), address,
+                                /*alignment=*/4, /*isVolatile=*/false,
+                                /*isNonTemporal=*/false, /*isInvariant=*/true);
+  });
+}
+
+Value PermuteMaterializer::emitSumBytes(Value value) {
+  auto bytes = VectorType::get({4}, builder.getI8Type());
+  auto quad = [&](Value word) -> Value {
+    return LLVM::BitcastOp::create(builder, loc, bytes, word);
+  };
+  Value ones = quad(i32(0x01010101)), zero = i32(0);
+  return mapWords(value, [&](Value word) -> Value {
+    return NVVM::DotAccumulate4WayOp::create(
+        builder, loc, builder.getI32Type(), quad(word),
+        NVVM::DotAccumulateType::UNSIGNED, ones,
+        NVVM::DotAccumulateType::UNSIGNED, zero);
+  });
+}
+
+/// Two words give two bytes, two pairs four.
+Value PermuteMaterializer::emitNarrow(Value value) {
+  SmallVector<Value> words;
+  for (int64_t i = 0, e = numWordsOf(value); i < e; i += 4) {
+    SmallVector<Value, 4> part;
+    for (int64_t j = 0; j < 4; ++j)
+      part.push_back(vector::ExtractOp::create(builder, loc, value, i + j));
+    words.push_back(permute(i32(0x5410), permute(i32(0x0040), part[0], part[1]),
+                            permute(i32(0x0040), part[2], part[3])));
+  }
+  return vector::FromElementsOp::create(
+      builder, loc,
+      VectorType::get({int64_t(words.size())}, builder.getI32Type()), words);
+}
+
 //===----------------------------------------------------------------------===//
 // Patterns
 //===----------------------------------------------------------------------===//
@@ -128,10 +185,12 @@ struct LowerUnpack : public OpRewritePattern<UnpackOp> {
     SmallVector<::rotq::Expr> planes;
     for (Value plane : op.getPlanes())
       planes.push_back(materializer.input(plane));
-    auto codes = op.getCoding().getCoding()->unpack(
-        materializer, {planes.data(), planes.size()});
-    rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(),
-                                                   materializer.value(codes));
+    auto coding = op.getCoding().getCoding();
+    auto codes = coding->unpack(materializer, {planes.data(), planes.size()},
+                                op.getType().getDimSize(0) * coding->dim());
+    rewriter.replaceOp(
+        op, rewriter.createOrFold<vector::BitCastOp>(
+                op.getLoc(), op.getType(), materializer.value(codes)));
     return success();
   }
 };
@@ -142,8 +201,8 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
   LogicalResult matchAndRewrite(DecodeOp op,
                                 PatternRewriter &rewriter) const override {
     PermuteMaterializer materializer(rewriter, op.getLoc());
-    Value words = vector::BitCastOp::create(
-        rewriter, op.getLoc(), wordsOf(op.getCodes().getType()), op.getCodes());
+    Value words = rewriter.createOrFold<vector::BitCastOp>(
+        op.getLoc(), wordsOf(op.getCodes().getType()), op.getCodes());
     auto values = op.getCodebook().getCodebook()->decode(
         materializer, materializer.input(words));
     rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(),

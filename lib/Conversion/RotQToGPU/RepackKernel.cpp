@@ -12,6 +12,7 @@
 
 #include "Kernels.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -32,7 +33,10 @@ public:
   void emit();
 
 private:
-  Value loadWord(const WeightLayout::Plane &plane, Value row, Value word);
+  Value loadPart(const WeightLayout::Plane &plane, Value row, Value byte,
+                 IntegerType type);
+  Value loadWord(const WeightLayout::Plane &plane, Value firstRow,
+                 Value firstRun, int64_t word);
   void copyTile(Value strip, Value tile);
   void copyScales(Value strip);
 
@@ -43,20 +47,42 @@ private:
 };
 } // namespace
 
-/// A word of a plane, zero beyond the matrix.
-Value RepackEmitter::loadWord(const WeightLayout::Plane &plane, Value row,
-                              Value word) {
+/// A part of a plane, zero beyond the matrix.
+Value RepackEmitter::loadPart(const WeightLayout::Plane &plane, Value row,
+                              Value byte, IntegerType type) {
   Value exists =
-      b.logicalAnd(b.less(row, canonical.n), b.less(word, plane.wordsPerRow));
+      b.logicalAnd(b.less(row, canonical.n), b.less(byte, plane.rowBytes));
   return b
-      .ifElse(exists, b.i32(0),
+      .ifElse(exists, b.zero(type),
               [&] {
-                Value index = b.add(b.mul(row, plane.wordsPerRow), word);
-                return SmallVector<Value>{
-                    b.load(source, b.add(b.mul(index, 4), plane.offset),
-                           b.getI32Type(), 4)};
+                Value at = b.add(b.mul(row, plane.rowBytes), byte);
+                return SmallVector<Value>{b.load(source,
+                                                 b.add(at, plane.offset), type,
+                                                 type.getWidth() / 8)};
               })
       .front();
+}
+
+/// Word `word` of what a lane has of a plane.
+Value RepackEmitter::loadWord(const WeightLayout::Plane &plane, Value firstRow,
+                              Value firstRun, int64_t word) {
+  auto part = [&](int64_t byte, IntegerType type) {
+    int64_t run = byte / plane.runBytes; // row half, then run
+    Value inRow = b.mul(b.add(firstRun, 4 * (run % 2)), plane.runBytes);
+    return loadPart(plane, b.add(firstRow, 8 * (run / 2)),
+                    b.add(inRow, byte % plane.runBytes), type);
+  };
+  if (plane.runBytes % 4 == 0)
+    return part(4 * word, b.getI32Type());
+  Value result;
+  for (int64_t i = 0; i < 4; ++i) {
+    Value byte = arith::ExtUIOp::create(b, b.getI32Type(),
+                                        part(4 * word + i, b.getI8Type()));
+    if (i)
+      byte = arith::ShLIOp::create(b, byte, b.i32(8 * i));
+    result = i ? arith::OrIOp::create(b, result, byte).getResult() : byte;
+  }
+  return result;
 }
 
 void RepackEmitter::copyTile(Value strip, Value tile) {
@@ -67,20 +93,16 @@ void RepackEmitter::copyTile(Value strip, Value tile) {
   Value record =
       b.mul(b.add(b.mul(strip, tiled.tilesPerStrip), tile), tiled.tileBytes());
   Value own = b.add(record, b.mul(lane, 16));
-  for (auto [plane, tiles] : llvm::zip(canonical.planes, tiled.planes)) {
-    int64_t width = plane.width;
-    for (int64_t slot = 0; slot < width; ++slot) {
-      SmallVector<Value> words;
-      for (int64_t word = 4 * slot; word < 4 * (slot + 1); ++word) {
-        int64_t half = word / width / 2, run = word / width % 2;
-        Value inRow = b.mul(b.add(firstRun, 4 * run), width);
-        words.push_back(loadWord(plane, b.add(firstRow, 8 * half),
-                                 b.add(inRow, word % width)));
-      }
-      Value vector = vector::FromElementsOp::create(
-          b, VectorType::get({4}, b.getI32Type()), words);
-      b.store(vector, target, b.add(own, 512 * (tiles.firstSlot + slot)), 16);
-    }
+  SmallVector<Value> words;
+  for (const WeightLayout::Plane &plane : canonical.planes)
+    for (int64_t word = 0; word < plane.runBytes; ++word)
+      words.push_back(loadWord(plane, firstRow, firstRun, word));
+  words.resize(4 * tiled.slots, b.i32(0));
+  for (int64_t slot = 0; slot < tiled.slots; ++slot) {
+    Value vector = vector::FromElementsOp::create(
+        b, VectorType::get({4}, b.getI32Type()),
+        ArrayRef<Value>(words).slice(4 * slot, 4));
+    b.store(vector, target, b.add(own, 512 * slot), 16);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "TileReader.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -47,19 +48,41 @@ SmallVector<Value> TileReader::slots(Value strip, Value tile) {
   return result;
 }
 
+/// The bytes of a run, filled up to words with what follows them.
+SmallVector<Value> TileReader::runWords(ArrayRef<Value> slots,
+                                        const TiledLayout::Plane &plane,
+                                        int64_t run) {
+  auto word = [&](int64_t i) {
+    i += plane.firstWord;
+    return b.word(slots[i / 4], i % 4);
+  };
+  int64_t start = run * plane.runBytes, shift = 8 * (start % 4);
+  SmallVector<Value> words;
+  for (int64_t at = start; at < start + plane.runBytes; at += 4) {
+    Value low = word(at / 4);
+    if (shift != 0) {
+      low = arith::ShRUIOp::create(b, low, b.i32(shift));
+      if (at / 4 + 1 < plane.runBytes)
+        low = arith::OrIOp::create(
+            b, low,
+            arith::ShLIOp::create(b, word(at / 4 + 1), b.i32(32 - shift)));
+    }
+    words.push_back(low);
+  }
+  return words;
+}
+
 Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
   FormatAttr format = type.getFormat();
   SmallVector<Value> planes;
   for (const TiledLayout::Plane &plane : layout.planes) {
-    SmallVector<Value> words;
-    for (int64_t i = 0; i < int64_t(plane.width); ++i) {
-      int64_t word = (2 * half + run) * plane.width + i;
-      words.push_back(b.word(slots[plane.firstSlot + word / 4], word % 4));
-    }
+    SmallVector<Value> words = runWords(slots, plane, 2 * half + run);
     planes.push_back(vector::FromElementsOp::create(
         b, VectorType::get({int64_t(words.size())}, b.getI32Type()), words));
   }
-  auto codes = VectorType::get({TiledLayout::kRun}, b.getIntegerType(4));
+  auto coding = format.getCoding().getCoding();
+  auto codes = VectorType::get({TiledLayout::kRun / coding->dim()},
+                               b.getIntegerType(coding->unpackedBits()));
   auto points = VectorType::get({TiledLayout::kRun}, b.getI8Type());
   return DecodeOp::create(
       b, points, format.getCodebook(),

@@ -59,6 +59,9 @@ public:
   Value offset(Value numbers, int64_t half) { return number(numbers, half, 1); }
 
 private:
+  SmallVector<Value> runWords(ArrayRef<Value> slots,
+                              const ::rotq::TiledLayout::Plane &plane,
+                              int64_t run);
   Value number(Value numbers, int64_t half, int64_t which);
 
   KernelBuilder &b;

@@ -53,7 +53,7 @@ namespace {
 struct QuantizedProduct {
   MatmulOp op;
   ReferenceWeight weight;
-  Value points; ///< N x S, int8
+  Value points; ///< emitPoints
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
 
@@ -76,8 +76,8 @@ Value QuantizedProduct::emitTerm(ImplicitLocOpBuilder &builder, Value m,
   Value dot = emitSegmentLoop(
       builder, cut, segment, arith::ConstantIntOp::create(builder, 0, 32),
       [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
-        Value point =
-            arith::ExtSIOp::create(b, i32, emitElement(b, points, {n, k}));
+        Value point = arith::ExtSIOp::create(
+            b, i32, ReferenceWeight::emitPoint(b, points, n, k));
         Value inRow = arith::AddIOp::create(b, k, firstCode);
         Value code =
             arith::ExtSIOp::create(b, i32, emitElement(b, codes, {m, inRow}));
@@ -181,22 +181,15 @@ private:
 
   static Value emitQuantized(ImplicitLocOpBuilder &builder, MatmulOp op,
                              ArrayRef<OpFoldResult> sizes) {
-    std::optional<ReferenceWeight> weight =
-        ReferenceWeight::get(builder, op.getWeight());
-    if (!weight)
-      return {};
+    ReferenceWeight weight(builder, op.getWeight());
     WeightType type = op.getWeight().getType();
     int64_t k = type.getK();
     int64_t group = *op.getGroup();
     int64_t finest = std::min(group, type.getFormat().getScale().getGroup());
-    Value points = emitTensor(
-        builder,
-        {builder.getIndexAttr(type.getN()),
-         builder.getIndexAttr(::rotq::paddedLength(k))},
-        builder.getI8Type(), [&](ImplicitLocOpBuilder &b, ValueRange indices) {
-          return weight->emitPoint(b, indices[0], indices[1]);
-        });
-    QuantizedProduct product{op, *weight, points, activationBlocking(k, group),
+    Value points = weight.emitPoints(
+        builder, builder.getIndexAttr(type.getN()),
+        [](ImplicitLocOpBuilder &, Value row) { return row; });
+    QuantizedProduct product{op, weight, points, activationBlocking(k, group),
                              Blocking(k, finest)};
     return emitTensor(builder, sizes, builder.getF32Type(),
                       [&](ImplicitLocOpBuilder &b, ValueRange indices) {

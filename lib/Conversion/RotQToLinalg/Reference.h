@@ -58,12 +58,17 @@ Value emitRotation(ImplicitLocOpBuilder &builder,
 /// The codes and scales of a weight, read from its bytes.
 class ReferenceWeight {
 public:
-  /// Null `reader` for a codebook that the reference does not know.
-  static std::optional<ReferenceWeight> get(ImplicitLocOpBuilder &builder,
-                                            TypedValue<WeightType> weight);
+  ReferenceWeight(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
 
-  /// The int8 point of weight (n, k).
-  Value emitPoint(ImplicitLocOpBuilder &builder, Value n, Value k) const;
+  using RowFn = function_ref<Value(ImplicitLocOpBuilder &, Value)>;
+
+  /// The int8 points of `count` rows, row i being row rowFn(i) of the weight:
+  /// count x S / 4 words of four.
+  Value emitPoints(ImplicitLocOpBuilder &builder, OpFoldResult count,
+                   RowFn rowFn) const;
+  /// Point k of row `row` of them, i8.
+  static Value emitPoint(ImplicitLocOpBuilder &builder, Value points, Value row,
+                         Value k);
   /// Step or offset (`number` 0 or 1) of weight (n, k), as f32.
   Value emitNumber(ImplicitLocOpBuilder &builder, Value n, Value k,
                    int64_t number) const;
@@ -71,19 +76,17 @@ public:
 
   /// `count` reconstructed rows, f32, row i being row rowFn(i) of the weight.
   /// Null for a rotation that the reference does not know.
-  Value
-  emitRows(ImplicitLocOpBuilder &builder, OpFoldResult count,
-           function_ref<Value(ImplicitLocOpBuilder &, Value)> rowFn) const;
+  Value emitRows(ImplicitLocOpBuilder &builder, OpFoldResult count,
+                 RowFn rowFn) const;
 
 private:
-  ReferenceWeight(ImplicitLocOpBuilder &builder, TypedValue<WeightType> weight);
+  SmallVector<Value> emitRun(ImplicitLocOpBuilder &builder, Value row,
+                             Value run) const;
 
   ::rotq::Format format;
   ::rotq::WeightLayout layout; ///< K is that of the handle
-  SmallVector<Value> planes;   ///< N x words, i32
-  SmallVector<Value> positions;
-  Value scales; ///< N x numbers, f16
-  Value points;
+  SmallVector<Value> planes;   ///< N x bytes, i8
+  Value scales;                ///< N x numbers, f16
 };
 
 /// All rows of a weight: N x K, f32.

@@ -6,17 +6,22 @@
 //===----------------------------------------------------------------------===//
 
 #include "Reference.h"
+#include "ScalarMaterializer.h"
 
 #include "rotq/Conversion/SegmentIndex.h"
 #include "rotq/Conversion/WeightBuffers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace mlir::rotq;
+
+static constexpr int64_t kRun = ::rotq::kRowGranule;
 
 //===----------------------------------------------------------------------===//
 // Reading a weight
@@ -44,53 +49,92 @@ ReferenceWeight::ReferenceWeight(ImplicitLocOpBuilder &builder,
     : format(weight.getType().getFormat().getFormat()),
       layout(weight.getType().getCanonicalLayout()) {
   WeightBuffers buffers(builder, builder.getLoc(), weight);
-  for (auto [view, plane] : llvm::zip(buffers.planes, layout.planes)) {
+  for (Value view : buffers.planes)
     planes.push_back(emitPart(builder, view, buffers.firstRow, layout.n));
-    SmallVector<int32_t> bits;
-    for (unsigned i = 0; i < 32 / plane.width; ++i)
-      bits.push_back(format.coding->position(i, plane.width));
-    positions.push_back(emitTable(builder, bits));
-  }
   scales = emitPart(builder, buffers.scales, buffers.firstRow, layout.n);
-  SmallVector<int8_t> table(size_t(1) << format.codebook->bits());
-  for (auto [code, point] : llvm::enumerate(table))
-    format.codebook->point(code, {&point, 1});
-  points = emitTable(builder, table);
 }
 
-std::optional<ReferenceWeight>
-ReferenceWeight::get(ImplicitLocOpBuilder &builder,
-                     TypedValue<WeightType> weight) {
-  if (weight.getType().getFormat().getCodebook().getCodebook()->dim() != 1)
-    return std::nullopt;
-  return ReferenceWeight(builder, weight);
-}
-
-Value ReferenceWeight::emitPoint(ImplicitLocOpBuilder &builder, Value n,
-                                 Value k) const {
-  auto index = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, value);
-  };
-  auto word = [&](int64_t value) -> Value {
-    return arith::ConstantIntOp::create(builder, value, 32);
-  };
-  Value code = word(0);
-  unsigned low = 0;
-  for (auto [p, plane] : llvm::enumerate(layout.planes)) {
-    Value perWord = index(32 / plane.width);
-    Value column = arith::DivUIOp::create(builder, k, perWord);
-    Value slot = arith::RemUIOp::create(builder, k, perWord);
-    Value bits = arith::ShRUIOp::create(
-        builder, emitElement(builder, planes[p], {n, column}),
-        emitElement(builder, positions[p], slot));
-    bits = arith::AndIOp::create(builder, bits, word((1 << plane.width) - 1));
-    bits = arith::ShLIOp::create(builder, bits, word(low));
-    code = arith::OrIOp::create(builder, code, bits);
-    low += plane.width;
+/// The words of the points of 32 weights.
+SmallVector<Value> ReferenceWeight::emitRun(ImplicitLocOpBuilder &builder,
+                                            Value row, Value run) const {
+  ScalarMaterializer materializer(builder);
+  SmallVector<::rotq::Expr> parts;
+  Type i32 = builder.getI32Type();
+  for (auto [plane, data] : llvm::zip(layout.planes, planes)) {
+    SmallVector<Value> words;
+    Value first = arith::MulIOp::create(
+        builder, run, arith::ConstantIndexOp::create(builder, plane.runBytes));
+    for (int64_t i = 0; i < plane.runBytes; ++i) {
+      Value at = arith::AddIOp::create(
+          builder, first, arith::ConstantIndexOp::create(builder, i));
+      Value byte = arith::ExtUIOp::create(
+          builder, i32, emitElement(builder, data, {row, at}));
+      if (i % 4 == 0) {
+        words.push_back(byte);
+        continue;
+      }
+      byte = arith::ShLIOp::create(
+          builder, byte,
+          arith::ConstantIntOp::create(builder, 8 * (i % 4), 32));
+      words.back() = arith::OrIOp::create(builder, words.back(), byte);
+    }
+    parts.push_back(materializer.input(words));
   }
-  Value entry =
-      arith::IndexCastUIOp::create(builder, builder.getIndexType(), code);
-  return emitElement(builder, points, entry);
+  return SmallVector<Value>(materializer.words(format.codebook->decode(
+      materializer, format.coding->unpack(
+                        materializer, {parts.data(), parts.size()}, kRun))));
+}
+
+Value ReferenceWeight::emitPoints(ImplicitLocOpBuilder &builder,
+                                  OpFoldResult count, RowFn rowFn) const {
+  auto index = [](ImplicitLocOpBuilder &b, int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, value);
+  };
+  int64_t runs = ::rotq::storedLength(layout.k) / kRun;
+  Value empty = tensor::EmptyOp::create(
+      builder,
+      ArrayRef<OpFoldResult>{count, builder.getIndexAttr(runs * kRun / 4)},
+      builder.getI32Type());
+  Value zero = index(builder, 0), one = index(builder, 1);
+  auto fillRow = [&](OpBuilder &nested, Location loc, Value i,
+                     ValueRange carried) {
+    ImplicitLocOpBuilder b(loc, nested);
+    Value row = rowFn(b, i);
+    auto fillRun = [&](OpBuilder &inner, Location at, Value run,
+                       ValueRange values) {
+      ImplicitLocOpBuilder c(at, inner);
+      Value filled = values[0];
+      Value first = arith::MulIOp::create(c, run, index(c, kRun / 4));
+      for (auto [j, word] : llvm::enumerate(emitRun(c, row, run)))
+        filled = tensor::InsertOp::create(
+            c, word, filled,
+            ValueRange{i,
+                       arith::AddIOp::create(c, first, index(c, int64_t(j)))});
+      scf::YieldOp::create(c, filled);
+    };
+    scf::YieldOp::create(b, scf::ForOp::create(b, index(b, 0), index(b, runs),
+                                               index(b, 1), carried, fillRun)
+                                .getResults());
+  };
+  return scf::ForOp::create(
+             builder, zero,
+             getValueOrCreateConstantIndexOp(builder, builder.getLoc(), count),
+             one, empty, fillRow)
+      .getResult(0);
+}
+
+Value ReferenceWeight::emitPoint(ImplicitLocOpBuilder &builder, Value points,
+                                 Value row, Value k) {
+  Value four = arith::ConstantIndexOp::create(builder, 4);
+  Value word = emitElement(builder, points,
+                           {row, arith::DivUIOp::create(builder, k, four)});
+  Value bits =
+      arith::MulIOp::create(builder, arith::RemUIOp::create(builder, k, four),
+                            arith::ConstantIndexOp::create(builder, 8));
+  word = arith::ShRUIOp::create(
+      builder, word,
+      arith::IndexCastUIOp::create(builder, builder.getI32Type(), bits));
+  return arith::TruncIOp::create(builder, builder.getI8Type(), word);
 }
 
 Value ReferenceWeight::emitNumber(ImplicitLocOpBuilder &builder, Value n,
@@ -107,17 +151,18 @@ Value ReferenceWeight::emitNumber(ImplicitLocOpBuilder &builder, Value n,
                                emitElement(builder, scales, {n, column}));
 }
 
-Value ReferenceWeight::emitRows(
-    ImplicitLocOpBuilder &builder, OpFoldResult count,
-    function_ref<Value(ImplicitLocOpBuilder &, Value)> rowFn) const {
+Value ReferenceWeight::emitRows(ImplicitLocOpBuilder &builder,
+                                OpFoldResult count, RowFn rowFn) const {
   Type f32 = builder.getF32Type();
+  Value points = emitPoints(builder, count, rowFn);
   int64_t padded = layout.scaleBlocking.paddedSize();
   // step * point + offset, in two roundings.
   Value rotated = emitTensor(
       builder, {count, builder.getIndexAttr(padded)}, f32,
       [&](ImplicitLocOpBuilder &b, ValueRange indices) {
         Value n = rowFn(b, indices[0]), k = indices[1];
-        Value point = arith::SIToFPOp::create(b, f32, emitPoint(b, n, k));
+        Value point = arith::SIToFPOp::create(
+            b, f32, emitPoint(b, points, indices[0], k));
         Value value = arith::MulFOp::create(b, emitNumber(b, n, k, 0), point);
         if (hasOffset())
           value = arith::AddFOp::create(b, value, emitNumber(b, n, k, 1));
@@ -136,12 +181,9 @@ Value ReferenceWeight::emitRows(
 
 Value mlir::rotq::emitWeight(ImplicitLocOpBuilder &builder,
                              TypedValue<WeightType> weight) {
-  std::optional<ReferenceWeight> reader = ReferenceWeight::get(builder, weight);
-  if (!reader)
-    return {};
-  return reader->emitRows(
-      builder, builder.getIndexAttr(weight.getType().getN()),
-      [](ImplicitLocOpBuilder &, Value row) { return row; });
+  return ReferenceWeight(builder, weight)
+      .emitRows(builder, builder.getIndexAttr(weight.getType().getN()),
+                [](ImplicitLocOpBuilder &, Value row) { return row; });
 }
 
 //===----------------------------------------------------------------------===//
@@ -173,12 +215,9 @@ struct LowerGather : public OpRewritePattern<GatherOp> {
     if (!op.hasPureTensorSemantics())
       return rewriter.notifyMatchFailure(op, "expected tensors");
     ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
-    std::optional<ReferenceWeight> reader =
-        ReferenceWeight::get(builder, op.getWeight());
-    if (!reader)
-      return rewriter.notifyMatchFailure(op, "the reference lacks a part");
+    ReferenceWeight reader(builder, op.getWeight());
     Value ids = op.getIds();
-    Value rows = reader->emitRows(
+    Value rows = reader.emitRows(
         builder, tensor::getMixedSize(builder, op.getLoc(), ids, 0),
         [&](ImplicitLocOpBuilder &b, Value t) -> Value {
           Value id = emitElement(b, ids, t);

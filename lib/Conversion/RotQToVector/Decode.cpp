@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
 
@@ -69,10 +70,35 @@ void HostBuilder::rotateSegment(Value scratch, Value offset, int64_t length) {
 // Weights
 //===----------------------------------------------------------------------===//
 
+/// Where the bytes of the run that holds position `k` start in a row.
+Value HostBuilder::byteOf(const ::rotq::WeightLayout::Plane &plane, Value k) {
+  constexpr int64_t run = ::rotq::kRowGranule;
+  if (plane.runBytes <= run && run % plane.runBytes == 0)
+    return arith::DivUIOp::create(*this, k, index(run / plane.runBytes));
+  return arith::MulIOp::create(*this,
+                               arith::DivUIOp::create(*this, k, index(run)),
+                               index(plane.runBytes));
+}
+
+/// Bytes as words, filled up with zeros.
+Value HostBuilder::words(Value bytes) {
+  int64_t count = cast<VectorType>(bytes.getType()).getDimSize(0);
+  int64_t full = llvm::alignTo(count, 4);
+  if (full != count) {
+    SmallVector<int64_t> indices;
+    for (int64_t i = 0; i < full; ++i)
+      indices.push_back(std::min(i, count));
+    bytes = vector::ShuffleOp::create(
+        *this, bytes, splat(arith::ConstantIntOp::create(*this, 0, 8), count),
+        indices);
+  }
+  return vector::BitCastOp::create(
+      *this, VectorType::get({full / 4}, getI32Type()), bytes);
+}
+
 void HostBuilder::prefetch(const WeightBuffers &weight, Value row, Value k) {
   for (auto [view, plane] : llvm::zip(weight.planes, weight.layout.planes)) {
-    Value word = arith::DivUIOp::create(*this, k, index(32 / plane.width));
-    memref::PrefetchOp::create(*this, view, ValueRange{row, word},
+    memref::PrefetchOp::create(*this, view, ValueRange{row, byteOf(plane, k)},
                                /*isWrite=*/false, /*localityHint=*/3,
                                /*isDataCache=*/true);
   }
@@ -82,12 +108,15 @@ Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
                           int64_t count) {
   SmallVector<Value> planes;
   for (auto [view, plane] : llvm::zip(weight.planes, weight.layout.planes)) {
-    Value word = arith::DivUIOp::create(*this, k, index(32 / plane.width));
-    planes.push_back(load(view, {row, word}, count * plane.width / 32));
+    planes.push_back(words(load(view, {row, byteOf(plane, k)},
+                                count / ::rotq::kRowGranule * plane.runBytes)));
   }
   FormatAttr format = weight.formatAttr;
+  const ::rotq::Coding &coding = *weight.format.coding;
   Value codes =
-      UnpackOp::create(*this, VectorType::get({count}, getIntegerType(4)),
+      UnpackOp::create(*this,
+                       VectorType::get({count / coding.dim()},
+                                       getIntegerType(coding.unpackedBits())),
                        format.getCoding(), planes);
   return DecodeOp::create(*this, VectorType::get({count}, getI8Type()),
                           format.getCodebook(), codes);
@@ -106,8 +135,11 @@ Value HostBuilder::number(const WeightBuffers &weight, Value row, Value k,
 
 void HostBuilder::decodeRow(const WeightBuffers &weight, Value row,
                             Value scratch) {
-  const Blocking &blocking = weight.layout.scaleBlocking;
+  int64_t padded = weight.layout.scaleBlocking.paddedSize();
   bool hasOffset = weight.format.scale.hasOffset;
+  // Chunks need powers of two, which a group of a whole row is not.
+  Blocking blocking(padded,
+                    std::min(weight.format.scale.group, ::rotq::kMaxBlock));
   forSegments(blocking, [&](Value offset, int64_t length) {
     int64_t chunk = std::min(length, kChunk);
     auto splatNumber = [&](int64_t i) {
@@ -128,5 +160,5 @@ void HostBuilder::decodeRow(const WeightBuffers &weight, Value row,
     });
   });
   // Every rotation so far is its own inverse.
-  rotate(scratch, *weight.format.rotation, blocking.paddedSize());
+  rotate(scratch, *weight.format.rotation, padded);
 }

@@ -26,8 +26,7 @@ bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
 }
 
 bool mlir::rotq::isSupported(WeightType type) {
-  return type.isCanonical() && isSupported(type.getFormat().getRotation()) &&
-         type.getFormat().getCodebook().getCodebook()->dim() == 1;
+  return type.isCanonical() && isSupported(type.getFormat().getRotation());
 }
 
 bool mlir::rotq::hasContiguousRows(Operation *op) {

@@ -100,6 +100,8 @@ public:
 
 private:
   void rotateSegment(Value scratch, Value offset, int64_t length);
+  Value byteOf(const ::rotq::WeightLayout::Plane &plane, Value k);
+  Value words(Value bytes);
 };
 
 /// Receives y[m, n].

@@ -233,7 +233,7 @@ static void emitTiles(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
 static int64_t rowsAhead(const WeightBuffers &weight) {
   int64_t rowBytes = 0;
   for (const ::rotq::WeightLayout::Plane &plane : weight.layout.planes)
-    rowBytes += plane.wordsPerRow * 4;
+    rowBytes += plane.rowBytes;
   return llvm::divideCeil(kBytesAhead, rowBytes);
 }
 

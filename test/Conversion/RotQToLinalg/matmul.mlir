@@ -17,7 +17,7 @@ func.func @float(%x: tensor<?x64xf16>, %w: !rotq.weight<16x64, #rotq.format<"rq2
 // Two groups of the activation in the one of the weight.
 // CHECK-LABEL: func.func @quantized(
 // CHECK-SAME:    %[[CODES:[a-z0-9]*]]: tensor<?x128xi8>, %[[SCALES:[a-z0-9]*]]: tensor<?x2xf32>
-// CHECK:         %[[POINTS:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<16x128xi8>)
+// CHECK:         %[[POINTS:.*]] = scf.for %{{.*}} -> (tensor<16x32xi32>)
 // CHECK:         scf.for %{{.*}} = %c0 to %c2 step %c1
 // CHECK:           scf.for
 // CHECK:             tensor.extract %[[POINTS]]

@@ -12,8 +12,8 @@
 // CHECK-SAME:    %[[CODES:[a-z0-9]*]]: memref<?x576xi8>, %[[SCALES:[a-z0-9]*]]: memref<?x3xf32>
 // CHECK:         %[[BIAS:.*]] = arith.constant dense<-128> : vector<64xi8>
 // CHECK:         %[[BLOB:.*]] = rotq.storage
-// CHECK:         %[[LOW:.*]] = memref.view %[[BLOB]][%c0][] : memref<3552xi8> to memref<16x36xi32>
-// CHECK:         %[[HIGH:.*]] = memref.view %[[BLOB]][%c2304][] : memref<3552xi8> to memref<16x18xi32>
+// CHECK:         %[[LOW:.*]] = memref.view %[[BLOB]][%c0][] : memref<3552xi8> to memref<16x144xi8>
+// CHECK:         %[[HIGH:.*]] = memref.view %[[BLOB]][%c2304][] : memref<3552xi8> to memref<16x72xi8>
 // CHECK:         %[[STEPS:.*]] = memref.view %[[BLOB]][%{{.*}}][] : memref<{{.*}}> to memref<16x3xf16>
 // A range is 8 rows, or all of them where M is small.
 // CHECK:         %[[WORK:.*]] = arith.muli %{{.*}}, %c8704
@@ -31,8 +31,8 @@
 // CHECK:                     %[[LATER:.*]] = arith.minui %{{.*}}, %c15
 // CHECK:                     memref.prefetch %[[LOW]][%[[LATER]], %{{.*}}], read, locality<3>, data
 // CHECK:                     memref.prefetch %[[HIGH]][%[[LATER]], %{{.*}}], read, locality<3>, data
-// CHECK:                     vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x36xi32>, vector<8xi32>
-// CHECK:                     vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x18xi32>, vector<4xi32>
+// CHECK:                     vector.load %[[LOW]][%[[N]], %{{.*}}] : memref<16x144xi8>, vector<32xi8>
+// CHECK:                     vector.load %[[HIGH]][%[[N]], %{{.*}}] : memref<16x72xi8>, vector<16xi8>
 // CHECK:                     rotq.unpack #rotq.fixed<3>
 // CHECK:                     %[[POINTS:.*]] = rotq.decode
 // CHECK:                     %[[EVEN:.*]], %[[ODD:.*]] = vector.deinterleave %[[POINTS]]

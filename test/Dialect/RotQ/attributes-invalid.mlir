@@ -85,7 +85,7 @@ func.func private @f() attributes {a = #rotq.format<"", rotation = #rotq.identit
 
 // -----
 
-// expected-error @below {{expected codebook and coding to agree but got codes of 1 and of 2 bits}}
+// expected-error @below {{expected a coding of 1 bits, as the codebook has, but got 2}}
 func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = #rotq.fixed<2>>}
 
 // -----
@@ -263,3 +263,53 @@ func.func private @f(!rotq.weight<?x32, #rotq.format<"rq3">>)
 
 // expected-error @below {{invalid dimension}}
 func.func private @f(!rotq.weight<99999999999999999999x32, #rotq.format<"rq3">>)
+
+// -----
+
+// expected-error @below {{expected a coding of 2 weights a code, as the codebook has, but got 1}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<4, 2, "ff01fefe010102020101010101010101010101010101010101010101010101ff">, coding = #rotq.field<4, 1>>}
+
+// -----
+
+// expected-error @below {{expected a coding for a table codebook but got field}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<32>, codebook = #rotq.table<1, [-1, 1]>, coding = #rotq.field<1, 1>>}
+
+// -----
+
+// expected-error @below {{expected points in hexadecimal}}
+func.func private @f() attributes {a = #rotq.grid<2, 1, "0g">}
+
+// -----
+
+// expected-error @below {{expected 4 coordinates for codes of 2 bits but got 3}}
+func.func private @f() attributes {a = #rotq.grid<2, 1, "81c03f">}
+
+// -----
+
+// expected-error @below {{expected magnitudes from 1 to 127 but got 0}}
+func.func private @f() attributes {a = #rotq.grid<3, 2 signs, "10400010">}
+
+// -----
+
+// expected-error @below {{expected points of 1, 2 or 4 dimensions but got 3}}
+func.func private @f() attributes {a = #rotq.grid<3, 3, "">}
+
+// -----
+
+// expected-error @below {{expected codes of 3 to 16 bits but got 2}}
+func.func private @f() attributes {a = #rotq.grid<2, 2 signs, "">}
+
+// -----
+
+// expected-error @below {{expected codes that fill bytes but got 4 of 3 bits in 32 weights}}
+func.func private @f() attributes {a = #rotq.field<3, 8>}
+
+// -----
+
+// expected-error @below {{expected codes of 1 to 32 bits but got 33}}
+func.func private @f() attributes {a = #rotq.field<33, 8>}
+
+// -----
+
+// expected-error @below {{expected codes of 1, 2, 4 or 8 weights but got 3}}
+func.func private @f() attributes {a = #rotq.field<8, 3>}

@@ -517,7 +517,7 @@ func.func @f(%x: memref<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"rq3">>
 // -----
 
 func.func @f(%p: vector<5xi32>) {
-  // expected-error @below {{expected a multiple of 32 codes but got 40}}
+  // expected-error @below {{expected codes of a multiple of 32 weights but got 40}}
   %0 = rotq.unpack #rotq.fixed<4> %p : vector<5xi32> -> vector<40xi4>
   return
 }
@@ -533,7 +533,7 @@ func.func @f(%p: vector<4xi32>) {
 // -----
 
 func.func @f(%p: vector<4xi32>) {
-  // expected-error @below {{expected 2 words in the plane of width 1 but got 4}}
+  // expected-error @below {{expected 2 words in plane 1 but got 4}}
   %0 = rotq.unpack #rotq.fixed<3> %p, %p : vector<4xi32>, vector<4xi32> -> vector<64xi4>
   return
 }
@@ -861,5 +861,21 @@ func.func @f(%c: tensor<4x1152xi8>, %s: tensor<4x6xf32>, %t: tensor<4x6xi32>, %w
   // expected-error @below {{expected kernels of 8 columns and without stages for up to 4 rows, which have rests, but got #rotq.kernel<mma_s8, m = [2, 4], rows = 16, cols = 16, warps = 4>}}
   %0 = rotq.matmul ins(%c, %s, %t : tensor<4x1152xi8>, tensor<4x6xf32>, tensor<4x6xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>)
     outs(%y : tensor<4x8xf32>) {rests, kernels = [#rotq.kernel<mma_s8, m = [1, 1], rows = 16, cols = 8, warps = 4>, #rotq.kernel<mma_s8, m = [2, 4], rows = 16, cols = 16, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: vector<6xi32>) {
+  // expected-error @below {{expected codes of type i32 but got 'i4'}}
+  %0 = rotq.unpack #rotq.field<11, 2> %p : vector<6xi32> -> vector<16xi4>
+  return
+}
+
+// -----
+
+func.func @f(%c: vector<64xi32>) {
+  // expected-error @below {{expected codes of type i4 but got 'i32'}}
+  %0 = rotq.decode #rotq.table<1, [0, 1]> %c : vector<64xi32> -> vector<64xi8>
   return
 }

@@ -8,6 +8,7 @@
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/GridCodebook.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -65,7 +66,11 @@ Attribute ScaleAttr::parse(AsmParser &parser, Type) {
   int64_t group = 0;
   bool hasOffset = false;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseInteger(group))
+  if (parser.parseLess())
+    return {};
+  if (succeeded(parser.parseOptionalKeyword("row")))
+    group = ::rotq::kWholeRow;
+  else if (parser.parseInteger(group))
     return {};
   if (succeeded(parser.parseOptionalComma())) {
     if (parser.parseKeyword("offset"))
@@ -79,11 +84,18 @@ Attribute ScaleAttr::parse(AsmParser &parser, Type) {
 }
 
 void ScaleAttr::print(AsmPrinter &printer) const {
-  printer << "<" << getGroup() << (getHasOffset() ? ", offset>" : ">");
+  printer << "<";
+  if (getGroup() == ::rotq::kWholeRow)
+    printer << "row";
+  else
+    printer << getGroup();
+  printer << (getHasOffset() ? ", offset>" : ">");
 }
 
 LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 int64_t group, bool) {
+  if (group == ::rotq::kWholeRow)
+    return success();
   return verifyBlock(emitError, "scale group", group);
 }
 
@@ -142,6 +154,50 @@ LogicalResult TableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Codebook> GridAttr::getCodebook() const {
+  return std::make_shared<::rotq::GridCodebook>(
+      getBits(), getDim(), getHasSigns(), getPoints().vec());
+}
+
+Attribute GridAttr::parse(AsmParser &parser, Type) {
+  unsigned bits = 0;
+  int64_t dim = 0;
+  std::string text, bytes;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseInteger(bits) || parser.parseComma() ||
+      parser.parseInteger(dim))
+    return {};
+  bool hasSigns = succeeded(parser.parseOptionalKeyword("signs"));
+  SMLoc at = parser.getCurrentLocation();
+  if (parser.parseComma() || parser.parseString(&text) || parser.parseGreater())
+    return {};
+  if (!llvm::tryGetFromHex(text, bytes)) {
+    parser.emitError(at) << "expected points in hexadecimal";
+    return {};
+  }
+  SmallVector<int8_t> points(bytes.begin(), bytes.end());
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    bits, dim, hasSigns, points);
+}
+
+void GridAttr::print(AsmPrinter &printer) const {
+  StringRef bytes(reinterpret_cast<const char *>(getPoints().data()),
+                  getPoints().size());
+  printer << "<" << getBits() << ", " << getDim()
+          << (getHasSigns() ? " signs" : "") << ", \""
+          << llvm::toHex(bytes, /*LowerCase=*/true) << "\">";
+}
+
+LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               unsigned bits, int64_t dim, bool hasSigns,
+                               ArrayRef<int8_t> points) {
+  if (auto status = ::rotq::GridCodebook::check(bits, dim, hasSigns,
+                                                {points.data(), points.size()});
+      !status)
+    return emitError() << status.error();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -154,6 +210,24 @@ LogicalResult FixedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 unsigned bits) {
   if (bits < 1 || bits > 4)
     return emitError() << "expected codes of 1 to 4 bits but got " << bits;
+  return success();
+}
+
+std::shared_ptr<const ::rotq::Coding> FieldAttr::getCoding() const {
+  return std::make_shared<::rotq::FieldCoding>(getBits(), getDim());
+}
+
+LogicalResult FieldAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                unsigned bits, int64_t dim) {
+  if (bits < 1 || bits > 32)
+    return emitError() << "expected codes of 1 to 32 bits but got " << bits;
+  if (dim != 1 && dim != 2 && dim != 4 && dim != 8)
+    return emitError() << "expected codes of 1, 2, 4 or 8 weights but got "
+                       << dim;
+  if (::rotq::kRowGranule / dim * bits % 8 != 0)
+    return emitError() << "expected codes that fill bytes but got "
+                       << ::rotq::kRowGranule / dim << " of " << bits
+                       << " bits in 32 weights";
   return success();
 }
 
@@ -177,6 +251,9 @@ static CodebookAttrInterface mirror(MLIRContext *context,
                                     const ::rotq::Codebook &codebook) {
   if (auto *table = dynamic_cast<const ::rotq::TableCodebook *>(&codebook))
     return TableAttr::get(context, table->bits(), table->levels());
+  if (auto *grid = dynamic_cast<const ::rotq::GridCodebook *>(&codebook))
+    return GridAttr::get(context, grid->bits(), grid->dim(), grid->hasSigns(),
+                         grid->points());
   return {};
 }
 
@@ -184,6 +261,8 @@ static CodingAttrInterface mirror(MLIRContext *context,
                                   const ::rotq::Coding &coding) {
   if (coding.kind() == "fixed")
     return FixedAttr::get(context, coding.bits());
+  if (coding.kind() == "field")
+    return FieldAttr::get(context, coding.bits(), coding.dim());
   return {};
 }
 
@@ -282,12 +361,10 @@ LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  CodingAttrInterface coding) {
   if (name.empty())
     return emitError() << "expected a format to have a name";
-  unsigned codebookBits = codebook.getCodebook()->bits();
-  unsigned codingBits = coding.getCoding()->bits();
-  if (codebookBits != codingBits)
-    return emitError() << "expected codebook and coding to agree but got codes "
-                          "of "
-                       << codebookBits << " and of " << codingBits << " bits";
+  if (auto status =
+          ::rotq::checkParts(*codebook.getCodebook(), *coding.getCoding());
+      !status)
+    return emitError() << status.error();
   return success();
 }
 

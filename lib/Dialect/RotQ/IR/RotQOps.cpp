@@ -584,20 +584,33 @@ LogicalResult GroupedMatmulOp::verify() {
 // Micro-ops
 //===----------------------------------------------------------------------===//
 
+/// Codes as a coding unpacks them, or a codebook takes them.
+static LogicalResult verifyCodes(Operation *op, VectorType codes,
+                                 unsigned bits) {
+  if (!codes.getElementType().isInteger(bits))
+    return op->emitOpError() << "expected codes of type i" << bits
+                             << " but got " << codes.getElementType();
+  return success();
+}
+
 LogicalResult UnpackOp::verify() {
   auto coding = getCoding().getCoding();
-  int64_t count = getType().getDimSize(0);
+  int64_t count = getType().getDimSize(0) * coding->dim();
   if (count % 32 != 0)
-    return emitOpError() << "expected a multiple of 32 codes but got " << count;
-  auto widths = coding->planes();
-  if (getPlanes().size() != widths.size())
-    return emitOpError() << "expected " << widths.size() << " planes but got "
+    return emitOpError() << "expected codes of a multiple of 32 weights but "
+                            "got "
+                         << count;
+  if (failed(verifyCodes(*this, getType(), coding->unpackedBits())))
+    return failure();
+  auto runBytes = coding->runBytes();
+  if (getPlanes().size() != runBytes.size())
+    return emitOpError() << "expected " << runBytes.size() << " planes but got "
                          << getPlanes().size();
-  for (auto [plane, width] : llvm::zip(getPlanes(), widths)) {
+  for (auto [p, plane, bytes] : llvm::enumerate(getPlanes(), runBytes)) {
     int64_t words = cast<VectorType>(plane.getType()).getDimSize(0);
-    if (words * 32 != count * int64_t(width))
-      return emitOpError() << "expected " << count * int64_t(width) / 32
-                           << " words in the plane of width " << width
+    int64_t expected = llvm::divideCeil(count / 32 * bytes, 4);
+    if (words != expected)
+      return emitOpError() << "expected " << expected << " words in plane " << p
                            << " but got " << words;
   }
   return success();
@@ -605,6 +618,9 @@ LogicalResult UnpackOp::verify() {
 
 LogicalResult DecodeOp::verify() {
   auto codebook = getCodebook().getCodebook();
+  if (failed(
+          verifyCodes(*this, getCodes().getType(), codebook->unpackedBits())))
+    return failure();
   int64_t expected = getCodes().getType().getDimSize(0) * codebook->dim();
   if (getType().getDimSize(0) != expected)
     return emitOpError() << "expected " << expected << " values but got "

@@ -50,7 +50,8 @@ def RotQ_ScaleAttr : RotQ_Attr<"Scale", "scale"> {
   let description = [{
     `#rotq.scale<256>`: one f16 step for every segment of the row cut by 256.
     `#rotq.scale<256, offset>`: a step and an f16 offset, value = step * point +
-    offset. The group is a power of two from 32 to 4096.
+    offset. The group is a power of two from 32 to 4096. `#rotq.scale<row>`: one
+    step for a row.
   }];
   let parameters = (ins "int64_t":$group, "bool":$hasOffset);
   let hasCustomAssemblyFormat = 1;
@@ -74,6 +75,22 @@ def RotQ_TableAttr : RotQ_Attr<"Table", "table",
   let genVerifyDecl = 1;
 }
 
+def RotQ_GridAttr : RotQ_Attr<"Grid", "grid",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "points for 1, 2 or 4 weights at once";
+  let description = [{
+    `#rotq.grid<2, 1, "81c03f7f">`: codes of 2 bits for one weight, -127, -64, 63 and
+    127; the bytes of the points are given in hexadecimal, point by point.
+    `#rotq.grid<3, 2 signs, "10407010">`: the points are magnitudes, (16, 64) and
+    (112, 16), and the top bits of a code are the signs of the coordinates, 1 where
+    negative.
+  }];
+  let parameters = (ins "unsigned":$bits, "int64_t":$dim, "bool":$hasSigns,
+                        ArrayRefParameter<"int8_t">:$points);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -88,6 +105,19 @@ def RotQ_FixedAttr : RotQ_Attr<"Fixed", "fixed",
   }];
   let parameters = (ins "unsigned":$bits);
   let assemblyFormat = "`<` $bits `>`";
+  let genVerifyDecl = 1;
+}
+
+def RotQ_FieldAttr : RotQ_Attr<"Field", "field",
+    [DeclareAttrInterfaceMethods<CodingAttrInterface>]> {
+  let summary = "codes of a fixed width, one behind the other";
+  let description = [{
+    `#rotq.field<11, 2>`: codes of 11 bits for 2 weights each. The codes of 32
+    weights fill whole bytes, from the lowest bit on. Widths 1 to 32, for 1, 2, 4
+    or 8 weights.
+  }];
+  let parameters = (ins "unsigned":$bits, "int64_t":$dim);
+  let assemblyFormat = "`<` $bits `,` $dim `>`";
   let genVerifyDecl = 1;
 }
 

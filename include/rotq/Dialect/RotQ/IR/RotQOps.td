@@ -352,16 +352,18 @@ def RotQ_YieldOp : RotQ_Op<"yield", [
 def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
   let summary = "words of the planes become codes";
   let description = [{
-    The words of n consecutive weights of a row (n a multiple of 32, starting at
-    a multiple of 32), one vector a plane, become n codes:
+    The bytes of n consecutive weights of a row (n a multiple of 32, starting at
+    a multiple of 32), one vector a plane, filled up to whole words, become n
+    codes, or fewer where a code stands for several weights:
 
     ```mlir
     %c = rotq.unpack #rotq.fixed<3> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi4>
+    %d = rotq.unpack #rotq.field<11, 2> %x : vector<6xi32> -> vector<16xi32>
     ```
   }];
   let arguments = (ins CodingAttrInterface:$coding,
                        Variadic<FixedVectorOfRankAndType<[1], [I32]>>:$planes);
-  let results = (outs FixedVectorOfRankAndType<[1], [I4]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [I4, I32]>:$result);
   let assemblyFormat =
       "$coding $planes attr-dict `:` type($planes) `->` type($result)";
   let hasVerifier = 1;
@@ -370,7 +372,7 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
 def RotQ_DecodeOp : RotQ_Op<"decode", [Pure]> {
   let summary = "codes become the int8 points of a codebook";
   let arguments = (ins CodebookAttrInterface:$codebook,
-                       FixedVectorOfRankAndType<[1], [I4]>:$codes);
+                       FixedVectorOfRankAndType<[1], [I4, I32]>:$codes);
   let results = (outs FixedVectorOfRankAndType<[1], [I8]>:$result);
   let assemblyFormat =
       "$codebook $codes attr-dict `:` type($codes) `->` type($result)";

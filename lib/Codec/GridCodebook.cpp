@@ -1,0 +1,123 @@
+//===- GridCodebook.cpp - Points for several weights at once --------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Codec/GridCodebook.h"
+#include "Message.h"
+
+#include <cassert>
+#include <cmath>
+
+using namespace rotq;
+
+Status GridCodebook::check(unsigned bits, int64_t dim, bool hasSigns,
+                           std::span<const int8_t> points) {
+  if (dim != 1 && dim != 2 && dim != 4)
+    return failure(
+        message("expected points of 1, 2 or 4 dimensions but got {}", dim));
+  int64_t signs = hasSigns ? dim : 0;
+  if (bits < signs + 1 || bits > 16)
+    return failure(
+        message("expected codes of {} to 16 bits but got {}", signs + 1, bits));
+  int64_t count = dim << (bits - signs);
+  if (int64_t(points.size()) != count)
+    return failure(message("expected {} coordinates for codes of {} bits but "
+                           "got {}",
+                           count, bits, points.size()));
+  for (int8_t value : points)
+    if (hasSigns && value < 1)
+      return failure(
+          message("expected magnitudes from 1 to 127 but got {}", int(value)));
+  return {};
+}
+
+GridCodebook::GridCodebook(unsigned bits, int64_t dim, bool hasSigns,
+                           std::vector<int8_t> points)
+    : codeBits(bits), codeDim(dim), signs(hasSigns), table(std::move(points)) {
+  assert(check(bits, dim, hasSigns, table) && "expected a grid that fits");
+  words.resize(size_t(1) << indexBits());
+  for (size_t i = 0; i < table.size(); ++i)
+    words[i / size_t(dim)] |= uint32_t(uint8_t(table[i]))
+                              << (8 * (i % size_t(dim)));
+}
+
+void GridCodebook::point(uint32_t code, std::span<int8_t> out) const {
+  assert(int64_t(out.size()) == codeDim && "expected room for a point");
+  size_t index = code & ((1u << indexBits()) - 1);
+  uint32_t negative = code >> indexBits();
+  for (size_t i = 0; i < out.size(); ++i) {
+    int8_t value = table[index * size_t(codeDim) + i];
+    out[i] = signs && negative >> i & 1 ? int8_t(-value) : value;
+  }
+}
+
+// Magnitudes are above 0, so a byte is negated within itself: (v ^ 255) + 1
+// does not carry.
+Expr GridCodebook::decode(ExprBuilder &builder, Expr codes) const {
+  int64_t count = builder.numWords(codes), each = 4 / codeDim;
+  auto splat = [&](uint32_t word) { return builder.splat(word, count / each); };
+  // Those of a word become one, the one of the first weight lowest.
+  auto merge = [&](Expr parts, uint32_t bits) {
+    Expr merged = {};
+    for (int64_t j = 0; j < each; ++j) {
+      std::vector<int64_t> indices;
+      for (int64_t i = j; i < count; i += each)
+        indices.push_back(i);
+      std::vector<uint32_t> amounts(indices.size(), uint32_t(j) * bits);
+      Expr part =
+          builder.shiftLeft(builder.shuffle(parts, parts, indices), amounts);
+      merged = j ? builder.bitOr(merged, part) : part;
+    }
+    return merged;
+  };
+  Expr values =
+      merge(builder.gather(
+                signs ? builder.bitAnd(codes, (1u << indexBits()) - 1) : codes,
+                words),
+            uint32_t(8 * codeDim));
+  if (!signs)
+    return values;
+  std::vector<uint32_t> amounts(size_t(count), indexBits());
+  Expr negative = merge(builder.shiftRight(codes, amounts), uint32_t(codeDim));
+  // Bit i becomes 1 in byte i.
+  Expr ones =
+      builder.bitAnd(builder.multiply(negative, splat(0x00204081)), 0x01010101);
+  Expr flips = builder.multiply(ones, splat(255));
+  return builder.add(builder.bitXor(values, flips), ones);
+}
+
+void GridCodebook::assign(std::span<const float> x, float step, float offset,
+                          std::span<uint32_t> codes) const {
+  size_t dim = size_t(codeDim);
+  assert(codes.size() * dim == x.size() && "expected a code per point");
+  float inverse = 1 / step;
+  for (size_t at = 0; at < codes.size(); ++at) {
+    float target[4];
+    uint32_t negative = 0;
+    for (size_t i = 0; i < dim; ++i) {
+      float value = (x[at * dim + i] - offset) * inverse;
+      if (signs && value < 0) {
+        value = -value;
+        negative |= 1u << i;
+      }
+      target[i] = value;
+    }
+    float least = INFINITY;
+    uint32_t best = 0;
+    for (uint32_t index = 0; index < words.size(); ++index) {
+      float distance = 0;
+      for (size_t i = 0; i < dim; ++i) {
+        float difference = target[i] - float(table[index * dim + i]);
+        distance += difference * difference;
+      }
+      if (distance < least) {
+        least = distance;
+        best = index;
+      }
+    }
+    codes[at] = best | negative << indexBits();
+  }
+}
