@@ -33,6 +33,8 @@ constexpr float kTiny = 0x1p-40f;
 constexpr float kHuge = 0x1p32f;
 
 constexpr int kGridSteps = 16;
+/// Of codes for several weights, whose assignment takes longer.
+constexpr int kFewGridSteps = 4;
 constexpr int kMaxRefits = 8;
 
 uint16_t toFiniteHalf(float value) {
@@ -113,11 +115,12 @@ SegmentEncoder::Line SegmentEncoder::fit(const Target &target) const {
   float a = 0.85f * std::sqrt(target.squares / n) / spread.rms;
   float b = target.largest / spread.reach;
   float step = std::min(a, b), ratio = std::max(a, b) / step;
-  for (int i = kGridSteps; i > 1; i /= 2)
+  int steps = codebook.dim() > 1 ? kFewGridSteps : kGridSteps;
+  for (int i = steps; i > 1; i /= 2)
     ratio = std::sqrt(ratio);
   Moments best = {};
   float bestGain = 0;
-  for (int i = 0; i <= kGridSteps; ++i, step = step * ratio) {
+  for (int i = 0; i <= steps; ++i, step = step * ratio) {
     Moments m = codebook.moments(target.x, step, 0);
     if (float g = gain(target, m); g > bestGain)
       best = m, bestGain = g;

@@ -7,9 +7,13 @@
 
 #include "rotq/Codec/GridCodebook.h"
 #include "Message.h"
+#include "NearestPoint.h"
 
 #include <cassert>
-#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <tuple>
 
 using namespace rotq;
 
@@ -89,35 +93,69 @@ Expr GridCodebook::decode(ExprBuilder &builder, Expr codes) const {
   return builder.add(builder.bitXor(values, flips), ones);
 }
 
+//===----------------------------------------------------------------------===//
+// Assignment
+//===----------------------------------------------------------------------===//
+
+namespace rotq {
+/// Finds points; made once for a table, which takes a while.
+class GridCodebook::Search {
+public:
+  Search(int64_t dim, bool hasSigns, std::span<const int8_t> points) {
+    // Cells of 4 steps, of magnitudes or of both signs; of 16 in 4 dimensions.
+    int low = hasSigns ? 0 : -128, levels = hasSigns ? 5 : 6;
+    if (dim == 1)
+      line.emplace(points, low, 2, levels);
+    else if (dim == 2)
+      plane.emplace(points, low, 2, levels);
+    else
+      space.emplace(points, low, 4, levels - 2);
+  }
+
+  uint32_t nearest(const float *x) const {
+    return line    ? line->nearest(x)
+           : plane ? plane->nearest(x)
+                   : space->nearest(x);
+  }
+
+private:
+  std::optional<NearestPoint<1>> line;
+  std::optional<NearestPoint<2>> plane;
+  std::optional<NearestPoint<4>> space;
+};
+} // namespace rotq
+
+/// The search of a table, shared by all codebooks of it.
+const GridCodebook::Search &GridCodebook::search() const {
+  using Key = std::tuple<int64_t, bool, std::vector<int8_t>>;
+  static std::mutex mutex;
+  static std::map<Key, std::unique_ptr<Search>> made;
+  std::call_once(hasFound, [&] {
+    std::lock_guard lock(mutex);
+    std::unique_ptr<Search> &entry = made[{codeDim, signs, table}];
+    if (!entry)
+      entry = std::make_unique<Search>(codeDim, signs, table);
+    found = entry.get();
+  });
+  return *found;
+}
+
 void GridCodebook::assign(std::span<const float> x, float step, float offset,
                           std::span<uint32_t> codes) const {
   size_t dim = size_t(codeDim);
   assert(codes.size() * dim == x.size() && "expected a code per point");
+  const Search &points = search();
   float inverse = 1 / step;
   for (size_t at = 0; at < codes.size(); ++at) {
     float target[4];
     uint32_t negative = 0;
     for (size_t i = 0; i < dim; ++i) {
-      float value = (x[at * dim + i] - offset) * inverse;
-      if (signs && value < 0) {
-        value = -value;
+      target[i] = (x[at * dim + i] - offset) * inverse;
+      if (signs && target[i] < 0) {
+        target[i] = -target[i];
         negative |= 1u << i;
       }
-      target[i] = value;
     }
-    float least = INFINITY;
-    uint32_t best = 0;
-    for (uint32_t index = 0; index < words.size(); ++index) {
-      float distance = 0;
-      for (size_t i = 0; i < dim; ++i) {
-        float difference = target[i] - float(table[index * dim + i]);
-        distance += difference * difference;
-      }
-      if (distance < least) {
-        least = distance;
-        best = index;
-      }
-    }
-    codes[at] = best | negative << indexBits();
+    codes[at] = points.nearest(target) | negative << indexBits();
   }
 }

@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Grids.h"
 #include "Message.h"
-#include "rotq/Codec/Format.h"
+#include "rotq/Codec/GridCodebook.h"
 
 using namespace rotq;
 
@@ -27,6 +28,18 @@ static std::vector<int8_t> symmetric(std::initializer_list<int8_t> positive) {
   return levels;
 }
 
+/// Codes of `bits` bits for `dim` weights: magnitudes from a table, and signs.
+static Format makeGrid(std::string name, unsigned bits, int64_t dim,
+                       int64_t group, std::span<const int8_t> points) {
+  return {.name = std::move(name),
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = group, .hasOffset = false},
+          .codebook = std::make_shared<GridCodebook>(
+              bits, dim, /*hasSigns=*/true,
+              std::vector<int8_t>(points.begin(), points.end())),
+          .coding = std::make_shared<FieldCoding>(bits, dim)};
+}
+
 static std::vector<Format> makePresets() {
   // rq2, rq3, rq4: the Lloyd-Max levels of N(0, 1) times a factor, rounded,
   // with the factor that loses least among those whose largest level comes to
@@ -45,6 +58,10 @@ static std::vector<Format> makePresets() {
                                              1, 2, 3, 4, 5, 6, 7},
                          4),
                      .coding = std::make_shared<FixedCoding>(4)});
+  formats.push_back(makeGrid("rq3v", 13, 4, 256, rq3vPoints()));
+  for (unsigned bits = 7; bits <= 12; ++bits)
+    formats.push_back(makeGrid("qam_w" + std::to_string(bits), bits, 2,
+                               kWholeRow, qamPoints(bits)));
   return formats;
 }
 

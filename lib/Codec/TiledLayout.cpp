@@ -17,7 +17,7 @@ TiledLayout::TiledLayout(const Format &format, int64_t n, int64_t k) {
   WeightLayout canonical(format, n, k);
   strips = (n + kRows - 1) / kRows;
   tilesPerStrip = (k + kColumns - 1) / kColumns;
-  int64_t words = 0;
+  words = 0;
   for (const WeightLayout::Plane &plane : canonical.planes) {
     planes.push_back({plane.runBytes, words});
     words += plane.runBytes;
@@ -75,7 +75,8 @@ void Repacker::copyTile(int64_t strip, int64_t tile) {
             source.data() + plane.offset + row * plane.rowBytes + inRow;
         int64_t at = 4 * tiled.planes[p].firstWord + run * plane.runBytes;
         for (int64_t i = 0; i < plane.runBytes; ++i, ++at)
-          record[512 * (at / 16) + 16 * lane + at % 16] = from[i];
+          record[TiledLayout::kSlot * (at / 16) +
+                 tiled.slotBytes(at / 16) * lane + at % 16] = from[i];
       }
   }
 }

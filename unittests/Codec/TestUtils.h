@@ -78,6 +78,45 @@ inline unsigned codeAt(const WeightLayout &layout,
   return code;
 }
 
+/// The unpacked codes of a row.
+inline std::vector<uint32_t> codesOf(const Format &format,
+                                     const WeightLayout &layout,
+                                     std::span<const std::byte> blob,
+                                     int64_t row) {
+  EvalBuilder builder;
+  std::vector<Expr> planes;
+  for (const WeightLayout::Plane &plane : layout.planes) {
+    std::vector<uint32_t> words(size_t((plane.rowBytes + 3) / 4));
+    std::memcpy(words.data(), blob.data() + plane.offset + row * plane.rowBytes,
+                size_t(plane.rowBytes));
+    planes.push_back(builder.input(words));
+  }
+  std::span<const uint32_t> words = builder.words(
+      format.coding->unpack(builder, planes, storedLength(layout.k)));
+  if (format.coding->unpackedBits() == 32)
+    return {words.begin(), words.end()};
+  std::vector<uint32_t> codes;
+  for (uint32_t word : words)
+    for (unsigned i = 0; i < 8; ++i)
+      codes.push_back(word >> (4 * i) & 15);
+  return codes;
+}
+
+/// The points of a row, code by code.
+inline std::vector<int8_t> pointsOf(const Format &format,
+                                    const WeightLayout &layout,
+                                    std::span<const std::byte> blob,
+                                    int64_t row) {
+  size_t dim = size_t(format.codebook->dim());
+  std::vector<int8_t> points(static_cast<size_t>(storedLength(layout.k)));
+  size_t at = 0;
+  for (uint32_t code : codesOf(format, layout, blob, row)) {
+    format.codebook->point(code, std::span(points).subspan(at, dim));
+    at += dim;
+  }
+  return points;
+}
+
 /// Number `index` of a row's f16 numbers.
 inline uint16_t numberAt(const WeightLayout &layout,
                          std::span<const std::byte> blob, int64_t row,

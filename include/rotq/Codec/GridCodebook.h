@@ -10,6 +10,8 @@
 
 #include "rotq/Codec/Format.h"
 
+#include <mutex>
+
 namespace rotq {
 
 /// A table of points in 1, 2 or 4 dimensions: vector quantization (Lloyd-Max in
@@ -38,6 +40,9 @@ public:
   const std::vector<int8_t> &points() const { return table; }
 
 private:
+  class Search;
+
+  const Search &search() const;
   unsigned indexBits() const {
     return signs ? codeBits - unsigned(codeDim) : codeBits;
   }
@@ -47,6 +52,8 @@ private:
   bool signs;
   std::vector<int8_t> table;
   std::vector<uint32_t> words; ///< a point's bytes, the first one lowest
+  mutable std::once_flag hasFound;
+  mutable const Search *found = nullptr;
 };
 
 } // namespace rotq

@@ -23,14 +23,14 @@ namespace rotq {
 /// fragment of operand A of `mma.sync` (rows g and g + 8 in lane 4g + t) up to
 /// the order of the columns, which is free as long as operand B follows it.
 ///
-///   tiles:  [strip][tile][slot][lane] 16 bytes
+///   tiles:  [strip][tile][slot][lane] 16 bytes, 4 or 8 in the last slot
 ///   scales: [strip][segment][g][row g, row g + 8][number] f16
 ///
 /// Slot by slot, a lane has the bytes of its runs plane by plane, and of a
 /// plane those of (row g, first run), (row g, second run), (row g + 8, first
 /// run), (row g + 8, second run), as in the canonical plane: a run of b bytes
-/// takes b words of the lane. Where the last slot is not full, the rest is
-/// zero. The scales start at a multiple of 16 bytes.
+/// takes b words of the lane. One or two words over make a narrow last slot.
+/// The scales start at a multiple of 16 bytes.
 struct TiledLayout {
   static constexpr int64_t kRows = 16, kColumns = 256, kRun = 32;
 
@@ -44,13 +44,22 @@ struct TiledLayout {
   int64_t strips;
   int64_t tilesPerStrip;
   std::vector<Plane> planes;
-  int64_t slots;        ///< of a tile, 512 bytes each
+  int64_t words;        ///< of a lane in a tile
+  int64_t slots;        ///< of a tile
   int64_t scalesOffset; ///< bytes
   int64_t segments;     ///< of a row, as in the canonical layout
   int64_t numbersPerSegment;
   int64_t totalBytes;
 
-  int64_t tileBytes() const { return 512 * slots; }
+  int64_t tileBytes() const {
+    return kSlot * (slots - 1) + 32 * slotBytes(slots - 1);
+  }
+  /// Bytes of a lane in a slot; slots start every kSlot bytes.
+  int64_t slotBytes(int64_t slot) const {
+    int64_t left = words - 4 * slot;
+    return left == 1 || left == 2 ? 4 * left : 16;
+  }
+  static constexpr int64_t kSlot = 512;
 };
 
 /// Copies a blob of the canonical layout into one of the tiled layout. Error:

@@ -120,20 +120,34 @@ Value KernelBuilder::load(Value pointer, Value byteOffset, Type type,
 // Not .nc: ptxas may order those behind griddepcontrol.wait, and does where all
 // loads are such. With side effects, or LLVM sinks them to where the words are
 // used.
-Value KernelBuilder::loadStreamed(Value pointer, Value byteOffset) {
-  auto words = LLVM::LLVMStructType::getLiteral(
-      getContext(), SmallVector<Type>(4, getI32Type()));
+Value KernelBuilder::loadStreamed(Value pointer, Value byteOffset,
+                                  int64_t words) {
+  struct Form {
+    const char *text, *constraints;
+  };
+  static constexpr Form one = {".b32 $0, [$1];", "=r,l"};
+  static constexpr Form two = {".v2.b32 {$0, $1}, [$2];", "=r,=r,l"};
+  static constexpr Form four = {".v4.b32 {$0, $1, $2, $3}, [$4];",
+                                "=r,=r,=r,=r,l"};
+  const Form &form = words == 1 ? one : words == 2 ? two : four;
+  Type type = getI32Type();
+  if (words > 1)
+    type = LLVM::LLVMStructType::getLiteral(getContext(),
+                                            SmallVector<Type>(words, type));
   auto load = LLVM::InlineAsmOp::create(
-      *this, words, elementPointer(*this, pointer, byteOffset),
-      "ld.global.L1::no_allocate.L2::256B.v4.b32 {$0, $1, $2, $3}, [$4];",
-      "=r,=r,=r,=r,l", /*has_side_effects=*/true, /*is_align_stack=*/false,
+      *this, type, elementPointer(*this, pointer, byteOffset),
+      (Twine("ld.global.L1::no_allocate.L2::256B") + form.text).str(),
+      form.constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
       LLVM::TailCallKind::None, /*asm_dialect=*/nullptr,
       /*operand_attrs=*/nullptr);
   SmallVector<Value> values;
-  for (int64_t i = 0; i < 4; ++i)
-    values.push_back(LLVM::ExtractValueOp::create(*this, load.getResult(0), i));
+  for (int64_t i = 0; i < words; ++i)
+    values.push_back(
+        words == 1 ? load.getResult(0)
+                   : LLVM::ExtractValueOp::create(*this, load.getResult(0), i)
+                         .getResult());
   return vector::FromElementsOp::create(
-      *this, VectorType::get({4}, getI32Type()), values);
+      *this, VectorType::get({words}, getI32Type()), values);
 }
 
 void KernelBuilder::store(Value value, Value pointer, Value byteOffset,

@@ -57,9 +57,9 @@ public:
   /// `KernelFunction::waitForPredecessor`.
   Value load(Value pointer, Value byteOffset, Type type, int64_t alignment,
              bool isConstant = false);
-  /// Four words of constant memory, as above, that no other thread wants: they
-  /// take no place in L1, and the lines behind them come into L2.
-  Value loadStreamed(Value pointer, Value byteOffset);
+  /// 1, 2 or 4 words of constant memory, as above, that no other thread wants:
+  /// they take no place in L1, and the lines behind them come into L2.
+  Value loadStreamed(Value pointer, Value byteOffset, int64_t words);
   void store(Value value, Value pointer, Value byteOffset, int64_t alignment);
 
   /// Starts to copy 4 or 16 bytes from global memory (cp.async); of `size` only

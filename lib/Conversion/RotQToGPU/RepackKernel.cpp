@@ -92,17 +92,18 @@ void RepackEmitter::copyTile(Value strip, Value tile) {
       b.add(b.mul(tile, TiledLayout::kColumns / TiledLayout::kRun), t);
   Value record =
       b.mul(b.add(b.mul(strip, tiled.tilesPerStrip), tile), tiled.tileBytes());
-  Value own = b.add(record, b.mul(lane, 16));
   SmallVector<Value> words;
   for (const WeightLayout::Plane &plane : canonical.planes)
     for (int64_t word = 0; word < plane.runBytes; ++word)
       words.push_back(loadWord(plane, firstRow, firstRun, word));
   words.resize(4 * tiled.slots, b.i32(0));
   for (int64_t slot = 0; slot < tiled.slots; ++slot) {
+    int64_t bytes = tiled.slotBytes(slot);
     Value vector = vector::FromElementsOp::create(
-        b, VectorType::get({4}, b.getI32Type()),
-        ArrayRef<Value>(words).slice(4 * slot, 4));
-    b.store(vector, target, b.add(own, 512 * slot), 16);
+        b, VectorType::get({bytes / 4}, b.getI32Type()),
+        ArrayRef<Value>(words).slice(4 * slot, bytes / 4));
+    Value own = b.add(record, b.mul(lane, bytes));
+    b.store(vector, target, b.add(own, TiledLayout::kSlot * slot), bytes);
   }
 }
 

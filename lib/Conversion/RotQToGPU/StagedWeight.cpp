@@ -14,30 +14,33 @@ using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::TiledLayout;
 
-static constexpr int64_t kSlot = 16; // bytes of a lane
-
 StagedWeight::StagedWeight(KernelBuilder &b, KernelFunction &kernel,
                            TileReader &weight, WeightType type,
                            const StageLayout &layout, ArrayRef<Value> strips,
                            Value inPart, Value lane)
     : b(b), weight(weight), layout(layout),
       scales(type.getCanonicalLayout().scaleBlocking),
-      slots(layout.slotBytes / (32 * kSlot)),
+      slots(layout.slotBytes / TiledLayout::kSlot),
       segments((layout.fragmentBytes - layout.slotBytes) /
                (32 * layout.numberBytes)),
       strips(strips), shared(kernel.sharedMemory(b)), inPart(inPart),
       lane(lane) {}
 
-Value StagedWeight::slotsAt(Value tile, int64_t rowTile) {
+Value StagedWeight::fragmentAt(Value tile, int64_t rowTile) {
   Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inPart);
-  Value start = b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
-                      b.mul(lane, kSlot));
-  return b.add(start, layout.weightsStart + rowTile * layout.fragmentBytes);
+  return b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
+               layout.weightsStart + rowTile * layout.fragmentBytes);
+}
+
+Value StagedWeight::slotAt(Value tile, int64_t rowTile, int64_t slot) {
+  return b.add(
+      b.add(fragmentAt(tile, rowTile), b.mul(lane, weight.slotBytes(slot))),
+      slot * TiledLayout::kSlot);
 }
 
 Value StagedWeight::numbersAt(Value tile, int64_t rowTile, int64_t segment) {
   Value start =
-      b.sub(slotsAt(tile, rowTile), b.mul(lane, kSlot - layout.numberBytes));
+      b.add(fragmentAt(tile, rowTile), b.mul(lane, layout.numberBytes));
   return b.add(start, layout.slotBytes + segment * 32 * layout.numberBytes);
 }
 
@@ -45,11 +48,9 @@ void StagedWeight::copy(Value tile) {
   Value firstScale = emitSegmentIndex(b, b.getLoc(), scales,
                                       b.mul(tile, TiledLayout::kColumns));
   for (auto [i, strip] : llvm::enumerate(strips)) {
-    Value source = weight.slotsAt(strip, tile),
-          target = slotsAt(tile, int64_t(i));
     for (int64_t slot = 0; slot < slots; ++slot)
-      b.copyToShared(shared, b.add(target, slot * 32 * kSlot), weight.getBlob(),
-                     b.add(source, slot * 32 * kSlot), kSlot);
+      b.copyToShared(shared, slotAt(tile, int64_t(i), slot), weight.getBlob(),
+                     weight.slotAt(strip, tile, slot), weight.slotBytes(slot));
     for (int64_t segment = 0; segment < segments; ++segment)
       b.copyToShared(shared, numbersAt(tile, int64_t(i), segment),
                      weight.getBlob(),
@@ -60,11 +61,12 @@ void StagedWeight::copy(Value tile) {
 
 RowFragments StagedWeight::load(Value tile, int64_t rowTile) {
   RowFragments result;
-  auto words = VectorType::get({kSlot / 4}, b.getI32Type());
-  Value start = slotsAt(tile, rowTile);
-  for (int64_t slot = 0; slot < slots; ++slot)
-    result.slots.push_back(
-        b.load(shared, b.add(start, slot * 32 * kSlot), words, kSlot));
+  for (int64_t slot = 0; slot < slots; ++slot) {
+    int64_t bytes = weight.slotBytes(slot);
+    result.slots.push_back(b.load(shared, slotAt(tile, rowTile, slot),
+                                  VectorType::get({bytes / 4}, b.getI32Type()),
+                                  bytes));
+  }
   for (int64_t segment = 0; segment < segments; ++segment)
     result.numbers.push_back(b.load(shared, numbersAt(tile, rowTile, segment),
                                     weight.numbersType(), layout.numberBytes));

@@ -32,8 +32,9 @@ public:
   Fragments load(Value tile);
 
 private:
-  /// Where the lane's slots of a row tile are, and its numbers of a segment.
-  Value slotsAt(Value tile, int64_t rowTile);
+  /// Where a row tile is, a slot of the lane, and its numbers of a segment.
+  Value fragmentAt(Value tile, int64_t rowTile);
+  Value slotAt(Value tile, int64_t rowTile, int64_t slot);
   Value numbersAt(Value tile, int64_t rowTile, int64_t segment);
 
   KernelBuilder &b;

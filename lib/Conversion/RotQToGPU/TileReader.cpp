@@ -34,17 +34,18 @@ Fragments Fragments::with(ValueRange values) const {
   return result;
 }
 
-Value TileReader::slotsAt(Value strip, Value tile) {
+Value TileReader::slotAt(Value strip, Value tile, int64_t slot) {
   Value record = b.mul(b.add(b.mul(strip, layout.tilesPerStrip), tile),
                        layout.tileBytes());
-  return b.add(record, b.mul(lane, 16));
+  return b.add(b.add(record, b.mul(lane, slotBytes(slot))),
+               TiledLayout::kSlot * slot);
 }
 
 SmallVector<Value> TileReader::slots(Value strip, Value tile) {
-  Value own = slotsAt(strip, tile);
   SmallVector<Value> result;
   for (int64_t slot = 0; slot < layout.slots; ++slot)
-    result.push_back(b.loadStreamed(blob, b.add(own, 512 * slot)));
+    result.push_back(
+        b.loadStreamed(blob, slotAt(strip, tile, slot), slotBytes(slot) / 4));
   return result;
 }
 

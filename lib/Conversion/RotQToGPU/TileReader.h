@@ -40,11 +40,11 @@ public:
 
   bool hasOffset() const { return layout.numbersPerSegment > 1; }
 
-  /// The lane's words of a tile: a vector<4xi32> for every slot.
+  /// The lane's words of a tile: a vector of i32 for every slot.
   SmallVector<Value> slots(Value strip, Value tile);
-  /// Where the first of them is in the blob, in bytes; the others follow 512
-  /// apart.
-  Value slotsAt(Value strip, Value tile);
+  /// Where the lane's words of a slot are in the blob, in bytes.
+  Value slotAt(Value strip, Value tile, int64_t slot);
+  int64_t slotBytes(int64_t slot) const { return layout.slotBytes(slot); }
   /// The int8 points of a run: vector<32xi8>.
   Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
 

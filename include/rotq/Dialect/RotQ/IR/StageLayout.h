@@ -35,7 +35,8 @@ struct StagedMatmul {
 ///   scales:  [place][group][column] f32
 ///   sums:    the same of i32, where the weight has an offset
 ///   weights: [place][warp of the part][row tile] of `fragmentBytes`, that is
-///            [slot][lane] 16 bytes, then [segment][lane] numbers of two rows
+///            [slot] 512 bytes as in TiledLayout, then [segment][lane] numbers
+///            of two rows
 struct StageLayout {
   explicit StageLayout(const StagedMatmul &matmul);
 
