@@ -8,7 +8,6 @@
 #include "rotq/Conversion/ExprMaterializer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringExtras.h"
@@ -130,27 +129,25 @@ Value ExprMaterializer::emitNarrow(Value value) {
       builder, loc, VectorType::get({count / 4}, builder.getI32Type()), bytes);
 }
 
-Value ExprMaterializer::emitTable(std::span<const uint32_t> words,
-                                  unsigned addressSpace) {
+LLVM::GlobalOp mlir::rotq::getTable(OpBuilder &builder, Location loc,
+                                    std::span<const uint32_t> words,
+                                    unsigned addressSpace) {
   ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(words.data()),
                           words.size_bytes());
   std::string name =
       "rotq_table_" + llvm::utohexstr(llvm::xxh3_64bits(bytes), true);
   Operation *scope = SymbolTable::getNearestSymbolTable(
       builder.getInsertionBlock()->getParentOp());
-  if (!SymbolTable::lookupSymbolIn(scope, name)) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(&scope->getRegion(0).front());
-    auto entries = DenseElementsAttr::get(
-        RankedTensorType::get({int64_t(words.size())}, builder.getI32Type()),
-        ArrayRef<uint32_t>(words.data(), words.size()));
-    LLVM::GlobalOp::create(
-        builder, loc,
-        LLVM::LLVMArrayType::get(builder.getI32Type(), words.size()),
-        /*isConstant=*/true, LLVM::Linkage::Internal, name, entries,
-        /*alignment=*/64, addressSpace);
-  }
-  return LLVM::AddressOfOp::create(
+  if (Operation *table = SymbolTable::lookupSymbolIn(scope, name))
+    return cast<LLVM::GlobalOp>(table);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&scope->getRegion(0).front());
+  auto entries = DenseElementsAttr::get(
+      RankedTensorType::get({int64_t(words.size())}, builder.getI32Type()),
+      ArrayRef<uint32_t>(words.data(), words.size()));
+  return LLVM::GlobalOp::create(
       builder, loc,
-      LLVM::LLVMPointerType::get(builder.getContext(), addressSpace), name);
+      LLVM::LLVMArrayType::get(builder.getI32Type(), words.size()),
+      /*isConstant=*/true, LLVM::Linkage::Internal, name, entries,
+      /*alignment=*/64, addressSpace);
 }

@@ -8,6 +8,7 @@
 #include "rotq/Target/KernelConfig.h"
 
 #include "rotq/Codec/TiledLayout.h"
+#include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -76,6 +77,7 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
   shape.k = weights[0].getK();
   shape.members = int64_t(weights.size());
   shape.slots = weights[0].getTiledLayout().slots;
+  shape.tableBytes = tableMemoryOf(weights[0]);
   shape.hasOffset = scale.getHasOffset();
   shape.group = std::min(scale.getGroup(), group);
   shape.sums = sums;

@@ -231,7 +231,7 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   // More parts than there are tiles of K have nothing to do.
   if (config.split > shape.tilesOfK())
     return;
-  int64_t bytes = sharedMemoryOf(config, shape);
+  int64_t bytes = sharedMemoryOf(config, shape) + shape.tableBytes;
   constexpr int64_t kReserved = 1 << 10;
   if (bytes > mostSharedMemory(config.kind) ||
       std::max<int64_t>(1, config.blocks) * (bytes + kReserved) >

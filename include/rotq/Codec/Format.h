@@ -112,6 +112,8 @@ public:
   /// Unpacked codes (Coding::unpack) -> words of four int8 values, in weight
   /// order.
   virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
+  /// What `decode` gathers from, if anything.
+  virtual std::span<const uint32_t> gathered() const { return {}; }
 
   /// The codes whose values `step * point + offset` are nearest to `x`, for a
   /// `step` > 0; ties take the lower code. `codes.size() * dim() == x.size()`.

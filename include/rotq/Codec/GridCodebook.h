@@ -33,6 +33,7 @@ public:
   int64_t dim() const override { return codeDim; }
   void point(uint32_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
+  std::span<const uint32_t> gathered() const override { return words; }
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
 

@@ -10,9 +10,15 @@
 
 #include "rotq/Codec/Expr.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 
 namespace mlir::rotq {
+
+/// A constant with these words, in the nearest table of symbols; equal ones are
+/// shared.
+LLVM::GlobalOp getTable(OpBuilder &builder, Location loc,
+                        std::span<const uint32_t> words, unsigned addressSpace);
 
 /// Materialises decode arithmetic as arith and vector ops on vectors of i32.
 /// How a table is looked up is the target's business.
@@ -56,9 +62,6 @@ protected:
   virtual Value emitNarrow(Value value);
 
   Value constant(std::span<const uint32_t> words);
-  /// The address of a constant with these words. Equal ones are shared, in the
-  /// nearest table of symbols.
-  Value emitTable(std::span<const uint32_t> words, unsigned addressSpace);
 
   OpBuilder &builder;
   Location loc;

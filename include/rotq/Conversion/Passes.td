@@ -80,7 +80,8 @@ def ConvertRotQMicroToNVVM : Pass<"convert-rotq-micro-to-nvvm", "::mlir::gpu::GP
   let summary = "lower micro-ops for NVIDIA GPUs";
   let description = [{
     `unpack` becomes masks and shifts, `decode` of nibbles one PRMT per four
-    values and table of eight, that of a grid loads from a constant of the module,
+    values and table of eight, that of a grid loads from a table that every
+    block copies to shared memory,
     `dot` becomes dp4a, `fwht` butterflies in registers and
     shuffles between lanes.
   }];
@@ -88,6 +89,7 @@ def ConvertRotQMicroToNVVM : Pass<"convert-rotq-micro-to-nvvm", "::mlir::gpu::GP
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
                            "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 

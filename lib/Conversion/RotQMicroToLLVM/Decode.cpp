@@ -83,7 +83,8 @@ Value HostMaterializer::emitGather(Value indices,
                                    std::span<const uint32_t> table) {
   auto type = cast<VectorType>(indices.getType());
   int64_t count = type.getDimSize(0);
-  Value base = emitTable(table, /*addressSpace=*/0);
+  Value base = LLVM::AddressOfOp::create(
+      builder, loc, getTable(builder, loc, table, /*addressSpace=*/0));
   Value addresses = LLVM::GEPOp::create(
       builder, loc, VectorType::get({count}, base.getType()),
       type.getElementType(), base, ArrayRef<LLVM::GEPArg>{indices});

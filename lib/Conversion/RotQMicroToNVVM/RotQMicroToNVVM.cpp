@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SharedTables.h"
+
 #include "rotq/Conversion/ExprMaterializer.h"
 #include "rotq/Conversion/Passes.h"
 
@@ -125,14 +127,17 @@ template <typename Fn> Value PermuteMaterializer::mapWords(Value value, Fn fn) {
 
 Value PermuteMaterializer::emitGather(Value indices,
                                       std::span<const uint32_t> table) {
-  Value base = emitTable(table, unsigned(NVVM::NVVMMemorySpace::Global));
+  LLVM::GlobalOp global = getTable(builder, loc, table, kGlobalMemory);
+  LLVM::GlobalOp copy = findSharedCopy(global);
+  Value base = LLVM::AddressOfOp::create(builder, loc, copy ? copy : global);
   return mapWords(indices, [&](Value index) -> Value {
     Value address =
         LLVM::GEPOp::create(builder, loc, base.getType(), builder.getI32Type(),
                             base, ArrayRef<LLVM::GEPArg>{index});
     return LLVM::LoadOp::create(builder, loc, builder.getI32Type(), address,
                                 /*alignment=*/4, /*isVolatile=*/false,
-                                /*isNonTemporal=*/false, /*isInvariant=*/true);
+                                /*isNonTemporal=*/false,
+                                /*isInvariant=*/!copy);
   });
 }
 
@@ -343,6 +348,7 @@ struct ConvertRotQMicroToNVVM
     : public mlir::rotq::impl::ConvertRotQMicroToNVVMBase<
           ConvertRotQMicroToNVVM> {
   void runOnOperation() override {
+    shareTables(getOperation());
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerUnpack, LowerDecode, LowerDot, LowerFwht>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

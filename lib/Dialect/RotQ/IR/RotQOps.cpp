@@ -420,6 +420,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     int64_t bytes = sharedMemoryOf(
         StagedMatmul::get(kernel, op.getWeightTypes().front(),
                           int64_t(op.getGroup().value_or(0)), op.getNumSums()));
+    bytes += tableMemoryOf(op.getWeightTypes().front());
     if (int64_t most = mostSharedMemory(kind); bytes > most)
       return op.emitOpError()
              << "expected at most " << most << " bytes of shared memory but "

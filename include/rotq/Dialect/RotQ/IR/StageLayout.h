@@ -55,6 +55,10 @@ struct StageLayout {
 /// after them of the sums of warps that share a tile.
 int64_t sharedMemoryOf(const StagedMatmul &matmul);
 
+/// What a kernel keeps in shared memory beside that: the table that points of
+/// the weight are gathered from, up to where dynamic memory can start.
+int64_t tableMemoryOf(WeightType weight);
+
 /// The most a block can have on every chip, or on those with warpgroups where
 /// the kernel is of these.
 int64_t mostSharedMemory(KernelKind kind);
