@@ -13,6 +13,7 @@ standard library, so that it shares no mistake with lib/Codec.
 import json
 import math
 import pathlib
+import statistics
 import struct
 import sys
 
@@ -110,6 +111,19 @@ def integer_levels(n):
     return symmetric(best)
 
 
+def normal_float_levels():
+    """NormalFloat of 4 bits: quantiles of N(0, 1), 7 below zero and 8 above it that
+    are evenly apart in probability, and zero; the largest become 127."""
+    outermost = (31 / 32 + 29 / 30) / 2
+    quantile = statistics.NormalDist().inv_cdf
+
+    def side(n):
+        values = [quantile(outermost + (0.5 - outermost) * i / n) for i in range(n)]
+        return [math.floor(127 * v / values[0] + 0.5) for v in values]
+
+    return [-v for v in side(7)] + [0] + side(8)[::-1]
+
+
 def make_format(name, rotation, group, offset, bits, levels):
     return {
         "name": name,
@@ -128,6 +142,7 @@ def formats():
     yield make_format("itq3_s", hadamard, 256, True, 3, [-1, 0, 1])
     levels = list(range(-8, 8))
     yield make_format("int4_g128", {"kind": "identity"}, 128, False, 4, levels)
+    yield make_format("nf4", {"kind": "identity"}, 64, False, 4, normal_float_levels())
 
 
 # --- Rows ------------------------------------------------------------------------

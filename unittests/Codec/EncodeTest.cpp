@@ -9,27 +9,24 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 using namespace rotq;
 using namespace rotq::test;
 
 TEST(EncodeTest, ErrorOnGaussianWeights) {
-  struct Case {
-    const char *name;
-    double limit;
-  } cases[] = {{"rq2", 0.1175},
-               {"rq3", 0.0345},
-               {"rq4", 0.0095},
-               {"itq3_s", 0.19},
-               {"int4_g128", 0.0115}};
-  for (const Case &c : cases) {
-    Format format = preset(c.name);
+  const std::map<std::string, double> limits = {
+      {"rq2", 0.1175},  {"rq3", 0.0345},       {"rq4", 0.0095},
+      {"itq3_s", 0.19}, {"int4_g128", 0.0115}, {"nf4", 0.0095}};
+  for (const Format &format : presets()) {
+    auto limit = limits.find(format.name);
+    ASSERT_NE(limit, limits.end()) << "no limit for " << format.name;
     int64_t n = 128, k = 2048;
     std::vector<float> weights = gaussian(n * k, 42);
     auto blob = encoded(format, weights, n, k, 0);
     double error = relativeError(weights, decoded(format, blob, n, k));
-    EXPECT_LT(error, c.limit) << c.name;
-    RecordProperty(c.name, std::to_string(error));
+    EXPECT_LT(error, limit->second) << format.name;
+    RecordProperty(format.name, std::to_string(error));
   }
 }
 
@@ -65,6 +62,19 @@ TEST(EncodeTest, RotationTamesOutliers) {
   EXPECT_GT(without, 3 * with);
 }
 
+/// The presets of a value for each weight and without an offset, their rotation
+/// taken away.
+static std::vector<Format> steppedFormats() {
+  std::vector<Format> formats;
+  for (Format format : presets()) {
+    if (format.scale.hasOffset || format.codebook->dim() != 1)
+      continue;
+    format.rotation = std::make_shared<IdentityRotation>();
+    formats.push_back(std::move(format));
+  }
+  return formats;
+}
+
 /// Squared error of `x` with a step, every weight at its nearest point.
 static double errorWith(const Format &format, std::span<const float> x,
                         float step) {
@@ -82,10 +92,9 @@ static double errorWith(const Format &format, std::span<const float> x,
 
 TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
   // Against a search of 2000 steps, on Gaussian and on heavy-tailed rows.
-  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
-    Format format = preset(name);
-    format.rotation = std::make_shared<IdentityRotation>();
+  for (const Format &format : steppedFormats()) {
     int64_t n = 40, k = format.scale.group;
+    float reach = format.codebook->spread().reach;
     std::vector<float> weights = gaussian(n * k, 8);
     for (size_t i = 0; i < weights.size() / 2; ++i)
       weights[i] *= std::abs(weights[i]) * 50;
@@ -102,14 +111,15 @@ TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
         got += e * e;
       }
       for (int i = 1; i <= 2000; ++i)
-        least = std::min(least, errorWith(format, x,
-                                          largest * float(i) / 2000 /
-                                              (name[0] == 'i' ? 7 : 100)));
+        least = std::min(
+            least,
+            errorWith(format, x, 1.2f * largest * float(i) / 2000 / reach));
       ours += got;
       best += least;
-      EXPECT_LT(got, 1.1 * least) << name << " row " << r;
+      // Seventeen steps may miss a narrow valley of a row of 64 weights.
+      EXPECT_LT(got, 1.15 * least) << format.name << " row " << r;
     }
-    EXPECT_LT(ours, 1.01 * best) << name;
+    EXPECT_LT(ours, 1.01 * best) << format.name;
   }
 }
 
@@ -120,6 +130,8 @@ TEST(EncodeTest, CodesAreNearestForTheStoredStep) {
       std::vector<float> weights = gaussian(n * k, unsigned(k));
       auto blob = encoded(format, weights, n, k);
       WeightLayout layout(format, n, k);
+      int64_t dim = format.codebook->dim();
+      std::vector<int8_t> point(static_cast<size_t>(dim));
       for (int64_t r = 0; r < n; ++r) {
         std::vector<float> row(size_t(paddedLength(k)));
         std::copy_n(weights.begin() + r * k, k, row.begin());
@@ -131,25 +143,25 @@ TEST(EncodeTest, CodesAreNearestForTheStoredStep) {
           float offset = format.scale.hasOffset
                              ? fromHalf(numberAt(layout, blob, r, at + 1))
                              : 0;
-          for (int64_t i = segment.offset; i < segment.offset + segment.length;
-               ++i) {
+          int64_t end = segment.offset + segment.length;
+          for (int64_t i = segment.offset; i < end; i += dim) {
+            auto distance = [&](uint32_t code) {
+              format.codebook->point(code, point);
+              double squares = 0;
+              for (size_t j = 0; j < point.size(); ++j)
+                squares += std::pow(
+                    row[size_t(i) + j] - (double(step) * point[j] + offset), 2);
+              return std::sqrt(squares);
+            };
             double least = 1e9;
-            for (uint8_t c = 0; c < 1u << format.codebook->bits(); ++c) {
-              int8_t point;
-              format.codebook->point(c, {&point, 1});
-              least =
-                  std::min(least, std::abs(row[size_t(i)] -
-                                           (double(step) * point + offset)));
-            }
-            int8_t point;
-            format.codebook->point(codeAt(layout, blob, r, i), {&point, 1});
-            ASSERT_LE(
-                std::abs(row[size_t(i)] - (double(step) * point + offset)),
-                least + 1e-9);
+            for (uint32_t c = 0; c < 1u << format.codebook->bits(); ++c)
+              least = std::min(least, distance(c));
+            ASSERT_LE(distance(codeAt(format, layout, blob, r, i / dim)),
+                      least + 1e-8);
           }
         }
-        for (int64_t i = paddedLength(k); i < storedLength(k); ++i)
-          ASSERT_EQ(codeAt(layout, blob, r, i), 0u);
+        for (int64_t i = paddedLength(k); i < storedLength(k); i += dim)
+          ASSERT_EQ(codeAt(format, layout, blob, r, i / dim), 0u);
       }
     }
 }
@@ -232,11 +244,12 @@ TEST(EncodeTest, ZerosAndConstants) {
     for (int64_t r : {0, 2})
       for (int64_t i = 0; i < layout.numbersPerRow; ++i)
         EXPECT_EQ(numberAt(layout, blob, r, i), 0);
-    std::vector<float> x = {0};
+    int64_t dim = format.codebook->dim();
+    std::vector<float> x(static_cast<size_t>(dim));
     std::vector<uint32_t> zero(1);
     format.codebook->assign(x, 1, 0, zero);
-    for (int64_t i = 0; i < paddedLength(k); ++i)
-      EXPECT_EQ(codeAt(layout, blob, 0, i), zero[0]);
+    for (int64_t i = 0; i < paddedLength(k) / dim; ++i)
+      EXPECT_EQ(codeAt(format, layout, blob, 0, i), zero[0]);
     std::vector<float> rebuilt = decoded(format, blob, n, k);
     for (int64_t i = 0; i < k; ++i) {
       EXPECT_EQ(rebuilt[size_t(i)], 0);
@@ -268,11 +281,9 @@ TEST(EncodeTest, EveryMagnitudeGivesFiniteSteps) {
 
 TEST(EncodeTest, SubnormalStepsAreChosenWell) {
   // Steps of a few units of 2^-24: the best of all small ones.
-  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
-    Format format = preset(name);
-    format.rotation = std::make_shared<IdentityRotation>();
+  for (const Format &format : steppedFormats()) {
     int64_t k = format.scale.group;
-    float top = name[0] == 'i' ? 7 : 110;
+    float top = format.codebook->spread().reach;
     for (float units : {0.3f, 0.7f, 1.5f, 2.5f, 5.4f}) {
       std::vector<float> weights =
           gaussian(k, 3, units * top / 2.2f * 0x1p-24f);
@@ -286,7 +297,7 @@ TEST(EncodeTest, SubnormalStepsAreChosenWell) {
       for (int i = 1; i < 20; ++i)
         least =
             std::min(least, errorWith(format, weights, float(i) * 0x1p-24f));
-      EXPECT_LE(got, 1.02 * least) << name << " " << units;
+      EXPECT_LE(got, 1.02 * least) << format.name << " " << units;
     }
   }
 }

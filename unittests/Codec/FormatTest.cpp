@@ -8,6 +8,7 @@
 #include "TestUtils.h"
 
 #include <cmath>
+#include <set>
 
 using namespace rotq;
 using namespace rotq::test;
@@ -35,19 +36,21 @@ static std::string edited(std::string_view from, std::string_view to) {
 }
 
 TEST(FormatTest, PresetsAreListedWithTheDefaultFirst) {
-  std::vector<std::string> names;
+  EXPECT_EQ(presets().front().name, "rq3");
+  std::set<std::string> names;
   for (const Format &format : presets())
-    names.push_back(format.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"rq3", "rq2", "rq4", "itq3_s",
-                                             "int4_g128"}));
+    EXPECT_TRUE(names.insert(format.name).second) << format.name;
 }
 
 TEST(FormatTest, LookupNamesTheKnownOnes) {
   EXPECT_EQ(lookupFormat("rq4")->name, "rq4");
   Expected<Format> missing = lookupFormat("q4_0");
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error(), "expected a format among rq3, rq2, rq4, itq3_s, "
-                             "int4_g128 but got \"q4_0\"");
+  std::string known;
+  for (const Format &format : presets())
+    known += (known.empty() ? "" : ", ") + format.name;
+  EXPECT_EQ(missing.error(),
+            "expected a format among " + known + " but got \"q4_0\"");
 }
 
 TEST(FormatTest, JsonIsStable) {
