@@ -58,6 +58,16 @@ static std::vector<Format> makePresets() {
                                              1, 2, 3, 4, 5, 6, 7},
                          4),
                      .coding = std::make_shared<FixedCoding>(4)});
+  // NormalFloat of QLoRA (arXiv 2305.14314): 127 times its levels, rounded.
+  formats.push_back(
+      {.name = "nf4",
+       .rotation = std::make_shared<IdentityRotation>(),
+       .scale = {.group = 64, .hasOffset = false},
+       .codebook = std::make_shared<TableCodebook>(
+           std::vector<int8_t>{-127, -88, -67, -50, -36, -23, -12, 0, 10, 20,
+                               31, 43, 56, 71, 92, 127},
+           4),
+       .coding = std::make_shared<FixedCoding>(4)});
   formats.push_back(makeGrid("rq3v", 13, 4, 256, rq3vPoints()));
   for (unsigned bits = 7; bits <= 12; ++bits)
     formats.push_back(makeGrid("qam_w" + std::to_string(bits), bits, 2,

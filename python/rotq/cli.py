@@ -154,6 +154,25 @@ def _eval(arguments: argparse.Namespace) -> None:
         )
 
 
+def _yardstick(arguments: argparse.Namespace) -> None:
+    from . import yardstick
+
+    chosen = yardstick.chosen(arguments.formats)
+    width = max(len("format"), *(len(format.name) for format in chosen))
+    options = {"threads": arguments.threads}
+    if arguments.model:
+        losses = yardstick.measure_model(chosen, arguments.model, **options)
+        show = yardstick.print_model
+    else:
+        weights = yardstick.gaussian(arguments.rows, arguments.columns, arguments.seed)
+        losses = yardstick.measure(chosen, weights, **options)
+        show = yardstick.print_gaussian
+    if arguments.json:
+        yardstick.print_json(losses)
+    else:
+        show(losses, width)
+
+
 def _report(arguments: argparse.Namespace) -> None:
     from . import report
 
@@ -242,6 +261,31 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--tokens", type=_count, help="of the text, from its start; default: all")
     command.add_argument("--json", action="store_true", help="print the row as JSON")
     command.set_defaults(run=_eval)
+
+    command = commands.add_parser("yardstick", help="measure what formats lose of weights")
+    command.add_argument(
+        "formats",
+        nargs="*",
+        metavar="FORMAT",
+        help="a preset, a declaration in JSON or a .json file of one; default: every preset",
+    )
+    command.add_argument(
+        "--model",
+        help="measure on its linear layers and not on Gaussian weights: what `quantize` takes",
+    )
+    command.add_argument(
+        "--rows", type=_count, default=64, help="of Gaussian weights; default %(default)s"
+    )
+    command.add_argument(
+        "--columns", type=_count, default=4096, help="of Gaussian weights; default %(default)s"
+    )
+    # Tables are trained on draws of other seeds.
+    command.add_argument(
+        "--seed", type=_count, default=27182, help="of Gaussian weights; default %(default)s"
+    )
+    command.add_argument("--threads", type=_count, default=0, help="default: one for every core")
+    command.add_argument("--json", action="store_true", help="print one object for every format")
+    command.set_defaults(run=_yardstick)
 
     command = commands.add_parser("inspect", help="check an archive and list what it holds")
     command.add_argument("archive")

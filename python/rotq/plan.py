@@ -54,7 +54,7 @@ class Plan:
             if format is None:
                 continue
             try:
-                _check_weight(source, name)
+                check_weight(source, name)
             except RotqError as error:
                 raise (self._error(rules[0][0], error) if rules else error) from None
             result[name] = format
@@ -91,7 +91,7 @@ def _format(value: object) -> Format | None:
     raise RotqError(f"expected a format or '{KEEP}' but got {shown(value)}")
 
 
-def _check_weight(source: Checkpoint, name: str) -> None:
+def check_weight(source: Checkpoint, name: str) -> None:
     """Refuses what is no matrix, and a weight whose numbers are not its values:
     integers and float8 have scales beside them."""
     where = f"{source.path}: tensor '{name}'"

@@ -10,21 +10,21 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from . import archive, codec, model_dir
+from . import archive, checkpoint, codec, model_dir
 from .archive import Archive, ArchiveWriter
 from .checkpoint import Checkpoint, compiled
 from .description import LINEARS
 from .error import RotqError
 from .formats import Format, Layout
 from .model_dir import Model
-from .plan import Plan
+from .plan import Plan, check_weight
 from .safetensors_writer import DTYPE_BYTES, Entry, Writer
 from .tensors import Tensor, formats_of, mean_bits
 
@@ -79,8 +79,8 @@ class Report:
         return max(self.errors, key=self.errors.__getitem__)
 
 
-class _Error:
-    """The relative squared error of a tensor that comes in pieces."""
+class Error:
+    """The relative squared error of weights that come in pieces."""
 
     def __init__(self):
         self._norm = self._error = 0.0
@@ -91,13 +91,18 @@ class _Error:
         self._norm += _square(weights)
         self._error += _square(decoded)
 
+    def join(self, other: Error) -> None:
+        """Adds the weights of another."""
+        self._norm += other._norm
+        self._error += other._error
+
     def relative(self) -> float:
         return self._error / self._norm if self._norm else self._error
 
 
 def relative_error(weights: np.ndarray, decoded: np.ndarray) -> float:
     """|weights - decoded|^2 / |weights|^2, and 0 where both are all zero."""
-    error = _Error()
+    error = Error()
     error.add(weights, decoded.copy())
     return error.relative()
 
@@ -133,9 +138,7 @@ def quantize(
         _check_output(out, file)
     if os.path.isdir(out):
         raise RotqError(f"{out}: expected a file for the archive but got a directory")
-    for file in source.files:
-        _check_unpacked(file, archive.is_archive(file))
-    linears = source.linear_layers(include, exclude)
+    linears = _linears_of_checkpoint(source, include, exclude)
     chosen = _choose(source, dict.fromkeys(linears, format), plan)
     return _pack(source, Path(out), chosen, threads, measure, progress)
 
@@ -158,14 +161,7 @@ def quantize_model(
     packed in the format `embeddings`, if there is one. quantize.json has the
     report."""
     source = model.weights
-    _check_unpacked(source.path, isinstance(source, Archive))
-    if include is None:
-        layers = model.description["layers"]
-        linears = list(dict.fromkeys(layer[part]["weight"] for layer in layers for part in LINEARS))
-        unwanted = compiled(exclude) if exclude else None
-        linears = [name for name in linears if not (unwanted and unwanted.fullmatch(name))]
-    else:
-        linears = source.linear_layers(include, exclude)
+    linears = _linears_of_model(model, include, exclude)
     default = dict.fromkeys(linears, format)
     if embeddings:
         for part in ("embedding", "head"):
@@ -182,6 +178,42 @@ def quantize_model(
     return report
 
 
+def _linears_of_checkpoint(
+    source: Checkpoint, include: str | None, exclude: str | None
+) -> list[str]:
+    for file in source.files:
+        _check_unpacked(file, archive.is_archive(file))
+    return source.linear_layers(include, exclude)
+
+
+def _linears_of_model(model: Model, include: str | None, exclude: str | None) -> list[str]:
+    """Those of its description, or what `include` says."""
+    source = model.weights
+    _check_unpacked(source.path, isinstance(source, Archive))
+    if include is not None:
+        return source.linear_layers(include, exclude)
+    layers = model.description["layers"]
+    linears = dict.fromkeys(layer[part]["weight"] for layer in layers for part in LINEARS)
+    unwanted = compiled(exclude) if exclude else None
+    return [name for name in linears if not (unwanted and unwanted.fullmatch(name))]
+
+
+def open_linears(path: str | os.PathLike) -> tuple[Checkpoint, list[str]]:
+    """What is read of the model directory or checkpoint at `path`, and the linear
+    layers that `quantize_model` or `quantize` would pack of it. Raises RotqError
+    where that is nothing or packed already."""
+    if model_dir.is_model(path):
+        model = model_dir.open_model(path)
+        source, linears = model.weights, _linears_of_model(model, None, None)
+    else:
+        source = checkpoint.open(path)
+        linears = _linears_of_checkpoint(source, None, None)
+    _check_any(source, linears)
+    for name in linears:
+        check_weight(source, name)
+    return source, linears
+
+
 def _check_unpacked(path: Path, is_packed: bool) -> None:
     if is_packed:
         raise RotqError(f"{path}: expected weights to quantize but they are packed already")
@@ -191,9 +223,13 @@ def _choose(
     source: Checkpoint, default: Mapping[str, Format], plan: Plan | None
 ) -> dict[str, Format]:
     chosen = (plan or Plan({})).choose(source, default)
-    if not chosen:
-        raise RotqError(f"{source.path}: no tensor to quantize")
+    _check_any(source, chosen)
     return chosen
+
+
+def _check_any(source: Checkpoint, names: Collection[str]) -> None:
+    if not names:
+        raise RotqError(f"{source.path}: no tensor to quantize")
 
 
 def _described(report: Report, source: str) -> dict:
@@ -259,6 +295,23 @@ def _pack(
     return report
 
 
+def encode_rows(
+    where: str,
+    format: Format,
+    first: int,
+    chunk: np.ndarray,
+    *,
+    threads: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The rows of a weight from `first` on as a blob of their own. Errors begin with
+    `where` and count rows from the first of the weight."""
+    try:
+        return codec.encode(format, chunk, threads=threads, progress=progress)
+    except RotqError as failure:
+        raise RotqError(f"{where}: {_counted_from(first, str(failure))}") from None
+
+
 def _encode(
     where: str,
     format: Format,
@@ -270,13 +323,10 @@ def _encode(
     """The weight whose rows come in `chunks`: its blob, its relative squared error
     if that is to be measured, and the seconds that encoding took."""
     blob = np.zeros(layout.total_bytes, np.uint8)
-    first, seconds, error = 0, 0.0, _Error()
+    first, seconds, error = 0, 0.0, Error()
     for chunk in chunks:
         start = time.perf_counter()
-        try:
-            part = codec.encode(format, chunk, threads=threads)
-        except RotqError as failure:
-            raise RotqError(f"{where}: {_counted_from(first, str(failure))}") from None
+        part = encode_rows(where, format, first, chunk, threads=threads)
         seconds += time.perf_counter() - start
         codec.put_rows(blob, layout, first, part, format.layout(*chunk.shape))
         if measure:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import write_safetensors
 
+from rotq import formats
 from rotq.cli import main
 
 
@@ -24,7 +25,7 @@ def model(tmp_path, matrix):
 def test_formats(capsys):
     assert main(["formats"]) == 0
     out = capsys.readouterr().out
-    for name in ("rq3", "rq4", "itq3_s", "int4_g128"):
+    for name in formats.names():
         assert name in out
 
 

@@ -13,6 +13,8 @@ standard library, so that it shares no mistake with lib/Codec.
 import json
 import math
 import pathlib
+import re
+import statistics
 import struct
 import sys
 
@@ -110,6 +112,19 @@ def integer_levels(n):
     return symmetric(best)
 
 
+def normal_float_levels():
+    """NormalFloat of 4 bits: quantiles of N(0, 1), 7 below zero and 8 above it that
+    are evenly apart in probability, and zero; the largest become 127."""
+    outermost = (31 / 32 + 29 / 30) / 2
+    quantile = statistics.NormalDist().inv_cdf
+
+    def side(n):
+        values = [quantile(outermost + (0.5 - outermost) * i / n) for i in range(n)]
+        return [math.floor(127 * v / values[0] + 0.5) for v in values]
+
+    return [-v for v in side(7)] + [0] + side(8)[::-1]
+
+
 def make_format(name, rotation, group, offset, bits, levels):
     return {
         "name": name,
@@ -117,6 +132,29 @@ def make_format(name, rotation, group, offset, bits, levels):
         "scale": {"type": "f16", "group": group, "offset": offset},
         "codebook": {"kind": "table", "bits": bits, "levels": levels},
         "coding": {"kind": "fixed", "bits": bits},
+    }
+
+
+def grid_points(name):
+    """A table of magnitudes, which is data and not a computation."""
+    text = (pathlib.Path(__file__).parents[2] / "lib/Codec/Grids.cpp").read_text()
+    body = re.search(rf"int8_t {name}\[\] = {{[^\n]*(.*?)}}", text, re.DOTALL)[1]
+    return [int(v) for v in re.findall(r"\d+", body)]
+
+
+def make_grid(name, group, bits, dim, points):
+    return {
+        "name": name,
+        "rotation": {"kind": "hadamard", "block": 256},
+        "scale": {"type": "f16", "group": group, "offset": False},
+        "codebook": {
+            "kind": "grid",
+            "bits": bits,
+            "dim": dim,
+            "signs": True,
+            "points": bytes(points).hex(),
+        },
+        "coding": {"kind": "field", "bits": bits, "dim": dim},
     }
 
 
@@ -128,6 +166,10 @@ def formats():
     yield make_format("itq3_s", hadamard, 256, True, 3, [-1, 0, 1])
     levels = list(range(-8, 8))
     yield make_format("int4_g128", {"kind": "identity"}, 128, False, 4, levels)
+    yield make_format("nf4", {"kind": "identity"}, 64, False, 4, normal_float_levels())
+    yield make_grid("rq3v", 256, 13, 4, grid_points("kRq3v"))
+    for bits in range(7, 13):
+        yield make_grid(f"qam_w{bits}", "row", bits, 2, grid_points(f"kQam{bits}"))
 
 
 # --- Rows ------------------------------------------------------------------------
@@ -139,6 +181,8 @@ def round_up(x, m):
 
 def segments(k, block):
     """(offset, length) of the cut of a row."""
+    if block == "row":
+        return [(0, round_up(k, 32))]
     rest, at, length, out = round_up(k, 32), 0, block, []
     while rest:
         if length <= rest:
@@ -168,6 +212,8 @@ def rotate(row, fmt):
 
 
 class Encoder:
+    steps = 16
+
     def __init__(self, fmt):
         self.offset = fmt["scale"]["offset"]
         self.levels = [float(v) for v in fmt["codebook"]["levels"]]
@@ -178,6 +224,9 @@ class Encoder:
         cuts = [(a + b) / 2 for a, b in zip(self.levels, self.levels[1:])]
         cuts = [f32(f32(c * step) + offset) for c in cuts]
         return [sum(v > c for c in cuts) for v in x]
+
+    def point(self, code):
+        return [self.levels[min(code, len(self.levels) - 1)]]
 
     def moments(self, x, step, offset):
         q = [self.levels[c] for c in self.assign(x, step, offset)]
@@ -207,10 +256,10 @@ class Encoder:
         a = f32(f32(f32(0.85) * f32(math.sqrt(f32(squares / n)))) / self.rms)
         b = f32(max(abs(v) for v in x) / self.reach)
         step, ratio = min(a, b), f32(max(a, b) / min(a, b))
-        for _ in range(4):
+        for _ in range(self.steps.bit_length() - 1):
             ratio = f32(math.sqrt(ratio))
         best = (0.0, 0.0, 0.0)
-        for _ in range(17):
+        for _ in range(self.steps + 1):
             line = self.line(x, total, self.moments(x, step, 0.0))
             if line[0] > best[0]:
                 best = line
@@ -268,10 +317,76 @@ class Encoder:
         return self.assign(x, from_half(step), from_half(offset)), numbers
 
 
+class GridEncoder(Encoder):
+    """Codes for several weights: an index of magnitudes, then signs."""
+
+    steps = 4
+
+    def __init__(self, fmt):
+        book = fmt["codebook"]
+        self.offset, self.dim = False, book["dim"]
+        values = bytes.fromhex(book["points"])
+        self.table = [values[i : i + self.dim] for i in range(0, len(values), self.dim)]
+        self.index_bits = book["bits"] - self.dim
+        self.norms = [32 * sum(v * v for v in p) for p in self.table]
+        squares = count = 0.0
+        last = None
+        for code in range(1 << book["bits"]):
+            point = self.point(code)
+            if point != last:
+                for v in point:
+                    squares, count = f32(squares + v * v), count + 1
+            last = point
+        self.rms = f32(math.sqrt(f32(squares / count)))
+        self.reach = float(max(values))
+        self.found = {}
+
+    def point(self, code):
+        magnitudes = self.table[code & ((1 << self.index_bits) - 1)]
+        signs = code >> self.index_bits
+        return [float(-v if signs >> i & 1 else v) for i, v in enumerate(magnitudes)]
+
+    def nearest(self, fixed):
+        if fixed not in self.found:
+            scores = [
+                norm - sum(a * b for a, b in zip(fixed, point))
+                for norm, point in zip(self.norms, self.table)
+            ]
+            self.found[fixed] = scores.index(min(scores))
+        return self.found[fixed]
+
+    def assign(self, x, step, offset):
+        inverse, codes = f32(1 / step), []
+        for at in range(0, len(x), self.dim):
+            target = [f32(f32(v - offset) * inverse) for v in x[at : at + self.dim]]
+            signs = sum((v < 0) << i for i, v in enumerate(target))
+            fixed = [min(max(abs(v), -(2.0**20)), 2.0**20) for v in target]
+            fixed = tuple(math.floor(v * 64 + 0.5) for v in fixed)
+            codes.append(self.nearest(fixed) | signs << self.index_bits)
+        return codes
+
+    def moments(self, x, step, offset):
+        q = [v for c in self.assign(x, step, offset) for v in self.point(c)]
+        xq = qq = q1 = 0.0
+        for a, b in zip(x, q):
+            xq, qq, q1 = f32(xq + f32(a * b)), f32(qq + f32(b * b)), f32(q1 + b)
+        return xq, qq, q1
+
+
+def make_encoder(fmt):
+    return (GridEncoder if fmt["codebook"]["kind"] == "grid" else Encoder)(fmt)
+
+
+def dim_of(fmt):
+    return fmt["coding"].get("dim", 1)
+
+
 # --- The blob ------------------------------------------------------------------------
 
 
 def plane_widths(fmt):
+    if fmt["coding"]["kind"] == "field":
+        return [fmt["coding"]["bits"] / dim_of(fmt)]
     return [2, 1] if fmt["coding"]["bits"] == 3 else [fmt["coding"]["bits"]]
 
 
@@ -280,16 +395,23 @@ def layout(fmt, n, k):
     offsets, end = [], 0
     for width in plane_widths(fmt):
         offsets.append(round_up(end, 16))
-        end = offsets[-1] + n * round_up(k, 64) * width // 8
+        end = offsets[-1] + int(n * round_up(k, 64) * width) // 8
     scales = round_up(end, 16)
     numbers = len(segments(k, fmt["scale"]["group"])) * (2 if fmt["scale"]["offset"] else 1)
     return offsets, scales, scales + 2 * n * numbers
 
 
 def code_bits(fmt, n, k):
-    """(row, position, bit of the code, bit of the blob) of every stored bit."""
+    """(row, number of the code, bit of the code, bit of the blob) of every stored bit."""
     offsets, _, _ = layout(fmt, n, k)
     stored = round_up(k, 64)
+    if fmt["coding"]["kind"] == "field":
+        bits, count = fmt["coding"]["bits"], stored // dim_of(fmt)
+        for row in range(n):
+            for i in range(count):
+                for b in range(bits):
+                    yield row, i, b, 8 * offsets[0] + (row * count + i) * bits + b
+        return
     low = 0
     for width, offset in zip(plane_widths(fmt), offsets):
         for row in range(n):
@@ -305,8 +427,8 @@ def code_bits(fmt, n, k):
 def encode(fmt, rows, n, k):
     _, scales, total = layout(fmt, n, k)
     blob = bytearray(total)
-    encoder = Encoder(fmt)
-    stored = round_up(k, 64)
+    encoder = make_encoder(fmt)
+    stored = round_up(k, 64) // dim_of(fmt)
     codes, numbers = [], []
     for row in rows:
         x = rotate(row + [0.0] * (round_up(k, 32) - k), fmt)
@@ -325,19 +447,20 @@ def encode(fmt, rows, n, k):
 def decode(fmt, blob, n, k):
     _, scales, total = layout(fmt, n, k)
     assert len(blob) == total
-    levels = fmt["codebook"]["levels"]
-    codes = [[0] * round_up(k, 64) for _ in range(n)]
+    point = make_encoder(fmt).point
+    codes = [[0] * (round_up(k, 64) // dim_of(fmt)) for _ in range(n)]
     for row, i, bit, at in code_bits(fmt, n, k):
         codes[row][i] |= (blob[at // 8] >> at % 8 & 1) << bit
     numbers = iter(struct.unpack(f"<{(total - scales) // 2}H", blob[scales:]))
     out = []
     for row in range(n):
         x = []
+        points = [v for code in codes[row] for v in point(code)]
         for at, length in segments(k, fmt["scale"]["group"]):
             step = from_half(next(numbers))
             offset = from_half(next(numbers)) if fmt["scale"]["offset"] else None
-            for code in codes[row][at : at + length]:
-                v = f32(step * levels[min(code, len(levels) - 1)])
+            for q in points[at : at + length]:
+                v = f32(step * q)
                 x.append(v if offset is None else f32(v + offset))
         out.append(rotate(x, fmt)[:k])
     return out
@@ -407,9 +530,9 @@ def main():
         path = folder / f"{fmt['name']}.json"
         text = json.dumps(vectors(fmt), indent=1) + "\n"
         # Levels on one line.
-        levels = json.dumps(fmt["codebook"]["levels"])
-        spread = json.dumps(fmt["codebook"]["levels"], indent=1).replace("\n", "\n   ")
-        text = text.replace(spread, levels)
+        levels = fmt["codebook"].get("levels", [])
+        spread = json.dumps(levels, indent=1).replace("\n", "\n   ")
+        text = text.replace(spread, json.dumps(levels))
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

@@ -10,6 +10,7 @@
 #include <bit>
 
 using namespace rotq;
+using namespace rotq::test;
 
 namespace {
 
@@ -129,3 +130,35 @@ TEST(FixedCodingTest, Planes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bits, CodingTest, testing::Values(1, 2, 3, 4));
+
+TEST(FieldCodingTest, CodesAreWhereTheDefinitionSays) {
+  struct Case {
+    unsigned bits;
+    int64_t dim;
+  };
+  for (const Case &c : {Case{7, 2},
+                        {11, 2},
+                        {12, 2},
+                        {13, 4},
+                        {26, 8},
+                        {32, 8},
+                        {1, 1},
+                        {16, 1}}) {
+    Format format = preset("rq3");
+    format.coding = std::make_shared<FieldCoding>(c.bits, c.dim);
+    int64_t k = 192;
+    WeightLayout layout(format, 1, k);
+    std::mt19937 random(c.bits);
+    std::vector<uint32_t> codes(size_t(k / c.dim));
+    for (uint32_t &code : codes)
+      code = uint32_t(random()) >> (32 - c.bits);
+    std::vector<std::byte> plane(size_t(layout.planes[0].rowBytes),
+                                 std::byte(0xff));
+    std::span<std::byte> span(plane);
+    format.coding->pack(codes, {&span, 1});
+    EXPECT_EQ(int64_t(8 * plane.size()), k / c.dim * c.bits);
+    for (size_t i = 0; i < codes.size(); ++i)
+      ASSERT_EQ(codeAt(format, layout, plane, 0, int64_t(i)), codes[i]);
+    EXPECT_EQ(codesOf(format, layout, plane, 0), codes);
+  }
+}

@@ -9,27 +9,27 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 using namespace rotq;
 using namespace rotq::test;
 
 TEST(EncodeTest, ErrorOnGaussianWeights) {
-  struct Case {
-    const char *name;
-    double limit;
-  } cases[] = {{"rq2", 0.1175},
-               {"rq3", 0.0345},
-               {"rq4", 0.0095},
-               {"itq3_s", 0.19},
-               {"int4_g128", 0.0115}};
-  for (const Case &c : cases) {
-    Format format = preset(c.name);
-    int64_t n = 128, k = 2048;
+  const std::map<std::string, double> limits = {
+      {"rq2", 0.1175},     {"rq3", 0.0345},       {"rq4", 0.0095},
+      {"itq3_s", 0.19},    {"int4_g128", 0.0115}, {"nf4", 0.0095},
+      {"rq3v", 0.0192},    {"qam_w7", 0.0158},    {"qam_w8", 0.0080},
+      {"qam_w9", 0.0041},  {"qam_w10", 0.0021},  {"qam_w11", 0.0011},
+      {"qam_w12", 0.00058}};
+  for (const Format &format : presets()) {
+    auto limit = limits.find(format.name);
+    ASSERT_NE(limit, limits.end()) << "no limit for " << format.name;
+    int64_t n = format.codebook->dim() > 1 ? 16 : 128, k = 2048;
     std::vector<float> weights = gaussian(n * k, 42);
     auto blob = encoded(format, weights, n, k, 0);
     double error = relativeError(weights, decoded(format, blob, n, k));
-    EXPECT_LT(error, c.limit) << c.name;
-    RecordProperty(c.name, std::to_string(error));
+    EXPECT_LT(error, limit->second) << format.name;
+    RecordProperty(format.name, std::to_string(error));
   }
 }
 
@@ -65,6 +65,19 @@ TEST(EncodeTest, RotationTamesOutliers) {
   EXPECT_GT(without, 3 * with);
 }
 
+/// The presets of a value for each weight and without an offset, their rotation
+/// taken away.
+static std::vector<Format> steppedFormats() {
+  std::vector<Format> formats;
+  for (Format format : presets()) {
+    if (format.scale.hasOffset || format.codebook->dim() != 1)
+      continue;
+    format.rotation = std::make_shared<IdentityRotation>();
+    formats.push_back(std::move(format));
+  }
+  return formats;
+}
+
 /// Squared error of `x` with a step, every weight at its nearest point.
 static double errorWith(const Format &format, std::span<const float> x,
                         float step) {
@@ -82,10 +95,9 @@ static double errorWith(const Format &format, std::span<const float> x,
 
 TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
   // Against a search of 2000 steps, on Gaussian and on heavy-tailed rows.
-  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
-    Format format = preset(name);
-    format.rotation = std::make_shared<IdentityRotation>();
+  for (const Format &format : steppedFormats()) {
     int64_t n = 40, k = format.scale.group;
+    float reach = format.codebook->spread().reach;
     std::vector<float> weights = gaussian(n * k, 8);
     for (size_t i = 0; i < weights.size() / 2; ++i)
       weights[i] *= std::abs(weights[i]) * 50;
@@ -102,14 +114,15 @@ TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
         got += e * e;
       }
       for (int i = 1; i <= 2000; ++i)
-        least = std::min(least, errorWith(format, x,
-                                          largest * float(i) / 2000 /
-                                              (name[0] == 'i' ? 7 : 100)));
+        least = std::min(
+            least,
+            errorWith(format, x, 1.2f * largest * float(i) / 2000 / reach));
       ours += got;
       best += least;
-      EXPECT_LT(got, 1.1 * least) << name << " row " << r;
+      // Seventeen steps may miss a narrow valley of a row of 64 weights.
+      EXPECT_LT(got, 1.15 * least) << format.name << " row " << r;
     }
-    EXPECT_LT(ours, 1.01 * best) << name;
+    EXPECT_LT(ours, 1.01 * best) << format.name;
   }
 }
 
@@ -276,11 +289,9 @@ TEST(EncodeTest, EveryMagnitudeGivesFiniteSteps) {
 
 TEST(EncodeTest, SubnormalStepsAreChosenWell) {
   // Steps of a few units of 2^-24: the best of all small ones.
-  for (const char *name : {"rq2", "rq3", "rq4", "int4_g128"}) {
-    Format format = preset(name);
-    format.rotation = std::make_shared<IdentityRotation>();
+  for (const Format &format : steppedFormats()) {
     int64_t k = format.scale.group;
-    float top = name[0] == 'i' ? 7 : 110;
+    float top = format.codebook->spread().reach;
     for (float units : {0.3f, 0.7f, 1.5f, 2.5f, 5.4f}) {
       std::vector<float> weights =
           gaussian(k, 3, units * top / 2.2f * 0x1p-24f);
@@ -294,7 +305,7 @@ TEST(EncodeTest, SubnormalStepsAreChosenWell) {
       for (int i = 1; i < 20; ++i)
         least =
             std::min(least, errorWith(format, weights, float(i) * 0x1p-24f));
-      EXPECT_LE(got, 1.02 * least) << name << " " << units;
+      EXPECT_LE(got, 1.02 * least) << format.name << " " << units;
     }
   }
 }

@@ -8,6 +8,7 @@
 #include "TestUtils.h"
 
 #include <cmath>
+#include <set>
 
 using namespace rotq;
 using namespace rotq::test;
@@ -35,13 +36,10 @@ static std::string edited(std::string_view from, std::string_view to) {
 }
 
 TEST(FormatTest, PresetsAreListedWithTheDefaultFirst) {
-  std::vector<std::string> names;
+  EXPECT_EQ(presets().front().name, "rq3");
+  std::set<std::string> names;
   for (const Format &format : presets())
-    names.push_back(format.name);
-  ASSERT_GE(names.size(), 5u);
-  names.resize(5);
-  EXPECT_EQ(names, (std::vector<std::string>{"rq3", "rq2", "rq4", "itq3_s",
-                                             "int4_g128"}));
+    EXPECT_TRUE(names.insert(format.name).second) << format.name;
 }
 
 TEST(FormatTest, LookupNamesTheKnownOnes) {

@@ -59,21 +59,28 @@ inline std::vector<float> decoded(const Format &format,
   return weights;
 }
 
-/// The code of a weight in FixedCoding, read bit by bit from the definition of
-/// the planes.
-inline unsigned codeAt(const WeightLayout &layout,
+/// Code `index` of a row, read bit by bit from the definition of its coding.
+inline uint32_t codeAt(const Format &format, const WeightLayout &layout,
                        std::span<const std::byte> blob, int64_t row,
-                       int64_t i) {
-  unsigned code = 0, low = 0;
-  for (const WeightLayout::Plane &plane : layout.planes) {
-    unsigned width = unsigned(plane.runBytes / 4);
-    int64_t word = i * width / 32;
-    for (unsigned b = 0; b < width; ++b) {
-      int64_t bit = 8 * (plane.offset + row * plane.rowBytes) + 32 * word +
-                    FixedCoding::bitOf(i, width) + b;
-      code |= (unsigned(blob[size_t(bit / 8)]) >> (bit % 8) & 1) << (low + b);
+                       int64_t index) {
+  uint32_t code = 0;
+  unsigned count = 0;
+  auto take = [&](const WeightLayout::Plane &plane, int64_t bit) {
+    bit += 8 * (plane.offset + row * plane.rowBytes);
+    code |= (uint32_t(blob[size_t(bit / 8)]) >> (bit % 8) & 1) << count++;
+  };
+  if (format.coding->kind() == "fixed") {
+    for (const WeightLayout::Plane &plane : layout.planes) {
+      unsigned width = unsigned(plane.runBytes / 4);
+      for (unsigned b = 0; b < width; ++b)
+        take(plane,
+             32 * (index * width / 32) + FixedCoding::bitOf(index, width) + b);
     }
-    low += width;
+  } else if (format.coding->kind() == "field") {
+    for (unsigned b = 0; b < format.coding->bits(); ++b)
+      take(layout.planes[0], index * format.coding->bits() + b);
+  } else {
+    ADD_FAILURE() << "no definition of coding " << format.coding->kind();
   }
   return code;
 }

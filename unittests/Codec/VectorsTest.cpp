@@ -22,11 +22,10 @@ using Json = nlohmann::json;
 
 namespace {
 
-class VectorsTest : public testing::TestWithParam<const char *> {
+class VectorsTest : public testing::TestWithParam<std::string> {
 protected:
   void SetUp() override {
-    std::ifstream file(std::string(ROTQ_VECTORS_DIR "/") + GetParam() +
-                       ".json");
+    std::ifstream file(ROTQ_VECTORS_DIR "/" + GetParam() + ".json");
     ASSERT_TRUE(file) << "no vectors of " << GetParam();
     vectors = Json::parse(file);
     Expected<Format> read = Format::fromJson(vectors["format"].dump());
@@ -98,9 +97,12 @@ TEST_P(VectorsTest, Decode) {
     expectDecodes(c, fromHex(c["blob"]));
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, VectorsTest,
-                         testing::Values("rq2", "rq3", "rq4", "itq3_s",
-                                         "int4_g128"),
-                         [](const auto &info) {
-                           return std::string(info.param);
-                         });
+static std::vector<std::string> presetNames() {
+  std::vector<std::string> names;
+  for (const Format &format : presets())
+    names.push_back(format.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Presets, VectorsTest, testing::ValuesIn(presetNames()),
+                         [](const auto &info) { return info.param; });
