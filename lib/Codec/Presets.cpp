@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Message.h"
-#include "rotq/Codec/Format.h"
+#include "rotq/Codec/VoronoiCodebook.h"
 
 using namespace rotq;
 
@@ -17,6 +17,17 @@ static Format makeRotated(std::string name, unsigned bits, bool hasOffset,
           .scale = {.group = 256, .hasOffset = hasOffset},
           .codebook = std::make_shared<TableCodebook>(std::move(levels), bits),
           .coding = std::make_shared<FixedCoding>(bits)};
+}
+
+/// A step for a row alone: the codes have sizes of their own.
+static Format makeVoronoi(std::string name, unsigned q,
+                          VoronoiCodebook::Multipliers multipliers) {
+  auto codebook = std::make_shared<VoronoiCodebook>(q, multipliers);
+  return {.name = std::move(name),
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = kWholeRow},
+          .codebook = codebook,
+          .coding = std::make_shared<FieldCoding>(codebook->bits(), 8)};
 }
 
 /// `positive` and its mirror image.
@@ -45,6 +56,9 @@ static std::vector<Format> makePresets() {
                                              1, 2, 3, 4, 5, 6, 7},
                          4),
                      .coding = std::make_shared<FixedCoding>(4)});
+  // Multipliers and step together lose least on N(0, 1) among those tried.
+  formats.push_back(makeVoronoi("hyperquant_3", 8, {4, 5, 6, 8}));
+  formats.push_back(makeVoronoi("hyperquant_4", 16, {3, 4, 5, 7}));
   return formats;
 }
 

@@ -17,11 +17,10 @@ TEST(EncodeTest, ErrorOnGaussianWeights) {
   struct Case {
     const char *name;
     double limit;
-  } cases[] = {{"rq2", 0.1175},
-               {"rq3", 0.0345},
-               {"rq4", 0.0095},
-               {"itq3_s", 0.19},
-               {"int4_g128", 0.0115}};
+  } cases[] = {{"rq2", 0.1175},         {"rq3", 0.0345},
+               {"rq4", 0.0095},         {"itq3_s", 0.19},
+               {"int4_g128", 0.0115},   {"hyperquant_3", 0.0171},
+               {"hyperquant_4", 0.0044}};
   for (const Case &c : cases) {
     Format format = preset(c.name);
     int64_t n = 128, k = 2048;
@@ -114,7 +113,7 @@ TEST(EncodeTest, StepsAreNearlyTheBestThereAre) {
 }
 
 TEST(EncodeTest, CodesAreNearestForTheStoredStep) {
-  for (const Format &format : presets())
+  for (const Format &format : scalarPresets())
     for (int64_t k : {100, 576}) {
       int64_t n = 6;
       std::vector<float> weights = gaussian(n * k, unsigned(k));
@@ -232,11 +231,13 @@ TEST(EncodeTest, ZerosAndConstants) {
     for (int64_t r : {0, 2})
       for (int64_t i = 0; i < layout.numbersPerRow; ++i)
         EXPECT_EQ(numberAt(layout, blob, r, i), 0);
-    std::vector<float> x = {0};
-    std::vector<uint32_t> zero(1);
+    std::vector<float> x(size_t(format.codebook->dim()));
+    std::vector<uint32_t> zero(size_t(format.codebook->codeWords()));
+    std::vector<int8_t> point(x.size());
     format.codebook->assign(x, 1, 0, zero);
+    format.codebook->point(zero[0], point);
     for (int64_t i = 0; i < paddedLength(k); ++i)
-      EXPECT_EQ(codeAt(layout, blob, 0, i), zero[0]);
+      EXPECT_EQ(pointAt(format, layout, blob, 0, i), point[0]);
     std::vector<float> rebuilt = decoded(format, blob, n, k);
     for (int64_t i = 0; i < k; ++i) {
       EXPECT_EQ(rebuilt[size_t(i)], 0);

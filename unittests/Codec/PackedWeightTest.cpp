@@ -70,8 +70,7 @@ TEST(PackedWeightTest, RandomShapesDecodeExactly) {
       std::vector<float> row(static_cast<size_t>(padded));
       for (int64_t r = 0; r < n; ++r) {
         for (int64_t i = 0; i < stored; ++i) {
-          int8_t point;
-          format.codebook->point(codeAt(layout, blob, r, i), {&point, 1});
+          int8_t point = pointAt(format, layout, blob, r, i);
           ASSERT_EQ(points[size_t(r * stored + i)], point);
           if (i >= padded)
             continue;

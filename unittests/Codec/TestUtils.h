@@ -78,6 +78,45 @@ inline unsigned codeAt(const WeightLayout &layout,
   return code;
 }
 
+/// The code for weight `i` in FieldCoding, bit by bit.
+inline uint64_t fieldAt(const Format &format, const WeightLayout &layout,
+                        std::span<const std::byte> blob, int64_t row,
+                        int64_t i) {
+  uint64_t code = 0;
+  unsigned low = 0;
+  for (const WeightLayout::Plane &plane : layout.planes) {
+    int64_t dim = format.coding->dim(), width = plane.runBytes * dim / 4;
+    for (int64_t b = 0; b < width; ++b) {
+      int64_t bit =
+          8 * (plane.offset + row * plane.rowBytes) + i / dim * width + b;
+      code |= uint64_t(blob[size_t(bit / 8)] >> (bit % 8) & std::byte(1))
+              << (low + unsigned(b));
+    }
+    low += unsigned(width);
+  }
+  return code;
+}
+
+/// What the code for a weight stands for.
+inline int8_t pointAt(const Format &format, const WeightLayout &layout,
+                      std::span<const std::byte> blob, int64_t row, int64_t i) {
+  std::vector<int8_t> point(size_t(format.codebook->dim()));
+  bool isFixed = format.coding->kind() == "fixed";
+  format.codebook->point(isFixed ? codeAt(layout, blob, row, i)
+                                 : fieldAt(format, layout, blob, row, i),
+                         point);
+  return point[size_t(i) % point.size()];
+}
+
+/// The presets whose codes stand for one weight, in FixedCoding.
+inline std::vector<Format> scalarPresets() {
+  std::vector<Format> result;
+  for (const Format &format : presets())
+    if (format.coding->kind() == "fixed")
+      result.push_back(format);
+  return result;
+}
+
 /// Number `index` of a row's f16 numbers.
 inline uint16_t numberAt(const WeightLayout &layout,
                          std::span<const std::byte> blob, int64_t row,

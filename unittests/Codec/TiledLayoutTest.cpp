@@ -45,7 +45,7 @@ static uint32_t tiledCode(const TiledLayout &layout,
 }
 
 TEST(TiledLayoutTest, EveryCodeAndScaleFindsItsPlace) {
-  for (const Format &format : presets())
+  for (const Format &format : scalarPresets())
     for (auto [n, k] : {std::pair(1, 1),
                         {16, 256},
                         {17, 257},
@@ -81,7 +81,7 @@ TEST(TiledLayoutTest, EveryCodeAndScaleFindsItsPlace) {
 }
 
 TEST(TiledLayoutTest, CostsNothingWhereNothingIsPadded) {
-  for (const Format &format : presets())
+  for (const Format &format : scalarPresets())
     EXPECT_EQ(TiledLayout(format, 64, 1024).totalBytes,
               WeightLayout(format, 64, 1024).totalBytes);
 }
