@@ -316,34 +316,42 @@ static uint32_t distance(const VoronoiCodebook::Vector &x,
 uint64_t VoronoiCodebook::nearest(const Vector &x) const {
   uint32_t least = distance(x, Vector(), 0);
   uint64_t best = 0;
-  // A distance from the middle of the coarsest cells to their corners, twice.
+  // Twice the squared distance from the middle of the coarsest cells to their
+  // corners.
   uint32_t enough = 8u * uint32_t(factors[3] * factors[3] * kUnit * kUnit);
   Vector pulled;
   for (size_t i = 0; i < 8; ++i)
     pulled[i] = 16 * x[i];
-  // Sizes whose nearest vector is in the code.
-  unsigned settled = 0;
+  // What every size could come to; it is out of the race once that is reached.
+  std::array<uint32_t, 4> bounds = {};
   bool found = false;
   for (int pull = 0; pull < kMaxPulls; ++pull) {
+    bool isOpen = false;
     for (unsigned choice = 0; choice < 4; ++choice) {
-      if (settled >> choice & 1)
+      if (bounds[choice] >= least)
         continue;
       int32_t factor = factors[choice];
       float inverse = 1.0f / float(2 * 16 * kUnit * factor);
-      uint32_t shortest = UINT32_MAX;
-      for (int32_t odd : {0, 1}) {
-        Vector near = nearestOf(pulled, inverse, odd);
-        Vector fields = fieldsOf(near), vector = vectorOf(fields);
-        bool fits = std::ranges::all_of(
-            vector, [&](int32_t v) { return std::abs(v) * factor <= 127; });
-        if (pull == 0)
-          if (uint32_t d = distance(x, near, factor); d < shortest) {
-            shortest = d;
-            settled &= ~(1u << choice);
-            settled |= unsigned(fits && vector == near) << choice;
-          }
+      std::array<Vector, 2> near = {nearestOf(pulled, inverse, 0),
+                                    nearestOf(pulled, inverse, 1)};
+      std::array<uint32_t, 2> distances = {};
+      size_t first = 0;
+      if (pull == 0) {
+        distances = {distance(x, near[0], factor),
+                     distance(x, near[1], factor)};
+        first = distances[1] < distances[0];
+        bounds[choice] = distances[first];
+      }
+      for (size_t odd : {first, 1 - first}) {
+        // A vector of the class of the nearest one has its parity.
+        if (distances[odd] >= least)
+          continue;
+        Vector fields = fieldsOf(near[odd]), vector = vectorOf(fields);
         // Far from the weights, a vector by chance is not one to look for.
-        if (!fits || (pull > 1 && vector != near))
+        if (pull > 1 && vector != near[odd])
+          continue;
+        if (std::ranges::any_of(
+                vector, [&](int32_t v) { return std::abs(v) * factor > 127; }))
           continue;
         found |= pull > 1;
         uint32_t d = distance(x, vector, factor);
@@ -354,8 +362,9 @@ uint64_t VoronoiCodebook::nearest(const Vector &x) const {
         for (unsigned i = 0; i < 8; ++i)
           best |= uint64_t(fields[i]) << (2 * (i % 4) + i / 4) * fieldBits;
       }
+      isOpen |= bounds[choice] < least;
     }
-    if (settled == 15 || (pull > 0 && (least <= enough || found)))
+    if (!isOpen || (pull > 0 && (least <= enough || found)))
       break;
     for (int32_t &value : pulled)
       value -= value / 16;

@@ -100,7 +100,8 @@ TEST_P(VectorsTest, Decode) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, VectorsTest,
                          testing::Values("rq2", "rq3", "rq4", "itq3_s",
-                                         "int4_g128"),
+                                         "int4_g128", "hyperquant_3",
+                                         "hyperquant_4"),
                          [](const auto &info) {
                            return std::string(info.param);
                          });
