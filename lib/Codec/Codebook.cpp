@@ -10,9 +10,6 @@
 #include <algorithm>
 #include <cmath>
 
-// A product and a sum stay two roundings, whatever the flags.
-#pragma STDC FP_CONTRACT OFF
-
 using namespace rotq;
 
 Codebook::Moments Codebook::moments(std::span<const float> x, float step,
