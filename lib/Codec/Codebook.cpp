@@ -16,11 +16,15 @@ Codebook::Moments Codebook::moments(std::span<const float> x, float step,
                                     float offset) const {
   size_t width = size_t(dim());
   std::vector<int8_t> values(width);
-  std::vector<uint32_t> codes(x.size() / width);
+  size_t words = size_t(codeWords());
+  std::vector<uint32_t> codes(x.size() / width * words);
   assign(x, step, offset, codes);
   Moments sums = {0, 0, 0};
-  for (size_t i = 0; i < codes.size(); ++i) {
-    point(codes[i], values);
+  for (size_t i = 0; i < x.size() / width; ++i) {
+    uint64_t code = codes[i * words];
+    if (words > 1)
+      code |= uint64_t(codes[i * words + 1]) << 32;
+    point(code, values);
     for (size_t j = 0; j < width; ++j) {
       float v = x[i * width + j], q = values[j];
       sums.xq += v * q;

@@ -239,9 +239,12 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
   const Blocking &blocking = layout.scaleBlocking;
   size_t padded = size_t(blocking.paddedSize()),
          stored = size_t(storedLength(k));
-  size_t dim = size_t(format.codebook->dim());
+  size_t dim = size_t(format.codebook->dim()),
+         words = size_t(format.codebook->codeWords());
   int64_t numbers = format.scale.numbers();
-  Codebook::Spread spread = format.codebook->spread();
+  Codebook::Spread spread = {};
+  if (format.codebook->gaussianStep() == 0)
+    spread = format.codebook->spread();
   std::mutex mutex;
   int64_t badRow = n;
 
@@ -249,7 +252,7 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
       n, rowGrain(k), options.threads, [&](int64_t first, int64_t last) {
         SegmentEncoder segments(format, spread);
         std::vector<float> row(padded);
-        std::vector<uint32_t> codes(stored / dim);
+        std::vector<uint32_t> codes(stored / dim * words);
         std::vector<uint16_t> steps(size_t(layout.numbersPerRow));
         std::vector<std::span<std::byte>> planes(layout.planes.size());
 
@@ -267,10 +270,10 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
             Segment segment = blocking.segment(s);
             size_t offset = size_t(segment.offset),
                    length = size_t(segment.length);
-            segments.encode(
-                std::span(row).subspan(offset, length),
-                std::span(codes).subspan(offset / dim, length / dim),
-                steps.data() + s * numbers);
+            segments.encode(std::span(row).subspan(offset, length),
+                            std::span(codes).subspan(offset / dim * words,
+                                                     length / dim * words),
+                            steps.data() + s * numbers);
           }
           for (size_t p = 0; p < planes.size(); ++p) {
             const WeightLayout::Plane &plane = layout.planes[p];

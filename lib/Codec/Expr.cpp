@@ -74,6 +74,10 @@ template <typename Fn> Expr EvalBuilder::combine(Expr a, Expr b, Fn fn) {
   return append(values, std::move(result));
 }
 
+Expr EvalBuilder::bitAnd(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return x & y; });
+}
+
 Expr EvalBuilder::bitOr(Expr a, Expr b) {
   return combine(a, b, [](uint32_t x, uint32_t y) { return x | y; });
 }
@@ -92,6 +96,10 @@ Expr EvalBuilder::subtract(Expr a, Expr b) {
 
 Expr EvalBuilder::multiply(Expr a, Expr b) {
   return combine(a, b, [](uint32_t x, uint32_t y) { return x * y; });
+}
+
+Expr EvalBuilder::maximum(Expr a, Expr b) {
+  return combine(a, b, [](uint32_t x, uint32_t y) { return std::max(x, y); });
 }
 
 Expr EvalBuilder::shiftLeft(Expr value, std::span<const uint32_t> amounts) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Message.h"
 #include "rotq/Codec/Format.h"
 
 #include <algorithm>
@@ -12,36 +13,61 @@
 
 using namespace rotq;
 
+Status FieldCoding::check(unsigned bits, int64_t dim) {
+  if (bits < 1 || bits > 64)
+    return failure(message("expected codes of 1 to 64 bits but got {}", bits));
+  if (dim != 1 && dim != 2 && dim != 4 && dim != 8)
+    return failure(
+        message("expected codes of 1, 2, 4 or 8 weights but got {}", dim));
+  if (kRowGranule / dim * bits % 8 != 0)
+    return failure(message("expected codes that fill bytes but got {} of {} "
+                           "bits in 32 weights",
+                           kRowGranule / dim, bits));
+  return {};
+}
+
 FieldCoding::FieldCoding(unsigned bits, int64_t dim)
-    : codeBits(bits), codeDim(dim),
-      bytes(unsigned(kRowGranule / dim) * bits / 8) {
-  assert(bits >= 1 && bits <= 32 && "expected codes of 1 to 32 bits");
-  assert((dim == 1 || dim == 2 || dim == 4 || dim == 8) &&
-         "expected codes of 1, 2, 4 or 8 weights");
-  assert(kRowGranule / dim * bits % 8 == 0 && "expected runs of whole bytes");
+    : codeBits(bits), codeDim(dim), widths({std::min(bits, 32u)}) {
+  assert(check(bits, dim) && "expected codes that fit");
+  if (bits > 32)
+    widths.push_back(bits - 32);
+  for (unsigned width : widths)
+    bytes.push_back(unsigned(kRowGranule / dim) * width / 8);
 }
 
 void FieldCoding::pack(std::span<const uint32_t> codes,
                        std::span<const std::span<std::byte>> planes) const {
-  std::span<std::byte> plane = planes[0];
-  assert(plane.size() * 8 == codes.size() * codeBits &&
-         "expected the bytes of the codes");
-  // The bits that do not fill a byte yet.
-  uint64_t pending = 0;
-  unsigned count = 0;
-  size_t at = 0;
-  for (uint32_t code : codes) {
-    pending |= uint64_t(code) << count;
-    for (count += codeBits; count >= 8; count -= 8, pending >>= 8)
-      plane[at++] = std::byte(pending & 255);
+  for (size_t p = 0; p < widths.size(); ++p) {
+    std::span<std::byte> plane = planes[p];
+    assert(plane.size() * 8 * widths.size() == codes.size() * widths[p] &&
+           "expected the bytes of the codes");
+    // The bits that do not fill a byte yet.
+    uint64_t pending = 0;
+    unsigned count = 0;
+    size_t at = 0;
+    for (size_t i = p; i < codes.size(); i += widths.size()) {
+      pending |= uint64_t(codes[i]) << count;
+      for (count += widths[p]; count >= 8; count -= 8, pending >>= 8)
+        plane[at++] = std::byte(pending & 255);
+    }
+    assert(count == 0 && "expected whole runs");
   }
-  assert(count == 0 && "expected whole runs");
 }
 
 Expr FieldCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,
                          int64_t n) const {
-  std::vector<uint32_t> offsets;
-  for (int64_t i = 0; i < n / codeDim; ++i)
-    offsets.push_back(uint32_t(i) * codeBits);
-  return builder.bitField(planes[0], offsets, codeBits);
+  int64_t count = n / codeDim;
+  std::vector<Expr> fields;
+  for (size_t p = 0; p < widths.size(); ++p) {
+    std::vector<uint32_t> offsets;
+    for (int64_t i = 0; i < count; ++i)
+      offsets.push_back(uint32_t(i) * widths[p]);
+    fields.push_back(builder.bitField(planes[p], offsets, widths[p]));
+  }
+  if (fields.size() == 1)
+    return fields[0];
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < count; ++i)
+    indices.insert(indices.end(), {i, count + i});
+  return builder.shuffle(fields[0], fields[1], indices);
 }

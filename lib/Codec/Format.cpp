@@ -8,6 +8,7 @@
 #include "rotq/Codec/Format.h"
 #include "Message.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/VoronoiCodebook.h"
 
 #include <nlohmann/json.hpp>
 
@@ -52,6 +53,9 @@ static OrderedJson writeCodebook(const Codebook &codebook) {
     json["dim"] = grid->dim();
     json["signs"] = grid->hasSigns();
     json["points"] = toHex(grid->points());
+  } else if (auto *voronoi = dynamic_cast<const VoronoiCodebook *>(&codebook)) {
+    json["q"] = voronoi->q();
+    json["multipliers"] = voronoi->multipliers();
   }
   return json;
 }
@@ -177,13 +181,14 @@ public:
     return std::has_single_bit(uint64_t(value)) ? value : 1;
   }
 
+  /// Rising numbers.
   std::vector<int8_t> levels(const char *key) {
     const Json *member = take(key);
     std::vector<int8_t> result;
     if (!member)
       return result;
     if (!member->is_array() || member->size() < 2 || member->size() > 16) {
-      fail(key, "an array of 2 to 16 levels", *member);
+      fail(key, message("an array of 2 to 16 {}", key), *member);
       return result;
     }
     for (const Json &element : *member) {
@@ -193,7 +198,7 @@ public:
         return result;
       }
       if (!result.empty() && *value <= result.back()) {
-        fail(key, "rising levels", element);
+        fail(key, message("rising {}", key), element);
         return result;
       }
       result.push_back(int8_t(*value));
@@ -355,24 +360,43 @@ static std::shared_ptr<const Codebook> readGrid(Object object) {
                                         std::move(points));
 }
 
+static std::shared_ptr<const Codebook> readVoronoi(Object object) {
+  int64_t bits = object.integer("bits", 1, 64);
+  unsigned q = unsigned(object.integer("q", 1, 255));
+  std::vector<int8_t> values = object.levels("multipliers");
+  object.finish();
+  if (Status status = VoronoiCodebook::check(q, values); !status) {
+    object.require(false, status.error());
+    return nullptr;
+  }
+  VoronoiCodebook::Multipliers multipliers;
+  std::ranges::copy(values, multipliers.begin());
+  auto codebook = std::make_shared<VoronoiCodebook>(q, multipliers);
+  object.require(bits == codebook->bits(),
+                 message("expected codes of {} bits for q = {} but got {}",
+                         codebook->bits(), q, bits));
+  return codebook;
+}
+
 static std::shared_ptr<const Codebook> readCodebook(Object object) {
   std::string kind = object.string("kind");
   if (kind == "table")
     return readTable(object);
   if (kind == "grid")
     return readGrid(object);
-  object.require(false, "unknown codebook kind; known are grid, table");
+  if (kind == "voronoi")
+    return readVoronoi(object);
+  object.require(false,
+                 "unknown codebook kind; known are grid, table, voronoi");
   return nullptr;
 }
 
 static std::shared_ptr<const Coding> readField(Object object) {
-  unsigned bits = unsigned(object.integer("bits", 1, 32));
+  unsigned bits = unsigned(object.integer("bits", 1, 64));
   int64_t dim = object.dim("dim");
   object.finish();
-  if (kRowGranule / dim * bits % 8 != 0) {
-    object.require(false, message("expected codes that fill bytes but got {} "
-                                  "of {} bits in 32 weights",
-                                  kRowGranule / dim, bits));
+  if (Status status = FieldCoding::check(bits, dim); !status) {
+    object.require(false, status.error());
     return nullptr;
   }
   return std::make_shared<FieldCoding>(bits, dim);

@@ -48,10 +48,10 @@ GridCodebook::GridCodebook(unsigned bits, int64_t dim, bool hasSigns,
                               << (8 * (i % size_t(dim)));
 }
 
-void GridCodebook::point(uint32_t code, std::span<int8_t> out) const {
+void GridCodebook::point(uint64_t code, std::span<int8_t> out) const {
   assert(int64_t(out.size()) == codeDim && "expected room for a point");
   size_t index = code & ((1u << indexBits()) - 1);
-  uint32_t negative = code >> indexBits();
+  uint64_t negative = code >> indexBits();
   for (size_t i = 0; i < out.size(); ++i) {
     int8_t value = table[index * size_t(codeDim) + i];
     out[i] = signs && negative >> i & 1 ? int8_t(-value) : value;

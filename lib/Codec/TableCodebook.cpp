@@ -59,7 +59,7 @@ Codebook::Moments TableCodebook::moments(std::span<const float> x, float step,
   return {sums[0], sums[1], sums[2]};
 }
 
-void TableCodebook::point(uint32_t code, std::span<int8_t> out) const {
+void TableCodebook::point(uint64_t code, std::span<int8_t> out) const {
   assert(out.size() == 1 && "expected room for one value");
   out[0] = table[std::min<size_t>(code, table.size() - 1)];
 }

@@ -44,6 +44,10 @@ Expr ExprMaterializer::splat(uint32_t word, int64_t count) {
   return input(constant(std::vector<uint32_t>(size_t(count), word)));
 }
 
+Expr ExprMaterializer::bitAnd(Expr a, Expr b) {
+  return input(arith::AndIOp::create(builder, loc, value(a), value(b)));
+}
+
 Expr ExprMaterializer::bitOr(Expr a, Expr b) {
   return input(arith::OrIOp::create(builder, loc, value(a), value(b)));
 }
@@ -62,6 +66,10 @@ Expr ExprMaterializer::subtract(Expr a, Expr b) {
 
 Expr ExprMaterializer::multiply(Expr a, Expr b) {
   return input(arith::MulIOp::create(builder, loc, value(a), value(b)));
+}
+
+Expr ExprMaterializer::maximum(Expr a, Expr b) {
+  return input(arith::MaxUIOp::create(builder, loc, value(a), value(b)));
 }
 
 static bool allZero(std::span<const uint32_t> amounts) {

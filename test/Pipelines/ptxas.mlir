@@ -5,6 +5,8 @@
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq2 --rotq-to-nvptx=chip=sm_80,sm_89,sm_90a,sm_120a | quant-translate --to=fatbin -o %t.fatbin
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq4 --rotq-to-nvptx=chip=sm_80,sm_89,sm_90a,sm_120a | quant-translate --to=fatbin -o %t.fatbin
 // RUN: quant-opt %s --rotq-quantize-weights=format=int4_g128 --rotq-to-nvptx=chip=sm_80,sm_89,sm_90a,sm_120a | quant-translate --to=fatbin -o %t.fatbin
+// RUN: quant-opt %s --rotq-quantize-weights=format=hyperquant_3 --rotq-to-nvptx=chip=sm_80,sm_90a | quant-translate --to=fatbin -o %t.fatbin
+// RUN: quant-opt %s --rotq-quantize-weights=format=hyperquant_4 --rotq-to-nvptx=chip=sm_89,sm_120a | quant-translate --to=fatbin -o %t.fatbin
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx="chip=sm_80,sm_89,sm_90a,sm_120a placement=load" | quant-translate --to=fatbin -o %t.fatbin
 // RUN: quant-opt %s --rotq-quantize-weights=format=itq3_s --rotq-to-nvptx="chip=sm_80,sm_89,sm_90a,sm_120a placement=load" | quant-translate --to=bundle -o %t.rotqb
 // RUN: quant-opt %s --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_90a | quant-translate --to=cubin -o %t.cubin

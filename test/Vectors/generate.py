@@ -170,6 +170,17 @@ def formats():
     yield make_grid("rq3v", 256, 13, 4, grid_points("kRq3v"))
     for bits in range(7, 13):
         yield make_grid(f"qam_w{bits}", "row", bits, 2, grid_points(f"kQam{bits}"))
+    for name, q, bits, multipliers in (
+        ("hyperquant_3", 8, 26, [4, 5, 6, 8]),
+        ("hyperquant_4", 16, 34, [3, 4, 5, 7]),
+    ):
+        yield {
+            "name": name,
+            "rotation": hadamard,
+            "scale": {"type": "f16", "group": "row", "offset": False},
+            "codebook": {"kind": "voronoi", "bits": bits, "q": q, "multipliers": multipliers},
+            "coding": {"kind": "field", "bits": bits, "dim": 8},
+        }
 
 
 # --- Rows ------------------------------------------------------------------------
@@ -373,21 +384,140 @@ class GridEncoder(Encoder):
         return xq, qq, q1
 
 
+# --- E8 ----------------------------------------------------------------------------
+
+
+class Voronoi:
+    """Codes for eight weights."""
+
+    def __init__(self, codebook):
+        self.q = codebook["q"]
+        self.width = self.q.bit_length() - 1
+        self.multipliers = codebook["multipliers"]
+
+    def place(self, i):
+        """The lowest bit of field i."""
+        return (2 * (i % 4) + i // 4) * self.width
+
+    def fields(self, y):
+        a = [(y[i] - y[7]) // 2 for i in range(6)]
+        a.append((y[6] - y[7] - 2 * sum(a)) // 4)
+        return [v % self.q for v in a + [y[7]]]
+
+    def vector(self, a):
+        q = self.q
+        c = [a[7] + 2 * a[i] for i in range(6)]
+        c += [a[7] + 2 * sum(a[:6]) + 4 * a[6], a[7]]
+        length = lambda r: r if r >= 0 else -r - 1
+        even = [(v + q) % (2 * q) - q for v in c]
+        shift = 0 if sum(length(r) for r in even) > 4 * q - 4 else q
+        multiples = [(v + shift) // (2 * q) for v in c]
+        r = [(v + shift) % (2 * q) - q for v in c]
+        if sum(multiples) % 2:
+            at = max(range(8), key=lambda i: (length(r[i]), i))
+            r[at] += -2 * q if r[at] >= 0 else 2 * q
+        return r
+
+    def point(self, code):
+        a = [code >> self.place(i) & (self.q - 1) for i in range(8)]
+        m = self.multipliers[code >> 8 * self.width]
+        z, out = self.vector(a), []
+        for half in (z[:4], z[4:]):
+            word = sum((m * v + 128) << 8 * i for i, v in enumerate(half))
+            out += [(word >> 8 * i & 255) - 128 for i in range(4)]
+        return out
+
+    @staticmethod
+    def nearest(x, inverse, odd):
+        values = [f32(f32(v * inverse) - 0.5 * odd) for v in x]
+        whole = [round(v) for v in values]
+        y = [2 * h + odd for h in whole]
+        if sum(whole) % 2:
+            rests = [f32(v - h) for v, h in zip(values, whole)]
+            at = max(range(8), key=lambda i: (abs(rests[i]), -i))
+            y[at] += 2 if rests[at] >= 0 else -2
+        return y
+
+    def encode(self, x):
+        """The code of eight weights in 1/64."""
+        distance = lambda m, y: sum((v - 64 * m * w) ** 2 for v, w in zip(x, y))
+        best, least = 0, sum(v * v for v in x)
+        pulled = [16 * v for v in x]
+        bounds, found = [0] * 4, False
+        for pull in range(48):
+            for choice, m in enumerate(self.multipliers):
+                if bounds[choice] >= least:
+                    continue
+                near = [self.nearest(pulled, f32(1.0 / (2048 * m)), odd) for odd in (0, 1)]
+                if pull == 0:
+                    near.sort(key=lambda y: distance(m, y))
+                    bounds[choice] = distance(m, near[0])
+                for y in near:
+                    if pull == 0 and distance(m, y) >= least:
+                        continue
+                    a = self.fields(y)
+                    z = self.vector(a)
+                    if pull > 1 and z != y or any(abs(m * v) > 127 for v in z):
+                        continue
+                    found = found or pull > 1
+                    if distance(m, z) < least:
+                        least = distance(m, z)
+                        best = choice << 8 * self.width
+                        best |= sum(v << self.place(i) for i, v in enumerate(a))
+            if all(b >= least for b in bounds):
+                break
+            if pull > 0 and (found or least <= 8 * (64 * self.multipliers[3]) ** 2):
+                break
+            pulled = [v - int(v / 16) for v in pulled]
+        return best
+
+
+class VoronoiEncoder(Encoder):
+    def __init__(self, fmt):
+        self.offset = False
+        self.code = Voronoi(fmt["codebook"])
+
+    def assign(self, x, step, offset):
+        inverse, codes = f32(1.0 / step), []
+        for at in range(0, len(x), 8):
+            values = [max(-127.0, min(127.0, f32(v * inverse))) for v in x[at : at + 8]]
+            codes.append(self.code.encode([round(64 * v) for v in values]))
+        return codes
+
+    def moments(self, x, step, offset):
+        q = [float(v) for code in self.assign(x, step, offset) for v in self.code.point(code)]
+        xq = qq = total = 0.0
+        for a, b in zip(x, q):
+            xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
+        return xq, qq, total
+
+    def point(self, code):
+        return [float(v) for v in self.code.point(code)]
+
+    def fit(self, x):
+        rms = f32(math.sqrt(f32(ordered_sum(f32(v * v) for v in x) / len(x))))
+        smallest = float(self.code.q * self.code.multipliers[0])
+        return f32(f32(f32(1.49283) / smallest) * rms), 0.0
+
+
 def make_encoder(fmt):
-    return (GridEncoder if fmt["codebook"]["kind"] == "grid" else Encoder)(fmt)
-
-
-def dim_of(fmt):
-    return fmt["coding"].get("dim", 1)
+    kinds = {"grid": GridEncoder, "voronoi": VoronoiEncoder}
+    return kinds.get(fmt["codebook"]["kind"], Encoder)(fmt)
 
 
 # --- The blob ------------------------------------------------------------------------
 
 
 def plane_widths(fmt):
+    """Bits of a code in every plane."""
+    bits = fmt["coding"]["bits"]
     if fmt["coding"]["kind"] == "field":
-        return [fmt["coding"]["bits"] / dim_of(fmt)]
-    return [2, 1] if fmt["coding"]["bits"] == 3 else [fmt["coding"]["bits"]]
+        return [32, bits - 32] if bits > 32 else [bits]
+    return [2, 1] if bits == 3 else [bits]
+
+
+def weights_per_code(fmt):
+    return fmt["coding"].get("dim", 1)
 
 
 def layout(fmt, n, k):
@@ -395,27 +525,25 @@ def layout(fmt, n, k):
     offsets, end = [], 0
     for width in plane_widths(fmt):
         offsets.append(round_up(end, 16))
-        end = offsets[-1] + int(n * round_up(k, 64) * width) // 8
+        end = offsets[-1] + n * round_up(k, 64) // weights_per_code(fmt) * width // 8
     scales = round_up(end, 16)
     numbers = len(segments(k, fmt["scale"]["group"])) * (2 if fmt["scale"]["offset"] else 1)
     return offsets, scales, scales + 2 * n * numbers
 
 
 def code_bits(fmt, n, k):
-    """(row, number of the code, bit of the code, bit of the blob) of every stored bit."""
+    """(row, number and bit of the code, bit of the blob) of every stored bit."""
     offsets, _, _ = layout(fmt, n, k)
-    stored = round_up(k, 64)
-    if fmt["coding"]["kind"] == "field":
-        bits, count = fmt["coding"]["bits"], stored // dim_of(fmt)
-        for row in range(n):
-            for i in range(count):
-                for b in range(bits):
-                    yield row, i, b, 8 * offsets[0] + (row * count + i) * bits + b
-        return
+    stored = round_up(k, 64) // weights_per_code(fmt)
     low = 0
     for width, offset in zip(plane_widths(fmt), offsets):
         for row in range(n):
             for i in range(stored):
+                if fmt["coding"]["kind"] == "field":
+                    at = 8 * offset + (row * stored + i) * width
+                    for b in range(width):
+                        yield row, i, low + b, at + b
+                    continue
                 word = row * stored * width // 32 + i // (32 // width)
                 inside = i % (32 // width)
                 at = 8 * offset + 32 * word + 4 * (inside % 8) + width * (inside // 8)
@@ -428,7 +556,7 @@ def encode(fmt, rows, n, k):
     _, scales, total = layout(fmt, n, k)
     blob = bytearray(total)
     encoder = make_encoder(fmt)
-    stored = round_up(k, 64) // dim_of(fmt)
+    stored = round_up(k, 64) // weights_per_code(fmt)
     codes, numbers = [], []
     for row in rows:
         x = rotate(row + [0.0] * (round_up(k, 32) - k), fmt)
@@ -448,7 +576,7 @@ def decode(fmt, blob, n, k):
     _, scales, total = layout(fmt, n, k)
     assert len(blob) == total
     point = make_encoder(fmt).point
-    codes = [[0] * (round_up(k, 64) // dim_of(fmt)) for _ in range(n)]
+    codes = [[0] * (round_up(k, 64) // weights_per_code(fmt)) for _ in range(n)]
     for row, i, bit, at in code_bits(fmt, n, k):
         codes[row][i] |= (blob[at // 8] >> at % 8 & 1) << bit
     numbers = iter(struct.unpack(f"<{(total - scales) // 2}H", blob[scales:]))
@@ -529,10 +657,11 @@ def main():
     for fmt in formats():
         path = folder / f"{fmt['name']}.json"
         text = json.dumps(vectors(fmt), indent=1) + "\n"
-        # Levels on one line.
-        levels = fmt["codebook"].get("levels", [])
-        spread = json.dumps(levels, indent=1).replace("\n", "\n   ")
-        text = text.replace(spread, json.dumps(levels))
+        # Levels and multipliers on one line.
+        for numbers in (fmt["codebook"].get(key) for key in ("levels", "multipliers")):
+            if numbers:
+                spread = json.dumps(numbers, indent=1).replace("\n", "\n   ")
+                text = text.replace(spread, json.dumps(numbers))
         if "--check" not in sys.argv[1:]:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

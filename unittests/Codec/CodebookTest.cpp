@@ -28,7 +28,7 @@ public:
       scaled.push_back((value - offset) / step);
     table.assign(scaled, 1, 0, codes);
   }
-  void point(uint32_t code, std::span<int8_t> out) const override {
+  void point(uint64_t code, std::span<int8_t> out) const override {
     table.point(code, out);
   }
   Expr decode(ExprBuilder &builder, Expr codes) const override {

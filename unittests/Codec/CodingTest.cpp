@@ -159,6 +159,7 @@ TEST(FieldCodingTest, CodesAreWhereTheDefinitionSays) {
     EXPECT_EQ(int64_t(8 * plane.size()), k / c.dim * c.bits);
     for (size_t i = 0; i < codes.size(); ++i)
       ASSERT_EQ(codeAt(format, layout, plane, 0, int64_t(i)), codes[i]);
-    EXPECT_EQ(codesOf(format, layout, plane, 0), codes);
+    EXPECT_EQ(codesOf(format, layout, plane, 0),
+              std::vector<uint64_t>(codes.begin(), codes.end()));
   }
 }

@@ -16,11 +16,11 @@ using namespace rotq::test;
 
 TEST(EncodeTest, ErrorOnGaussianWeights) {
   const std::map<std::string, double> limits = {
-      {"rq2", 0.1175},     {"rq3", 0.0345},       {"rq4", 0.0095},
-      {"itq3_s", 0.19},    {"int4_g128", 0.0115}, {"nf4", 0.0095},
-      {"rq3v", 0.0192},    {"qam_w7", 0.0158},    {"qam_w8", 0.0080},
-      {"qam_w9", 0.0041},  {"qam_w10", 0.0021},  {"qam_w11", 0.0011},
-      {"qam_w12", 0.00058}};
+      {"rq2", 0.1175},      {"rq3", 0.0345},          {"rq4", 0.0095},
+      {"itq3_s", 0.19},     {"int4_g128", 0.0115},    {"nf4", 0.0095},
+      {"rq3v", 0.0192},     {"qam_w7", 0.0158},       {"qam_w8", 0.0080},
+      {"qam_w9", 0.0041},   {"qam_w10", 0.0021},      {"qam_w11", 0.0011},
+      {"qam_w12", 0.00058}, {"hyperquant_3", 0.0172}, {"hyperquant_4", 0.0045}};
   for (const Format &format : presets()) {
     auto limit = limits.find(format.name);
     ASSERT_NE(limit, limits.end()) << "no limit for " << format.name;
@@ -253,11 +253,14 @@ TEST(EncodeTest, ZerosAndConstants) {
       for (int64_t i = 0; i < layout.numbersPerRow; ++i)
         EXPECT_EQ(numberAt(layout, blob, r, i), 0);
     std::vector<float> x(static_cast<size_t>(paddedLength(k)));
-    std::vector<uint32_t> zero(x.size() / size_t(format.codebook->dim()));
+    size_t words = size_t(format.codebook->codeWords());
+    std::vector<uint32_t> zero(x.size() / size_t(format.codebook->dim()) *
+                               words);
     format.codebook->assign(x, 1, 0, zero);
-    std::vector<uint32_t> codes = codesOf(format, layout, blob, 0);
+    std::vector<uint64_t> codes = codesOf(format, layout, blob, 0);
     for (size_t i = 0; i < zero.size(); ++i)
-      EXPECT_EQ(codes[i], zero[i]) << format.name;
+      EXPECT_EQ(uint32_t(codes[i / words] >> (32 * (i % words))), zero[i])
+          << format.name;
     std::vector<float> rebuilt = decoded(format, blob, n, k);
     for (int64_t i = 0; i < k; ++i) {
       EXPECT_EQ(rebuilt[size_t(i)], 0);

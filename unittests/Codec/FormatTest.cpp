@@ -58,6 +58,38 @@ TEST(FormatTest, JsonIsStable) {
   EXPECT_EQ(preset("int4_g128").toJson(), kInt4);
 }
 
+TEST(FormatTest, VoronoiCodesAsJson) {
+  std::string text = preset("hyperquant_4").toJson();
+  EXPECT_EQ(text, R"({"name":"hyperquant_4",)"
+                  R"("rotation":{"kind":"hadamard","block":256},)"
+                  R"("scale":{"type":"f16","group":"row","offset":false},)"
+                  R"("codebook":{"kind":"voronoi","bits":34,"q":16,)"
+                  R"("multipliers":[3,4,5,7]},)"
+                  R"("coding":{"kind":"field","bits":34,"dim":8}})");
+  struct Case {
+    std::string_view from, to, error;
+  } cases[] = {
+      {"\"q\":16", "\"q\":8", "expected codes of 26 bits for q = 8 but got 34"},
+      {"\"q\":16", "\"q\":13", "expected 8 or 16 as q but got 13"},
+      {"\"q\":16", "\"q\":\"16\"", "an integer from 1 to 255"},
+      {"3,4,5,7", "3,4,5", "expected 4 multipliers but got 3"},
+      {"3,4,5,7", "3,5,4,7", "rising multipliers"},
+      {"3,4,5,7", "0,4,5,7", "from 1 to 31 but got 0 after 0"},
+      {"3,4,5,7", "3,4,5,32", "from 1 to 31 but got 32 after 5"},
+      {"\"bits\":34,\"dim\"", "\"bits\":33,\"dim\"",
+       "expected codes that fill bytes but got 4 of 33 bits in 32 weights"},
+      {"\"bits\":34,\"dim\"", "\"bits\":65,\"dim\"", "an integer from 1 to 64"},
+      {"\"bits\":34,\"dim\"", "\"bits\":36,\"dim\"",
+       "expected a coding of 34 bits, as the codebook has, but got 36"}};
+  for (const Case &c : cases) {
+    std::string changed = text;
+    changed.replace(changed.find(c.from), c.from.size(), c.to);
+    Expected<Format> read = Format::fromJson(changed);
+    ASSERT_FALSE(read) << changed;
+    EXPECT_NE(read.error().find(c.error), std::string::npos) << read.error();
+  }
+}
+
 TEST(FormatTest, JsonRoundTrips) {
   for (const Format &format : presets()) {
     Expected<Format> read = Format::fromJson(format.toJson());

@@ -86,7 +86,7 @@ inline uint32_t codeAt(const Format &format, const WeightLayout &layout,
 }
 
 /// The unpacked codes of a row.
-inline std::vector<uint32_t> codesOf(const Format &format,
+inline std::vector<uint64_t> codesOf(const Format &format,
                                      const WeightLayout &layout,
                                      std::span<const std::byte> blob,
                                      int64_t row) {
@@ -102,7 +102,12 @@ inline std::vector<uint32_t> codesOf(const Format &format,
       format.coding->unpack(builder, planes, storedLength(layout.k)));
   if (format.coding->unpackedBits() == 32)
     return {words.begin(), words.end()};
-  std::vector<uint32_t> codes;
+  std::vector<uint64_t> codes;
+  if (format.coding->unpackedBits() == 64) {
+    for (size_t i = 0; i < words.size(); i += 2)
+      codes.push_back(words[i] | uint64_t(words[i + 1]) << 32);
+    return codes;
+  }
   for (uint32_t word : words)
     for (unsigned i = 0; i < 8; ++i)
       codes.push_back(word >> (4 * i) & 15);
@@ -117,7 +122,7 @@ inline std::vector<int8_t> pointsOf(const Format &format,
   size_t dim = size_t(format.codebook->dim());
   std::vector<int8_t> points(static_cast<size_t>(storedLength(layout.k)));
   size_t at = 0;
-  for (uint32_t code : codesOf(format, layout, blob, row)) {
+  for (uint64_t code : codesOf(format, layout, blob, row)) {
     format.codebook->point(code, std::span(points).subspan(at, dim));
     at += dim;
   }

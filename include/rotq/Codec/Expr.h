@@ -39,12 +39,15 @@ public:
   virtual Expr splat(uint32_t word, int64_t count) = 0;
   /// `value & mask`, the same mask for every word.
   virtual Expr bitAnd(Expr value, uint32_t mask) = 0;
-  /// Word-wise `a | b`, `a ^ b`, `a + b`, `a - b`, `a * b`; equal lengths.
+  /// Word-wise `a & b`, `a | b`, `a ^ b`, `a + b`, `a - b`, `a * b` and the
+  /// greater of two unsigned words; equal lengths.
+  virtual Expr bitAnd(Expr a, Expr b) = 0;
   virtual Expr bitOr(Expr a, Expr b) = 0;
   virtual Expr bitXor(Expr a, Expr b) = 0;
   virtual Expr add(Expr a, Expr b) = 0;
   virtual Expr subtract(Expr a, Expr b) = 0;
   virtual Expr multiply(Expr a, Expr b) = 0;
+  virtual Expr maximum(Expr a, Expr b) = 0;
   /// Word-wise `value << amount[i]`, amounts in [0, 31], one for every word.
   virtual Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) = 0;
   /// Word-wise logical `value >> amount[i]`.
@@ -77,11 +80,13 @@ public:
   int64_t numWords(Expr value) const override;
   Expr splat(uint32_t word, int64_t count) override;
   Expr bitAnd(Expr value, uint32_t mask) override;
+  Expr bitAnd(Expr a, Expr b) override;
   Expr bitOr(Expr a, Expr b) override;
   Expr bitXor(Expr a, Expr b) override;
   Expr add(Expr a, Expr b) override;
   Expr subtract(Expr a, Expr b) override;
   Expr multiply(Expr a, Expr b) override;
+  Expr maximum(Expr a, Expr b) override;
   Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) override;
   Expr shiftRight(Expr value, std::span<const uint32_t> amounts) override;
   Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;

@@ -83,7 +83,9 @@ struct Scale {
   int64_t numbers() const { return hasOffset ? 2 : 1; }
 };
 
-/// Code -> values. Codes are unsigned integers, one for `dim` weights.
+/// Code -> values. Codes are unsigned integers, one for `dim` weights. A list
+/// of codes is a list of words: one a code, or two, the low one first, where a
+/// code has more than 32 bits.
 class Codebook {
 public:
   /// What a least-squares fit of a segment needs: sums over all weights x and
@@ -105,10 +107,12 @@ public:
   virtual unsigned bits() const = 0;
   /// Weights per code.
   virtual int64_t dim() const { return 1; }
+  /// Words of a code.
+  int64_t codeWords() const { return bits() > 32 ? 2 : 1; }
   /// Bits of an unpacked code that `decode` takes, as Coding::unpackedBits.
   virtual unsigned unpackedBits() const { return 32; }
   /// The int8 point of `code`; `out.size() == dim()`.
-  virtual void point(uint32_t code, std::span<int8_t> out) const = 0;
+  virtual void point(uint64_t code, std::span<int8_t> out) const = 0;
   /// Unpacked codes (Coding::unpack) -> words of four int8 values, in weight
   /// order.
   virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
@@ -116,7 +120,8 @@ public:
   virtual std::span<const uint32_t> gathered() const { return {}; }
 
   /// The codes whose values `step * point + offset` are nearest to `x`, for a
-  /// `step` > 0; ties take the lower code. `codes.size() * dim() == x.size()`.
+  /// `step` > 0; ties take the lower code. A codebook of very many points may
+  /// settle for near ones. `codes` has the words of x.size() / dim() codes.
   virtual void assign(std::span<const float> x, float step, float offset,
                       std::span<uint32_t> codes) const = 0;
   /// The moments of `x` and the points that `assign` gives it. `x` has a
@@ -138,7 +143,7 @@ public:
   std::string_view kind() const override { return "table"; }
   unsigned bits() const override { return codeBits; }
   unsigned unpackedBits() const override { return 4; }
-  void point(uint32_t code, std::span<int8_t> out) const override;
+  void point(uint64_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
@@ -164,14 +169,17 @@ public:
   virtual int64_t dim() const { return 1; }
   /// The bytes of a run in every plane.
   virtual std::span<const unsigned> runBytes() const = 0;
-  /// Bits of an unpacked code: 4, eight codes a word, or 32.
+  /// Bits of an unpacked code: 4, eight codes a word, 32, or 64, two words a
+  /// code, the low one first.
   virtual unsigned unpackedBits() const = 0;
-  /// Packs the codes of whole runs; `planes[p]` has `runBytes()[p]` a run.
+  /// Packs the codes of whole runs, which Codebook says how to list;
+  /// `planes[p]` has `runBytes()[p]` a run.
   virtual void pack(std::span<const uint32_t> codes,
                     std::span<const std::span<std::byte>> planes) const = 0;
   /// The bytes of `n` consecutive weights (n a multiple of 32, the first
   /// weight at a multiple of 32) in every plane, filled up to whole words ->
-  /// n / dim unpacked codes: nibble i mod 8 of word i / 8 or word i.
+  /// n / dim unpacked codes: nibble i mod 8 of word i / 8, word i, or words
+  /// 2 i and 2 i + 1.
   virtual Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
                       int64_t n) const = 0;
 };
@@ -206,17 +214,20 @@ private:
   std::vector<unsigned> planeWidths, bytes;
 };
 
-/// Codes of a fixed width of 1 to 32 bits, each for `dim` weights, one behind
-/// the other from the lowest bit of a run on, in one plane.
+/// Codes of a fixed width of 1 to 64 bits, each for `dim` weights, one behind
+/// the other from the lowest bit of a run on. Those of more than 32 bits have
+/// two planes: the low 32 bits of all codes, and the others.
 class FieldCoding final : public Coding {
 public:
-  /// `dim`: 1, 2, 4 or 8. The codes of a run fill whole bytes.
   FieldCoding(unsigned bits, int64_t dim);
+  /// Whether the constructor takes these: `dim` is 1, 2, 4 or 8, and the codes
+  /// of a run fill whole bytes.
+  static Status check(unsigned bits, int64_t dim);
   std::string_view kind() const override { return "field"; }
   unsigned bits() const override { return codeBits; }
   int64_t dim() const override { return codeDim; }
-  std::span<const unsigned> runBytes() const override { return {&bytes, 1}; }
-  unsigned unpackedBits() const override { return 32; }
+  std::span<const unsigned> runBytes() const override { return bytes; }
+  unsigned unpackedBits() const override { return codeBits > 32 ? 64 : 32; }
   void pack(std::span<const uint32_t> codes,
             std::span<const std::span<std::byte>> planes) const override;
   Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
@@ -225,7 +236,7 @@ public:
 private:
   unsigned codeBits;
   int64_t codeDim;
-  unsigned bytes;
+  std::vector<unsigned> widths, bytes; ///< of the planes
 };
 
 /// Whether the codes of one are those of the other.

@@ -31,7 +31,7 @@ public:
   std::string_view kind() const override { return "grid"; }
   unsigned bits() const override { return codeBits; }
   int64_t dim() const override { return codeDim; }
-  void point(uint32_t code, std::span<int8_t> out) const override;
+  void point(uint64_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
   std::span<const uint32_t> gathered() const override { return words; }
   void assign(std::span<const float> x, float step, float offset,

@@ -34,11 +34,13 @@ public:
   int64_t numWords(::rotq::Expr expr) const override;
   ::rotq::Expr splat(uint32_t word, int64_t count) override;
   ::rotq::Expr bitAnd(::rotq::Expr value, uint32_t mask) override;
+  ::rotq::Expr bitAnd(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr bitOr(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr bitXor(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr add(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr subtract(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr multiply(::rotq::Expr a, ::rotq::Expr b) override;
+  ::rotq::Expr maximum(::rotq::Expr a, ::rotq::Expr b) override;
   ::rotq::Expr shiftLeft(::rotq::Expr value,
                          std::span<const uint32_t> amounts) override;
   ::rotq::Expr shiftRight(::rotq::Expr value,

@@ -47,7 +47,7 @@ LogicalResult MatmulEmitter::choosePieces() {
   const ::rotq::Blocking scales =
       problem.weight.getCanonicalLayout().scaleBlocking;
   for (int64_t at = 0; at < kColumns; at += pieces.block())
-    inTile.push_back({{at, pieces.block()}, at / scales.block()});
+    inTile.push_back({{at, pieces.block()}, at / format.getScale().getGroup()});
   int64_t tailStart = whole * kColumns;
   for (int64_t i = 0; i < pieces.size(); ++i)
     if (Segment segment = pieces.segment(i); segment.offset >= tailStart)

@@ -49,7 +49,7 @@ Expr ScalarMaterializer::splat(uint32_t word, int64_t count) {
 }
 
 Expr ScalarMaterializer::bitAnd(Expr value, uint32_t mask) {
-  return combine<arith::AndIOp>(value, splat(mask, numWords(value)));
+  return bitAnd(value, splat(mask, numWords(value)));
 }
 
 template <typename OpTy> Expr ScalarMaterializer::combine(Expr a, Expr b) {
@@ -57,6 +57,10 @@ template <typename OpTy> Expr ScalarMaterializer::combine(Expr a, Expr b) {
   for (auto [left, right] : llvm::zip_equal(words(a), words(b)))
     result.push_back(OpTy::create(builder, left, right));
   return input(result);
+}
+
+Expr ScalarMaterializer::bitAnd(Expr a, Expr b) {
+  return combine<arith::AndIOp>(a, b);
 }
 
 Expr ScalarMaterializer::bitOr(Expr a, Expr b) {
@@ -77,6 +81,10 @@ Expr ScalarMaterializer::subtract(Expr a, Expr b) {
 
 Expr ScalarMaterializer::multiply(Expr a, Expr b) {
   return combine<arith::MulIOp>(a, b);
+}
+
+Expr ScalarMaterializer::maximum(Expr a, Expr b) {
+  return combine<arith::MaxUIOp>(a, b);
 }
 
 template <typename OpTy>

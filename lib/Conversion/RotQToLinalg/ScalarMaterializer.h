@@ -29,11 +29,13 @@ public:
   int64_t numWords(Expr value) const override;
   Expr splat(uint32_t word, int64_t count) override;
   Expr bitAnd(Expr value, uint32_t mask) override;
+  Expr bitAnd(Expr a, Expr b) override;
   Expr bitOr(Expr a, Expr b) override;
   Expr bitXor(Expr a, Expr b) override;
   Expr add(Expr a, Expr b) override;
   Expr subtract(Expr a, Expr b) override;
   Expr multiply(Expr a, Expr b) override;
+  Expr maximum(Expr a, Expr b) override;
   Expr shiftLeft(Expr value, std::span<const uint32_t> amounts) override;
   Expr shiftRight(Expr value, std::span<const uint32_t> amounts) override;
   Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;

@@ -84,4 +84,20 @@ gpu.module @kernels {
     %0 = rotq.fwht %v block(16) length(%length) {lanes = 4} : vector<8xf16>
     return %0 : vector<8xf16>
   }
+  // Lattice points by arithmetic alone: sums of coordinates, of lengths and of a
+  // parity by dp4a, the longest residual of eight by maxima.
+  // CHECK-LABEL: func @decode_lattice
+  //   CHECK-NOT: rotq.
+  //   CHECK-NOT: llvm.load
+  // CHECK-COUNT-4: nvvm.dot.accumulate.4way
+  // CHECK-COUNT-4: nvvm.dot.accumulate.4way
+  // CHECK-COUNT-7: arith.maxui %{{.*}}, %{{.*}} : vector<4xi32>
+  // CHECK-COUNT-4: nvvm.dot.accumulate.4way
+  //   CHECK-NOT: llvm.load
+  //       CHECK: vector.bitcast {{.*}} : vector<8xi32> to vector<32xi8>
+  func.func @decode_lattice(%low: vector<4xi32>, %high: vector<1xi32>) -> vector<32xi8> {
+    %0 = rotq.unpack #rotq.field<34, 8> %low, %high : vector<4xi32>, vector<1xi32> -> vector<4xi64>
+    %1 = rotq.decode #rotq.voronoi<16, [3, 4, 5, 7]> %0 : vector<4xi64> -> vector<32xi8>
+    return %1 : vector<32xi8>
+  }
 }

@@ -306,10 +306,50 @@ func.func private @f() attributes {a = #rotq.field<3, 8>}
 
 // -----
 
-// expected-error @below {{expected codes of 1 to 32 bits but got 33}}
-func.func private @f() attributes {a = #rotq.field<33, 8>}
+// expected-error @below {{expected codes of 1 to 64 bits but got 65}}
+func.func private @f() attributes {a = #rotq.field<65, 8>}
 
 // -----
 
 // expected-error @below {{expected codes of 1, 2, 4 or 8 weights but got 3}}
 func.func private @f() attributes {a = #rotq.field<8, 3>}
+
+// -----
+
+// expected-error @below {{expected 8 or 16 as q but got 7}}
+func.func private @f() attributes {a = #rotq.voronoi<7, [4, 5, 6, 8]>}
+
+// -----
+
+// expected-error @below {{expected 4 multipliers but got 3}}
+func.func private @f() attributes {a = #rotq.voronoi<8, [4, 5, 6]>}
+
+// -----
+
+// expected-error @below {{expected multipliers that rise from 1 to 31 but got 0 after 0}}
+func.func private @f() attributes {a = #rotq.voronoi<8, [0, 5, 6, 8]>}
+
+// -----
+
+// expected-error @below {{expected multipliers that rise from 1 to 31 but got 5 after 5}}
+func.func private @f() attributes {a = #rotq.voronoi<8, [4, 5, 5, 8]>}
+
+// -----
+
+// expected-error @below {{expected multipliers that rise from 1 to 31 but got 32 after 6}}
+func.func private @f() attributes {a = #rotq.voronoi<16, [4, 5, 6, 32]>}
+
+// -----
+
+// expected-error @below {{expected a multiplier from -128 to 127 but got 128}}
+func.func private @f() attributes {a = #rotq.voronoi<8, [4, 5, 6, 128]>}
+
+// -----
+
+// expected-error @below {{expected a coding of 26 bits, as the codebook has, but got 34}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.voronoi<8, [4, 5, 6, 8]>, coding = #rotq.field<34, 8>>}
+
+// -----
+
+// expected-error @below {{expected codes that fill bytes but got 4 of 33 bits in 32 weights}}
+func.func private @f() attributes {a = #rotq.field<33, 8>}

@@ -27,3 +27,15 @@ func.func private @quoted() attributes {
   a = #rotq.format<"a \"b\"", rotation = #rotq.identity, scale = #rotq.scale<32>,
                    codebook = #rotq.table<1, [-128, 127]>, coding = #rotq.fixed<1>>
 }
+
+// -----
+
+// Points of a lattice, and codes of more than a word.
+// CHECK: attributes {a = #hyperquant_3, b = #hyperquant_4, c = #mine}
+func.func private @voronoi() attributes {
+  a = #rotq.format<"hyperquant_3", rotation = #rotq.hadamard<256>, scale = #rotq.scale<row>,
+                   codebook = #rotq.voronoi<8, [4, 5, 6, 8]>, coding = #rotq.field<26, 8>>,
+  b = #rotq.format<"hyperquant_4">,
+  c = #rotq.format<"mine", rotation = #rotq.identity, scale = #rotq.scale<32>,
+                   codebook = #rotq.voronoi<16, [1, 2, 3, 31]>, coding = #rotq.field<34, 8>>
+}

@@ -879,3 +879,19 @@ func.func @f(%c: vector<64xi32>) {
   %0 = rotq.decode #rotq.table<1, [0, 1]> %c : vector<64xi32> -> vector<64xi8>
   return
 }
+
+// -----
+
+func.func @f(%p: vector<4xi32>, %q: vector<1xi32>) {
+  // expected-error @below {{expected codes of type i64 but got 'i32'}}
+  %0 = rotq.unpack #rotq.field<34, 8> %p, %q : vector<4xi32>, vector<1xi32> -> vector<4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%c: vector<4xi32>) {
+  // expected-error @below {{expected codes of type i64 but got 'i32'}}
+  %0 = rotq.decode #rotq.voronoi<16, [3, 4, 5, 7]> %c : vector<4xi32> -> vector<32xi8>
+  return
+}

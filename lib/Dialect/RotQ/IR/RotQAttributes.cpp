@@ -9,6 +9,7 @@
 
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/VoronoiCodebook.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -103,6 +104,31 @@ LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 // Codebooks
 //===----------------------------------------------------------------------===//
 
+/// `[-1, 1]`
+static ParseResult parseBytes(AsmParser &parser, StringRef what,
+                              SmallVectorImpl<int8_t> &bytes) {
+  auto parseByte = [&]() -> ParseResult {
+    int64_t byte = 0;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseInteger(byte))
+      return failure();
+    if (byte < -128 || byte > 127)
+      return parser.emitError(loc)
+             << "expected " << what << " from -128 to 127 but got " << byte;
+    bytes.push_back(int8_t(byte));
+    return success();
+  };
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                        parseByte);
+}
+
+static void printBytes(AsmPrinter &printer, ArrayRef<int8_t> bytes) {
+  printer << "[";
+  llvm::interleaveComma(bytes, printer.getStream(),
+                        [&](int8_t byte) { printer << int64_t(byte); });
+  printer << "]";
+}
+
 std::shared_ptr<const ::rotq::Codebook> TableAttr::getCodebook() const {
   return std::make_shared<::rotq::TableCodebook>(getLevels().vec(), getBits());
 }
@@ -111,31 +137,17 @@ Attribute TableAttr::parse(AsmParser &parser, Type) {
   unsigned bits = 0;
   SmallVector<int8_t> levels;
   SMLoc loc = parser.getCurrentLocation();
-  auto parseLevel = [&]() -> ParseResult {
-    int64_t level = 0;
-    SMLoc levelLoc = parser.getCurrentLocation();
-    if (parser.parseInteger(level))
-      return failure();
-    if (level < -128 || level > 127)
-      return parser.emitError(levelLoc)
-             << "expected a level from -128 to 127 but got " << level;
-    levels.push_back(int8_t(level));
-    return success();
-  };
   if (parser.parseLess() || parser.parseInteger(bits) || parser.parseComma() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
-                                     parseLevel) ||
-      parser.parseGreater())
+      parseBytes(parser, "a level", levels) || parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     bits, levels);
 }
 
 void TableAttr::print(AsmPrinter &printer) const {
-  printer << "<" << getBits() << ", [";
-  llvm::interleaveComma(getLevels(), printer.getStream(),
-                        [&](int8_t level) { printer << int64_t(level); });
-  printer << "]>";
+  printer << "<" << getBits() << ", ";
+  printBytes(printer, getLevels());
+  printer << ">";
 }
 
 LogicalResult TableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -198,6 +210,38 @@ LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Codebook> VoronoiAttr::getCodebook() const {
+  ::rotq::VoronoiCodebook::Multipliers multipliers;
+  llvm::copy(getMultipliers(), multipliers.begin());
+  return std::make_shared<::rotq::VoronoiCodebook>(getQ(), multipliers);
+}
+
+Attribute VoronoiAttr::parse(AsmParser &parser, Type) {
+  unsigned q = 0;
+  SmallVector<int8_t> multipliers;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseInteger(q) || parser.parseComma() ||
+      parseBytes(parser, "a multiplier", multipliers) || parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    q, multipliers);
+}
+
+void VoronoiAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getQ() << ", ";
+  printBytes(printer, getMultipliers());
+  printer << ">";
+}
+
+LogicalResult VoronoiAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  unsigned q, ArrayRef<int8_t> multipliers) {
+  if (auto status = ::rotq::VoronoiCodebook::check(
+          q, {multipliers.data(), multipliers.size()});
+      !status)
+    return emitError() << status.error();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -219,15 +263,8 @@ std::shared_ptr<const ::rotq::Coding> FieldAttr::getCoding() const {
 
 LogicalResult FieldAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 unsigned bits, int64_t dim) {
-  if (bits < 1 || bits > 32)
-    return emitError() << "expected codes of 1 to 32 bits but got " << bits;
-  if (dim != 1 && dim != 2 && dim != 4 && dim != 8)
-    return emitError() << "expected codes of 1, 2, 4 or 8 weights but got "
-                       << dim;
-  if (::rotq::kRowGranule / dim * bits % 8 != 0)
-    return emitError() << "expected codes that fill bytes but got "
-                       << ::rotq::kRowGranule / dim << " of " << bits
-                       << " bits in 32 weights";
+  if (auto status = ::rotq::FieldCoding::check(bits, dim); !status)
+    return emitError() << status.error();
   return success();
 }
 
@@ -254,6 +291,8 @@ static CodebookAttrInterface mirror(MLIRContext *context,
   if (auto *grid = dynamic_cast<const ::rotq::GridCodebook *>(&codebook))
     return GridAttr::get(context, grid->bits(), grid->dim(), grid->hasSigns(),
                          grid->points());
+  if (auto *voronoi = dynamic_cast<const ::rotq::VoronoiCodebook *>(&codebook))
+    return VoronoiAttr::get(context, voronoi->q(), voronoi->multipliers());
   return {};
 }
 

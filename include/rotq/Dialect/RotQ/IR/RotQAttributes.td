@@ -91,6 +91,20 @@ def RotQ_GridAttr : RotQ_Attr<"Grid", "grid",
   let genVerifyDecl = 1;
 }
 
+def RotQ_VoronoiAttr : RotQ_Attr<"Voronoi", "voronoi",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "points of the lattice E8 in four sizes";
+  let description = [{
+    `#rotq.voronoi<8, [4, 5, 6, 8]>`: a Voronoi code of E8 for 8 weights. A code
+    is a class of the lattice modulo 8 (or 16), as eight fields of 3 (or 4) bits,
+    and stands for a short vector of it times one of four multipliers, which rise
+    from 1 to 31; two bits above the fields choose among them.
+  }];
+  let parameters = (ins "unsigned":$q, ArrayRefParameter<"int8_t">:$multipliers);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -113,8 +127,9 @@ def RotQ_FieldAttr : RotQ_Attr<"Field", "field",
   let summary = "codes of a fixed width, one behind the other";
   let description = [{
     `#rotq.field<11, 2>`: codes of 11 bits for 2 weights each. The codes of 32
-    weights fill whole bytes, from the lowest bit on. Widths 1 to 32, for 1, 2, 4
-    or 8 weights.
+    weights fill whole bytes, from the lowest bit on. Widths 1 to 64, for 1, 2, 4
+    or 8 weights; codes of more than 32 bits have two planes, the low 32 bits and
+    the others.
   }];
   let parameters = (ins "unsigned":$bits, "int64_t":$dim);
   let assemblyFormat = "`<` $bits `,` $dim `>`";

@@ -363,7 +363,7 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
   }];
   let arguments = (ins CodingAttrInterface:$coding,
                        Variadic<FixedVectorOfRankAndType<[1], [I32]>>:$planes);
-  let results = (outs FixedVectorOfRankAndType<[1], [I4, I32]>:$result);
+  let results = (outs FixedVectorOfRankAndType<[1], [I4, I32, I64]>:$result);
   let assemblyFormat =
       "$coding $planes attr-dict `:` type($planes) `->` type($result)";
   let hasVerifier = 1;
@@ -372,7 +372,7 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
 def RotQ_DecodeOp : RotQ_Op<"decode", [Pure]> {
   let summary = "codes become the int8 points of a codebook";
   let arguments = (ins CodebookAttrInterface:$codebook,
-                       FixedVectorOfRankAndType<[1], [I4, I32]>:$codes);
+                       FixedVectorOfRankAndType<[1], [I4, I32, I64]>:$codes);
   let results = (outs FixedVectorOfRankAndType<[1], [I8]>:$result);
   let assemblyFormat =
       "$codebook $codes attr-dict `:` type($codes) `->` type($result)";
