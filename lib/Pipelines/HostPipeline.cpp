@@ -320,6 +320,11 @@ void mlir::rotq::buildHostPipeline(OpPassManager &pm,
 
 void mlir::rotq::registerHostPipeline() {
   PassPipelineRegistration<HostPipelineOptions>(
+      "rotq-plan-host",
+      "Decide how the host computes rotq ops on tensors: the beginning of "
+      "rotq-to-host",
+      buildHostPlanPipeline);
+  PassPipelineRegistration<HostPipelineOptions>(
       "rotq-to-host",
       "Lower rotq ops on tensors to the llvm dialect, for the host",
       buildHostPipeline);

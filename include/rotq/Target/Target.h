@@ -71,6 +71,18 @@ FailureOr<std::string> emitHostInterface(ModuleOp module);
 /// The same as a C header, for the object that emitHostObject makes.
 FailureOr<std::string> emitHostHeader(ModuleOp module);
 
+/// The kernels of a module that rotq-plan-host planned: a row for every product
+/// by a named parameter, of a function that callers see and of those that it
+/// calls, and for every kernel of it:
+///
+///   [{"function": "decode", "weight": "<parameter>", "shape": [N, K],
+///     "format": "rq3", "activation": "i8", "kernel": "host_vector_r1c4w1",
+///     "m": [4, null], "epilogue": ["addf"]}, ...]
+///
+/// `m` are the rows of the activation that it takes, null: any more. `epilogue`
+/// are the functions that it computes of its sums.
+FailureOr<std::string> emitKernelList(ModuleOp module);
+
 /// The path of a CUDA tool (ptxas, fatbinary): in $CUDA_HOME/bin or
 /// $CUDA_PATH/bin where that is set, else in $PATH or /usr/local/cuda/bin;
 /// empty if there is none.
