@@ -201,6 +201,18 @@ class Library:
         if name not in self._interface:
             known = ", ".join(self._interface)
             raise RotqError(f"{self.path}: no function '{name}', there are {known}")
+        self._check_cpu(name)
         entry = getattr(self._library, f"_mlir_ciface_{name}")
         entry.restype = None
         return Function(name, entry, self._interface[name])
+
+    def _check_cpu(self, name: str) -> None:
+        """Refuses a function that this CPU would die of."""
+        check = getattr(self._library, f"rotq_{name}_missing_feature")
+        check.restype = ctypes.c_char_p
+        feature = check()
+        if feature is not None:
+            raise RotqError(
+                f"{self.path}: compiled for a CPU with {feature.decode()}, which this one lacks: "
+                "compile it on this machine"
+            )

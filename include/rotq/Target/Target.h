@@ -51,9 +51,14 @@ FailureOr<std::string> linkFatbin(Location loc, ArrayRef<DeviceCode> codes);
 /// The manifest that convert-rotq-to-gpu left, with its targets.
 FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 
+/// Of the functions that C calls, those that LLVMRequestCWrappers makes.
+inline constexpr StringRef kWrapperPrefix = "_mlir_ciface_";
+
 /// A relocatable object for this machine from a module in the llvm dialect;
 /// `cpu` and `features` as LLVM names them, "" for the generic ones and the CPU
-/// "host" for this machine's.
+/// "host" for this machine's. Beside every function that C calls stands
+/// `rotq_<name>_missing_feature`, which names what of that a CPU lacks, or
+/// returns null. It asks the C compiler's runtime library.
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
