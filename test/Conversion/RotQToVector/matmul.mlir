@@ -26,7 +26,7 @@
 // CHECK:         %[[STEPS:.*]] = memref.view %[[BLOB]][%{{.*}}][] : memref<{{.*}}> to memref<16x3xf16>
 // A range is 8 rows, or all of them where M is small.
 // CHECK:         %[[WORK:.*]] = arith.muli %{{.*}}, %c8704
-// CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c65536
+// CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c131072
 // CHECK:         %[[STEP:.*]] = arith.select %[[IS_LITTLE]], %c16, %c8
 // CHECK:         scf.parallel (%[[BEGIN:.*]]) = (%c0) to (%c16) step (%[[STEP]])
 // CHECK:           %[[AFTER:.*]] = arith.addi %[[BEGIN]], %[[STEP]]
