@@ -209,6 +209,14 @@ static std::string featuresOf(const HostPipelineOptions &options) {
                                     : std::string(options.features);
 }
 
+/// Of a register; those of 512 bits are also twice as many.
+static int64_t vectorBytesOf(const HostPipelineOptions &options) {
+  std::string features = featuresOf(options);
+  SmallVector<StringRef> list;
+  StringRef(features).split(list, ',');
+  return llvm::is_contained(list, "+avx512bw") ? 64 : 32;
+}
+
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -263,7 +271,8 @@ void mlir::rotq::buildHostKernelPipeline(OpPassManager &pm,
   pm.addPass(createConvertBufferizationToMemRefPass());
   // Kernels free what they allocate, so they come after deallocation.
   if (!options.reference)
-    pm.addNestedPass<func::FuncOp>(createConvertRotQToVector());
+    pm.addNestedPass<func::FuncOp>(createConvertRotQToVector(
+        ConvertRotQToVectorOptions{vectorBytesOf(options)}));
   pm.addPass(createConvertRotQWeightsToMemRef());
   pm.addPass(createConvertRotQMicroToLLVM(
       ConvertRotQMicroToLLVMOptions{featuresOf(options)}));
@@ -319,6 +328,11 @@ void mlir::rotq::buildHostPipeline(OpPassManager &pm,
 }
 
 void mlir::rotq::registerHostPipeline() {
+  PassPipelineRegistration<HostPipelineOptions>(
+      "rotq-plan-host",
+      "Decide how the host computes rotq ops on tensors: the beginning of "
+      "rotq-to-host",
+      buildHostPlanPipeline);
   PassPipelineRegistration<HostPipelineOptions>(
       "rotq-to-host",
       "Lower rotq ops on tensors to the llvm dialect, for the host",

@@ -18,9 +18,6 @@ using namespace mlir;
 using namespace mlir::rotq;
 namespace json = llvm::json;
 
-/// Of the functions that LLVMRequestCWrappers makes.
-static constexpr StringRef kWrapperPrefix = "_mlir_ciface_";
-
 namespace {
 /// A function that callers of the object see.
 struct HostFunction {
@@ -227,7 +224,8 @@ static LogicalResult writeFunction(llvm::raw_ostream &os, Location loc,
     os << "void";
   else
     os << "\n    " << llvm::join(arguments, ",\n    ");
-  os << ");\n\n";
+  os << ");\nconst char *rotq_" << function.name
+     << "_missing_feature(void);\n\n";
   return success();
 }
 
@@ -246,7 +244,11 @@ FailureOr<std::string> mlir::rotq::emitHostHeader(ModuleOp module) {
       "/* Functions of an object that quant-translate wrote. An array is its\n"
       "   address (twice), an offset, and sizes and strides in elements; f16 "
       "and\n   bf16 are uint16_t. Results that are no argument belong to the "
-      "caller,\n   who frees `allocated`. */\n#pragma once\n#include "
+      "caller,\n   who frees `allocated`. Code is for the CPU it was compiled "
+      "for: call a\n   function only where its missing_feature is null, and "
+      "not "
+      "the name of an\n   instruction set that this CPU lacks. */\n#pragma "
+      "once\n#include "
       "<stdint.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n";
   for (const auto &[name, text] : types)
     header += text;

@@ -14,6 +14,8 @@
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/CodeGen/TargetSubtargetInfo.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -25,8 +27,10 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 
 using namespace mlir;
+using namespace mlir::rotq;
 
 /// LLVM aborts on a CPU it does not know, and ignores such features.
 static LogicalResult verifyHost(ModuleOp module, const llvm::Target &target,
@@ -48,6 +52,109 @@ static LogicalResult verifyHost(ModuleOp module, const llvm::Target &target,
                                 << "', expected +name or -name";
   }
   return success();
+}
+
+/// What code may use that not every CPU has.
+static constexpr StringRef kFeatures[] = {"sse3",
+                                          "ssse3",
+                                          "sse4.1",
+                                          "sse4.2",
+                                          "popcnt",
+                                          "sse4a",
+                                          "avx",
+                                          "xop",
+                                          "fma4",
+                                          "f16c",
+                                          "fma",
+                                          "lzcnt",
+                                          "movbe",
+                                          "bmi",
+                                          "bmi2",
+                                          "avx2",
+                                          "avxvnni",
+                                          "gfni",
+                                          "avx512f",
+                                          "avx512cd",
+                                          "avx512bw",
+                                          "avx512dq",
+                                          "avx512vl",
+                                          "avx512ifma",
+                                          "avx512vbmi",
+                                          "avx512vnni",
+                                          "avx512vbmi2",
+                                          "avx512bitalg",
+                                          "avx512bf16",
+                                          "avx512fp16",
+                                          "avx512vpopcntdq"};
+
+static SmallVector<StringRef> findFeatures(const llvm::Module &module,
+                                           const llvm::TargetMachine &machine) {
+  SmallVector<StringRef> found;
+  for (StringRef feature : kFeatures)
+    if (llvm::any_of(module, [&](const llvm::Function &function) {
+          return !function.isDeclaration() &&
+                 machine.getSubtargetImpl(function)->checkFeatures(
+                     ("+" + feature).str());
+        }))
+      found.push_back(feature);
+  return found;
+}
+
+/// For every function that C calls, `rotq_<name>_missing_feature`: the name of
+/// an instruction set that the code has and this CPU has not, or null. It runs
+/// on every CPU. What it asks is what __builtin_cpu_supports asks.
+static void addFeatureChecks(llvm::Module &module,
+                             const llvm::TargetMachine &machine) {
+  SmallVector<StringRef> features;
+  if (machine.getTargetTriple().isX86())
+    features = findFeatures(module, machine);
+  SmallVector<llvm::Function *> entries;
+  for (llvm::Function &function : module)
+    if (function.getName().starts_with(kWrapperPrefix) &&
+        function.hasExternalLinkage() && !function.isDeclaration())
+      entries.push_back(&function);
+
+  llvm::LLVMContext &context = module.getContext();
+  auto *pointer = llvm::PointerType::getUnqual(context);
+  auto *check = llvm::Function::Create(llvm::FunctionType::get(pointer, false),
+                                       llvm::GlobalValue::InternalLinkage,
+                                       "rotq_missing_feature", module);
+  check->addFnAttr("target-cpu", machine.getTargetTriple().isX86_64()
+                                     ? "x86-64"
+                                     : machine.getTargetCPU());
+  check->addFnAttr("target-features", "");
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", check));
+  llvm::Value *missing = llvm::ConstantPointerNull::get(pointer);
+  if (!features.empty()) {
+    auto *word = b.getInt32Ty();
+    auto *model = llvm::ArrayType::get(word, 4);
+    auto *rest = llvm::ArrayType::get(word, 3);
+    b.CreateCall(
+        module.getOrInsertFunction("__cpu_indicator_init", b.getInt32Ty()));
+    auto *first = module.getOrInsertGlobal("__cpu_model", model);
+    auto *others = module.getOrInsertGlobal("__cpu_features2", rest);
+    for (StringRef feature : llvm::reverse(features)) {
+      std::array<uint32_t, 4> mask = llvm::X86::getCpuSupportsMask(feature);
+      const auto *part = llvm::find_if(mask, [](uint32_t m) { return m != 0; });
+      // Vendor, type and subtype stand ahead of the features.
+      int64_t index = part - mask.begin();
+      llvm::Value *address =
+          index == 0 ? b.CreateConstInBoundsGEP2_32(model, first, 0, 3)
+                     : b.CreateConstInBoundsGEP2_32(rest, others, 0,
+                                                    unsigned(index - 1));
+      llvm::Value *bits =
+          b.CreateAnd(b.CreateLoad(word, address), b.getInt32(*part));
+      missing = b.CreateSelect(b.CreateICmpEQ(bits, b.getInt32(0)),
+                               b.CreateGlobalString(feature), missing);
+    }
+  }
+  b.CreateRet(missing);
+  for (llvm::Function *entry : entries)
+    llvm::GlobalAlias::create(
+        llvm::GlobalValue::ExternalLinkage,
+        "rotq_" + entry->getName().drop_front(kWrapperPrefix.size()) +
+            "_missing_feature",
+        check);
 }
 
 FailureOr<std::string>
@@ -80,6 +187,7 @@ mlir::rotq::emitHostObject(ModuleOp module, StringRef cpu, StringRef features) {
         "expected a module in the llvm dialect: run rotq-to-host first");
   ir->setTargetTriple(triple);
   ir->setDataLayout(machine->createDataLayout());
+  addFeatureChecks(*ir, *machine);
   auto optimize = makeOptimizingTransformer(3, 0, machine.get());
   if (llvm::Error error = optimize(ir.get()))
     return module.emitError() << llvm::toString(std::move(error));

@@ -62,6 +62,12 @@ std::optional<KernelConfig> KernelConfig::parse(StringRef text) {
   return config;
 }
 
+KernelConfig KernelConfig::get(KernelAttr kernel) {
+  return {kernel.getKind(),   kernel.getRows(),  kernel.getCols(),
+          kernel.getWarps(),  kernel.getSplit(), kernel.getDepth(),
+          kernel.getStages(), kernel.getBlocks()};
+}
+
 KernelAttr KernelConfig::getAttr(MLIRContext *context, int64_t mMin,
                                  int64_t mMax) const {
   return KernelAttr::get(context, kind, mMin, mMax, rows, cols, warps, split,

@@ -66,11 +66,10 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         work = Path(folder)
-        passes = [f"--rotq-to-host={f'features=host in-place {options}'.strip()}"]
-        if formats:
-            plan = work / "plan.json"
-            plan.write_text(json.dumps({name: json.loads(text) for name, text in formats.items()}))
-            passes.insert(0, f"--rotq-quantize-weights=plan={plan}")
+        passes = [
+            *_packing(formats, work),
+            f"--rotq-to-host={f'features=host in-place {options}'.strip()}",
+        ]
         lowered = work / "lowered.mlir"
         compiler.run("quant-opt", *passes, "-o", lowered, input=module)
         for kind, file in (("library", "so"), ("interface", "json"), ("header", "h")):
@@ -80,6 +79,25 @@ def build(
         os.replace(work / "module.h", f"{out}.h")
         os.replace(work / "module.json", f"{out}.json")
         os.replace(work / "module.so", out)
+
+
+def _packing(formats: Mapping[str, str] | None, folder: Path) -> list[str]:
+    """The pass that gives parameters their formats, by a file in `folder`."""
+    if not formats:
+        return []
+    plan = folder / "plan.json"
+    plan.write_text(json.dumps({name: json.loads(text) for name, text in formats.items()}))
+    return [f"--rotq-quantize-weights=plan={plan}"]
+
+
+def kernels(module: str, formats: Mapping[str, str]) -> list[dict]:
+    """The kernels that `build` gives the products by packed parameters: a row for
+    every function, weight and kernel, as `quant-translate --to=kernels` writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        planned = compiler.run(
+            "quant-opt", *_packing(formats, Path(folder)), "--rotq-plan-host", input=module
+        )
+        return json.loads(compiler.run("quant-translate", "--to=kernels", input=planned))
 
 
 def cached(module: str, formats: Mapping[str, str] | None = None, options: str = "") -> Library:
@@ -183,6 +201,18 @@ class Library:
         if name not in self._interface:
             known = ", ".join(self._interface)
             raise RotqError(f"{self.path}: no function '{name}', there are {known}")
+        self._check_cpu(name)
         entry = getattr(self._library, f"_mlir_ciface_{name}")
         entry.restype = None
         return Function(name, entry, self._interface[name])
+
+    def _check_cpu(self, name: str) -> None:
+        """Refuses a function that this CPU would die of."""
+        check = getattr(self._library, f"rotq_{name}_missing_feature")
+        check.restype = ctypes.c_char_p
+        feature = check()
+        if feature is not None:
+            raise RotqError(
+                f"{self.path}: compiled for a CPU with {feature.decode()}, which this one lacks: "
+                "compile it on this machine"
+            )

@@ -29,12 +29,7 @@ class Runner:
         """Opens the model directory `path` and compiles it where that has not
         been done before; `options` are those of rotq-to-host."""
         self.model = model_dir.open_model(path)
-        weights = self.model.weights
-        self.formats = (
-            {name: format for name, (_, format) in weights.weights.items()}
-            if isinstance(weights, Archive)
-            else {}
-        )
+        self.formats = self.model.formats
         self.library = host.cached(
             self.model.module.read_text(),
             {name: format.json for name, format in self.formats.items()},

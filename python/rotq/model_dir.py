@@ -16,6 +16,7 @@ from . import description as descriptions
 from .archive import Archive
 from .checkpoint import Checkpoint
 from .error import RotqError
+from .formats import Format
 from .locking import lock
 
 DECODER = "decoder.json"
@@ -24,7 +25,6 @@ WEIGHTS = "weights.safetensors"
 TOKENIZER = tokenizer.FILE
 QUANTIZATION = "quantize.json"
 EVALUATIONS = "evaluations.json"
-KERNELS = "kernels.json"
 
 #: Where the files of a model are until it is whole, and what its writer locks.
 _UNFINISHED = ".unfinished"
@@ -44,6 +44,13 @@ class Model:
     @property
     def module(self) -> Path:
         return self.path / MODULE
+
+    @property
+    def formats(self) -> dict[str, Format]:
+        """Those of the packed tensors."""
+        if not isinstance(self.weights, Archive):
+            return {}
+        return {name: format for name, (_, format) in self.weights.weights.items()}
 
     def tokenizer(self) -> tokenizer.Tokenizer:
         return tokenizer.load(self.path)

@@ -1,7 +1,7 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A page that compares what formats made of one model: bits, errors, quality and
-kernels, from the JSON files of its directories. One HTML file that needs no other."""
+kernels, from its directories. One HTML file that needs no other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import description as descriptions
 from . import report_inputs, svg
 from .description import LINEARS
 from .elements import Markup, element, joined
-from .report_inputs import Evaluation, Inputs, Result, is_finite
+from .report_inputs import Evaluation, Inputs, Kernel, Result, is_finite
 from .svg import number
 
 _NOTHING = "–"
@@ -494,37 +494,51 @@ def _kernels(inputs: Inputs) -> Markup:
     rows = [
         [
             element("b", result.label),
-            function,
+            kernel.function,
             ", ".join(kinds),
-            element("code", kernel),
-            format or _NOTHING,
-            _shape(shape),
+            element("code", kernel.kernel),
+            kernel.format,
+            kernel.activation,
+            ", ".join(kernel.epilogue) or _NOTHING,
+            _tokens(*kernel.m),
+            _shape(kernel.shape),
             _ranges(layers) or _NOTHING,
         ]
         for result in inputs.results
-        for (function, shape, format, kernel, layers), kinds in _kernel_groups(result, places)
+        for (kernel, layers), kinds in _kernel_groups(result, places)
     ]
     if not rows:
-        return _section("Kernels", element("p", "No kernels were recorded."))
-    words = ["directory", "function", "weights", "kernel", "format"]
+        return _section("Kernels", element("p", "No packed weights have kernels."))
+    words = ["directory", "function", "weights", "kernel", "format", "activation", "fused"]
     return _section(
         "Kernels",
-        element("p", "The kernel of every product; products that agree share a row."),
-        _table([*words, "shape", "layers"], rows, words=words, name="Kernels"),
+        element(
+            "p",
+            "The kernels that the compiler chooses on the host for every product of a packed "
+            "weight, what they multiply by, the functions of the sums that they take in, and for "
+            "how many tokens at a time they are. Products that agree share a row.",
+        ),
+        _table([*words, "tokens", "shape", "layers"], rows, words=words, name="Kernels"),
     )
 
 
-def _kernel_groups(result: Result, places: Mapping) -> Iterable[tuple[tuple, list[str]]]:
-    """Kinds of weights by what they have in common: function, shape, format,
-    kernel and layers."""
-    layers: dict[tuple, list[int]] = {}
+def _tokens(first: int, last: int | None) -> str:
+    return f"{first} and more" if last is None else _ranges(range(first, last + 1))
+
+
+def _kernel_groups(
+    result: Result, places: Mapping
+) -> Iterable[tuple[tuple[Kernel, tuple[int, ...]], list[str]]]:
+    """Kinds of weights by what they have in common: everything of the kernel but
+    the weight, and the layers."""
+    layers: dict[tuple[Kernel, str], list[int]] = {}
     for kernel in result.kernels:
         spots = places.get(kernel.weight, [(None, kernel.weight)])
-        key = (kernel.function, kernel.shape, kernel.format, kernel.kernel, spots[0][1])
-        layers.setdefault(key, []).extend(layer for layer, _ in spots if layer is not None)
-    kinds: dict[tuple, list[str]] = {}
-    for (*key, kind), found in layers.items():
-        kinds.setdefault((*key, tuple(sorted(set(found)))), []).append(kind)
+        found = layers.setdefault((replace(kernel, weight=""), spots[0][1]), [])
+        found.extend(layer for layer, _ in spots if layer is not None)
+    kinds: dict[tuple[Kernel, tuple[int, ...]], list[str]] = {}
+    for (kernel, kind), found in layers.items():
+        kinds.setdefault((kernel, tuple(sorted(set(found)))), []).append(kind)
     return kinds.items()
 
 

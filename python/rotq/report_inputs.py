@@ -1,6 +1,7 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What a report is made of: the JSON files of model directories, checked."""
+"""What a report is made of: the JSON files of model directories, checked, and the
+kernels that the compiler chooses for them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import archive, evaluate, model_dir
+from . import archive, evaluate, host, model_dir
 from . import checkpoint as checkpoints
 from . import description as descriptions
 from .description import shown
@@ -67,13 +68,6 @@ _EVALUATION = {
     "text": "a string or null",
     "against": "a string or null",
 }
-_KERNEL = {
-    "function": "a string",
-    "weight": "a string",
-    "shape": "a shape",
-    "format": "a string or null",
-    "kernel": "a string",
-}
 
 
 @dataclass(frozen=True)
@@ -99,13 +93,19 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Kernel:
-    """The kernel that a product of the model runs."""
+    """A kernel that a product of the model runs on the host."""
 
     function: str
     weight: str
     shape: tuple[int, ...]
-    format: str | None
+    format: str
+    #: The type of what it multiplies by.
+    activation: str
     kernel: str
+    #: The numbers of rows of the activation that it takes; None: no upper end.
+    m: tuple[int, int | None]
+    #: What it computes of its sums.
+    epilogue: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _result(path: Path, description: Mapping) -> Result:
     missing: list[str] = []
     header = _quantized(path, description) or _stored(path, missing)
     evaluations = _rows(path / evaluate.FILE, _EVALUATION, Evaluation, missing)
-    kernels = _rows(path / model_dir.KERNELS, _KERNEL, Kernel, missing)
+    kernels = _kernels(path, missing) if header["packed"] else []
     known = [row.bits for row in evaluations if row.bits is not None]
     if header["bits"] is None and known:
         header["bits"] = known[-1]
@@ -268,6 +268,21 @@ def _packed(weights: archive.Archive) -> dict:
     }
 
 
+def _kernels(path: Path, missing: list[str]) -> list[Kernel]:
+    """Those that the compiler chooses for the model."""
+    try:
+        model = model_dir.open_model(path)
+        formats = {name: format.json for name, format in model.formats.items()}
+        rows = host.kernels(model.module.read_text(), formats)
+    except RotqError as error:
+        missing.append(f"kernels are not known: {error}")
+        return []
+    return [
+        Kernel(**{key: tuple(x) if isinstance(x, list) else x for key, x in row.items()})
+        for row in rows
+    ]
+
+
 def _rows(file: Path, schema: Mapping[str, str], kind: type, missing: list[str]) -> list:
     """The list of objects in a file, each as a `kind`."""
     if not file.exists():
@@ -278,10 +293,7 @@ def _rows(file: Path, schema: Mapping[str, str], kind: type, missing: list[str])
         raise RotqError(f"{file}: expected a list but got {shown(rows)}")
     result = []
     for index, row in enumerate(rows):
-        fields = _check(row, schema, f"{file}: row {index}")
-        if "shape" in fields:
-            fields["shape"] = tuple(fields["shape"])
-        result.append(kind(**fields))
+        result.append(kind(**_check(row, schema, f"{file}: row {index}")))
     return result
 
 

@@ -12,10 +12,12 @@ from xml.etree import ElementTree
 import pytest
 from conftest import FIXTURES
 
-from rotq import RotqError, decoder, report, report_inputs, svg
+from rotq import RotqError, decoder, formats, model_dir, report, report_inputs, svg
 from rotq.cli import main
 from rotq.description import LINEARS, tensors
 from rotq.elements import Markup, element, escaped
+from rotq.plan import Plan
+from rotq.quantize import quantize_model
 
 LAYERS = 30
 TEXT = {"text": "wiki.txt", "tokens": 4096, "window": 512, "stride": 512}
@@ -79,14 +81,13 @@ def evaluation(format, ppl, kl=None, against=None, **others):
 def model(tmp_path, description):
     """A function that makes a model directory of JSON files."""
 
-    def make(name, quantize=None, evaluations=None, kernels=None, decoder=description):
+    def make(name, quantize=None, evaluations=None, decoder=description):
         folder = tmp_path / name
         folder.mkdir()
         files = {
             "decoder.json": decoder,
             "quantize.json": quantize,
             "evaluations.json": evaluations,
-            "kernels.json": kernels,
         }
         for file, value in files.items():
             if value is not None:
@@ -97,17 +98,8 @@ def model(tmp_path, description):
 
 
 @pytest.fixture
-def models(model, description):
+def compared(model, description):
     """Three formats, one of which mixes two, and the model they were made of."""
-    kernels = [
-        {
-            "function": function, "weight": name, "shape": [64, 64], "format": "rq3",
-            "kernel": f"kernel_of_{function}",
-        }
-        for function in ("prefill", "decode")
-        for name, (layer, _) in linears(description).items()
-        if layer != 4
-    ]  # fmt: skip
 
     def plan(layer, kind):
         return ("rq4", 4.0625) if kind == "v" else ("rq3", 3.0625)
@@ -117,7 +109,7 @@ def models(model, description):
     return [
         model("full", evaluations=[evaluation("bf16", 14.25)]),
         model("two", rq2, [evaluation("rq2", 61.5, 1.375, "bf16")]),
-        model("three", quantized(description), [evaluation("rq3", 20.5, 0.375, "bf16")], kernels),
+        model("three", quantized(description), [evaluation("rq3", 20.5, 0.375, "bf16")]),
         model("mix", mixed, [evaluation("rq3+rq4", 17.125, 0.125, "bf16")]),
     ]
 
@@ -171,8 +163,8 @@ def written(tmp_path, directories):
     return parsed(tmp_path / "report.html")
 
 
-def test_facts_and_formats(tmp_path, models, description):
-    tree = written(tmp_path, models)
+def test_facts_and_formats(tmp_path, compared, description):
+    tree = written(tmp_path, compared)
     assert tree.find(".//h1").text == "Tiny-1B"
     facts = {d.find("dt").text: d.find("dd").text for d in tree.iter("dl") for d in d}
     weights = sum(math.prod(shape) for shape in tensors(description).values())
@@ -191,8 +183,8 @@ def test_facts_and_formats(tmp_path, models, description):
     assert "4,096 tokens in windows of 512. KL divergence" in content(tree)
 
 
-def test_figures(tmp_path, models):
-    quality = section(written(tmp_path, models), "Quality and bits")
+def test_figures(tmp_path, compared):
+    quality = section(written(tmp_path, compared), "Quality and bits")
     figures = quality.findall(".//svg")
     assert len(figures) == 2
     for figure in figures:
@@ -208,8 +200,8 @@ def test_figures(tmp_path, models):
     assert "not quantized, at 14.25" in content(quality)
 
 
-def test_every_layer_has_its_error(tmp_path, models):
-    errors = section(written(tmp_path, models), "Error of every layer")
+def test_every_layer_has_its_error(tmp_path, compared):
+    errors = section(written(tmp_path, compared), "Error of every layer")
     tooltips = {t.text for t in errors.iter("title")}
     table = content(errors)
     for layer in range(LAYERS):
@@ -231,8 +223,8 @@ def test_every_layer_has_its_error(tmp_path, models):
     assert "relative squared error (logarithmic)" in content(errors)
 
 
-def test_bits(tmp_path, models):
-    bits = section(written(tmp_path, models), "Bits of every layer")
+def test_bits(tmp_path, compared):
+    bits = section(written(tmp_path, compared), "Bits of every layer")
     assert (
         "In rq3 (3.0625 bits per weight) and rq2 (2.0625 bits per weight) every product of the "
         "layers has the same format." in content(bits)
@@ -256,43 +248,55 @@ def test_an_embedding_is_packed(tmp_path, model, description):
     assert rows(section(tree, "Formats"))[0][6] == "layer 29, down"
 
 
+def kernels(tmp_path, models, **options):
+    """The rows of a model that was packed, beside the model it was made of, by
+    function, tokens and weights."""
+    packed = tmp_path / "packed"
+    model = model_dir.open_model(models("llama3"))
+    quantize_model(model, packed, formats.lookup("rq3"), progress=False, **options)
+    tree = written(tmp_path, [model.path, packed])
+    assert "kernels" not in content(section(tree, "Missing inputs"))
+    found = rows(section(tree, "Kernels"))
+    assert len({row[0] for row in found}) == 1
+    return {(row[1], row[7], row[2], row[4]): [row[3], *row[5:7], *row[8:]] for row in found}
+
+
 def test_kernels(tmp_path, models):
-    kernels = rows(section(written(tmp_path, models), "Kernels"))
-    assert kernels == [
-        [
-            "rq3", function, "q, k, v, o, gate, up, down", f"kernel_of_{function}", "rq3",
-            "64 × 64", "0–3, 5–29",
-        ]
-        for function in ("prefill", "decode")
-    ]  # fmt: skip
+    found = kernels(tmp_path, models)
+    few, many = "host_vector_r1c1w1", "host_vector_r1c4w1"
+    for function, tokens, kernel in (
+        ("decode", "1–3", few), ("prefill", "1–3", few), ("prefill", "4 and more", many),
+    ):  # fmt: skip
+        for weights, fused, shape in (
+            ("q", "–", "64 × 64"), ("k, v", "–", "32 × 64"), ("o", "addf", "64 × 64"),
+            ("down", "addf", "64 × 96"),
+        ):  # fmt: skip
+            row = found.pop((function, tokens, weights, "rq3"))
+            assert row == [kernel, "i8", fused, shape, "0–2"]
+        # The later one takes in SiLU and the product of both.
+        both = [found.pop((function, tokens, weights, "rq3")) for weights in ("gate", "up")]
+        assert {row[0] for row in both} == {kernel}
+        assert sorted(row[2] for row in both)[1:] == ["–"] and "exp" in both[0][2] + both[1][2]
+    assert not found
 
 
-def test_kernels_that_differ(tmp_path, model, description):
-    def kernel(weight, name):
-        return {
-            "function": "decode", "weight": weight, "shape": [64, 64], "format": None,
-            "kernel": name,
-        }  # fmt: skip
-
-    head = description["head"]["weight"]
-    kernels = [
-        *(kernel(weight(description, layer, "q"), "a") for layer in (0, 1, 7)),
-        *(kernel(weight(description, layer, "k"), "a") for layer in (0, 1)),
-        kernel(weight(description, 7, "k"), "b"),
-        kernel(head, "b"),
-    ]
-    tree = written(tmp_path, [model("a", kernels=kernels)])
-    assert [row[2:4] + row[6:] for row in rows(section(tree, "Kernels"))] == [
-        ["q", "a", "0–1, 7"], ["k", "a", "0–1"], ["k", "b", "7"], [head, "b", "–"],
-    ]  # fmt: skip
+def test_kernels_of_several_formats(tmp_path, models):
+    found = kernels(
+        tmp_path, models, plan=Plan({r".*\.1\..*k_proj.*": "rq4", ".*v_proj.*": "keep"})
+    )
+    assert {key[2:]: row[-1] for key, row in found.items() if key[0] == "decode"} == {
+        ("k", "rq3"): "0, 2", ("k", "rq4"): "1",
+        **{(kind, "rq3"): "0–2" for kind in ("q", "o", "gate", "up", "down")},
+    }  # fmt: skip
 
 
-def test_missing_parts_are_named(tmp_path, models, model):
+def test_missing_parts_are_named(tmp_path, compared, model):
     absent = tmp_path / "absent"
-    tree = written(tmp_path, [*models, model("bare"), absent])
+    tree = written(tmp_path, [*compared, model("bare"), absent])
     missing = content(section(tree, "Missing inputs"))
     assert f"{absent}: no decoder.json" in missing
-    assert "rq2: no kernels.json" in missing and "rq3: no kernels.json" not in missing
+    assert f"rq2: kernels are not known: {tmp_path / 'two' / 'model.mlir'}: no such" in missing
+    assert "bf16: kernels" not in missing
     assert "bare: no quantize.json and no weights.safetensors" in missing
     assert "bare: no evaluations.json" in missing
 
@@ -300,7 +304,7 @@ def test_missing_parts_are_named(tmp_path, models, model):
 def test_nothing_but_a_decoder(tmp_path, model):
     tree = written(tmp_path, [model("bare")])
     assert not list(tree.iter("svg"))
-    for words in ("No errors were measured", "No packed weights were evaluated", "No kernels"):
+    for words in ("No errors were measured", "No packed weights were evaluated", "have kernels"):
         assert words in content(tree)
 
 
@@ -367,8 +371,7 @@ def test_text_is_escaped(tmp_path, model, description):
     changed["architecture"] = EVIL
     value = quantized(changed, EVIL) | {"source": EVIL}
     row = evaluation(EVIL, 9.0, 0.5, EVIL, text=EVIL)
-    kernel = {"function": EVIL, "weight": EVIL, "shape": [1], "format": EVIL, "kernel": EVIL}
-    tree = written(tmp_path, [model("a", value, [row, row | {"tokens": 9}], [kernel], changed)])
+    tree = written(tmp_path, [model("a", value, [row, row | {"tokens": 9}], changed)])
     assert not list(tree.iter("script"))
     shown = EVIL.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
     assert tree.find(".//h1").text == shown
@@ -406,9 +409,9 @@ def test_numbers(value, text):
     assert svg.number(value) == text
 
 
-def test_the_command(tmp_path, models, capsys):
+def test_the_command(tmp_path, compared, capsys):
     out = tmp_path / "page.html"
-    assert main(["report", *map(str, models), str(tmp_path / "absent"), "-o", str(out)]) == 0
+    assert main(["report", *map(str, compared), str(tmp_path / "absent"), "-o", str(out)]) == 0
     printed = capsys.readouterr()
     assert "Tiny-1B in bf16, rq3+rq4, rq3, rq2" in printed.out
     assert "absent: no decoder.json" in printed.err
@@ -416,11 +419,11 @@ def test_the_command(tmp_path, models, capsys):
     assert not list(tmp_path.glob("*.tmp*"))
 
 
-def test_a_page_that_cannot_be_written(tmp_path, models, capsys):
-    assert main(["report", str(models[0]), "-o", str(tmp_path / "no" / "page.html")]) == 1
+def test_a_page_that_cannot_be_written(tmp_path, compared, capsys):
+    assert main(["report", str(compared[0]), "-o", str(tmp_path / "no" / "page.html")]) == 1
     assert "page.html" in capsys.readouterr().err
     (tmp_path / "folder").mkdir()
-    assert main(["report", str(models[0]), "-o", str(tmp_path / "folder")]) == 1
+    assert main(["report", str(compared[0]), "-o", str(tmp_path / "folder")]) == 1
     assert not list(tmp_path.glob("*.tmp*"))
 
 
@@ -437,9 +440,7 @@ def test_different_models(tmp_path, model, description):
         report.write(directories, tmp_path / "report.html")
 
 
-@pytest.mark.parametrize(
-    "file", ["decoder.json", "quantize.json", "evaluations.json", "kernels.json"]
-)
+@pytest.mark.parametrize("file", ["decoder.json", "quantize.json", "evaluations.json"])
 @pytest.mark.parametrize("text", [b"{", b"\xff", b"3", b'{"a": 1}', b"[" * 100_000])
 def test_malformed_files(tmp_path, model, file, text):
     folder = model("a")

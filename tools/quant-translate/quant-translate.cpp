@@ -32,7 +32,8 @@ enum class Output {
   Object,
   Library,
   Interface,
-  Header
+  Header,
+  Kernels
 };
 } // namespace
 
@@ -52,7 +53,9 @@ static cl::opt<Output> outputKind(
         clEnumValN(Output::Library, "library", "shared library of the host"),
         clEnumValN(Output::Interface, "interface",
                    "how the functions of the object are called, as json"),
-        clEnumValN(Output::Header, "header", "the same as a C header")));
+        clEnumValN(Output::Header, "header", "the same as a C header"),
+        clEnumValN(Output::Kernels, "kernels",
+                   "the kernels that rotq-plan-host chose, as json")));
 static cl::list<std::string>
     chips("chip", cl::CommaSeparated,
           cl::desc("chips, in place of the targets the module carries"),
@@ -121,6 +124,7 @@ static LogicalResult translateDevice(gpu::GPUModuleOp module) {
   case Output::Library:
   case Output::Interface:
   case Output::Header:
+  case Output::Kernels:
     break;
   }
   llvm_unreachable("not a device output");
@@ -141,6 +145,8 @@ static LogicalResult translate(ModuleOp module) {
     return write(emitHostInterface(module));
   if (outputKind == Output::Header)
     return write(emitHostHeader(module));
+  if (outputKind == Output::Kernels)
+    return write(emitKernelList(module));
   auto kernels = module.getOps<gpu::GPUModuleOp>();
   if (!llvm::hasSingleElement(kernels))
     return module.emitError() << "expected one gpu.module but got "

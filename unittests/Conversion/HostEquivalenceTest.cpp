@@ -332,6 +332,13 @@ TEST_P(HostEquivalence, KernelsWholeBlocks) {
   checkQuantized(fixture, module, {1, drawRows(), 33}, 256);
 }
 
+TEST_P(HostEquivalence, KernelsShortVectors) {
+  Fixture fixture(format(), drawShape(64), random());
+  CompiledModule module(fixture.moduleText(), featuresOption("+ssse3,+avx2"));
+  checkDecoding(fixture, module);
+  checkQuantized(fixture, module, {1, drawRows(), 33}, 256);
+}
+
 TEST_P(HostEquivalence, KernelsPortable) {
   Fixture fixture(format(), drawShape(32), random());
   CompiledModule module(fixture.moduleText(), featuresOption(""));

@@ -25,6 +25,13 @@ TEST(KernelConfig, IsReadAsItIsWritten) {
   EXPECT_EQ(config, (KernelConfig{KernelKind::MmaS8, 32, 16, 8, 4, 2, 0, 1}));
 }
 
+TEST(KernelConfig, IsThatOfItsAttribute) {
+  MLIRContext context;
+  context.loadDialect<RotQDialect>();
+  KernelConfig config{KernelKind::WgmmaS8, 16, 128, 8, 2, 1, 4, 1};
+  EXPECT_EQ(KernelConfig::get(config.getAttr(&context, 33, 0)), config);
+}
+
 TEST(KernelConfig, RefusesWhatIsNoConfiguration) {
   for (const char *text :
        {"", "mma_s8", "mma_s8_", "mma_s8_r16c8", "mma_s8_c8r16w4",

@@ -66,7 +66,14 @@ def ConvertRotQToVector : Pass<"convert-rotq-to-vector", "::mlir::func::FuncOp">
     Products of linalg with a weight that is not packed, y[m, n] += x[m, k] w[n, k]
     in f32, become such loops too. Lanes of a vector have sums of their own, so
     the order of summation is not that of linalg.
+
+    Products of int8 are summed in vectors of `vector-bytes` codes, 32 or 64: as
+    long as a register of the host, whose registers the sums then fit.
   }];
+  let options = [
+    Option<"vectorBytes", "vector-bytes", "int64_t", "64",
+           "codes in a vector of the host">,
+  ];
   let dependentDialects = ["::mlir::rotq::RotQDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",

@@ -61,7 +61,7 @@ struct HostPipelineOptions : public PassPipelineOptions<HostPipelineOptions> {
 std::string hostFeatures();
 
 /// rotq ops on tensors -> rotations placed, activations quantized, kernels
-/// chosen.
+/// chosen: `rotq-plan-host`, and the beginning of `rotq-to-host`.
 void buildHostPlanPipeline(OpPassManager &pm,
                            const HostPipelineOptions &options);
 

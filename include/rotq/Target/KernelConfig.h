@@ -35,6 +35,7 @@ struct KernelConfig {
   /// None if that is not how a configuration is written.
   static std::optional<KernelConfig> parse(StringRef text);
 
+  static KernelConfig get(KernelAttr kernel);
   KernelAttr getAttr(MLIRContext *context, int64_t mMin, int64_t mMax) const;
 };
 

@@ -51,9 +51,14 @@ FailureOr<std::string> linkFatbin(Location loc, ArrayRef<DeviceCode> codes);
 /// The manifest that convert-rotq-to-gpu left, with its targets.
 FailureOr<::rotq::Manifest> readManifest(gpu::GPUModuleOp module);
 
+/// Of the functions that C calls, those that LLVMRequestCWrappers makes.
+inline constexpr StringRef kWrapperPrefix = "_mlir_ciface_";
+
 /// A relocatable object for this machine from a module in the llvm dialect;
 /// `cpu` and `features` as LLVM names them, "" for the generic ones and the CPU
-/// "host" for this machine's.
+/// "host" for this machine's. Beside every function that C calls stands
+/// `rotq_<name>_missing_feature`, which names what of that a CPU lacks, or
+/// returns null. It asks the C compiler's runtime library.
 FailureOr<std::string> emitHostObject(ModuleOp module, StringRef cpu,
                                       StringRef features);
 
@@ -70,6 +75,18 @@ FailureOr<std::string> emitHostInterface(ModuleOp module);
 
 /// The same as a C header, for the object that emitHostObject makes.
 FailureOr<std::string> emitHostHeader(ModuleOp module);
+
+/// The kernels of a module that rotq-plan-host planned: a row for every product
+/// by a named parameter, of a function that callers see and of those that it
+/// calls, and for every kernel of it:
+///
+///   [{"function": "decode", "weight": "<parameter>", "shape": [N, K],
+///     "format": "rq3", "activation": "i8", "kernel": "host_vector_r1c4w1",
+///     "m": [4, null], "epilogue": ["addf"]}, ...]
+///
+/// `m` are the rows of the activation that it takes, null: any more. `epilogue`
+/// are the functions that it computes of its sums.
+FailureOr<std::string> emitKernelList(ModuleOp module);
 
 /// The path of a CUDA tool (ptxas, fatbinary): in $CUDA_HOME/bin or
 /// $CUDA_PATH/bin where that is set, else in $PATH or /usr/local/cuda/bin;

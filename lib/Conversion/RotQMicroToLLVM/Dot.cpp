@@ -65,7 +65,74 @@ static Value emitVnniDot(OpBuilder &builder, Location loc, StringRef intrinsic,
 }
 
 namespace {
-/// rotq.dot  ->  vpdpbusd, or widening
+/// Instructions that multiply bytes and add up neighbours: pairs to words that
+/// saturate (pmaddubsw), and pairs of those (pmaddwd).
+struct PairSums {
+  StringRef feature;
+  StringRef bytes, words; ///< intrinsics
+  int64_t width;          ///< bytes
+};
+} // namespace
+
+/// The widest of them that `count` bytes fill.
+static const PairSums *findPairSums(const HostFeatures &features,
+                                    int64_t count) {
+  static const PairSums known[] = {
+      {"avx512bw", "llvm.x86.avx512.pmaddubs.w.512",
+       "llvm.x86.avx512.pmaddw.d.512", 64},
+      {"avx2", "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx2.pmadd.wd", 32},
+      {"ssse3", "llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.sse2.pmadd.wd",
+       16}};
+  for (const PairSums &sums : known)
+    if (features.has(sums.feature) && count % sums.width == 0)
+      return &sums;
+  return nullptr;
+}
+
+/// pmaddubsw multiplies unsigned by signed bytes, and its words hold only such
+/// pairs of products as have |rhs| for the unsigned ones. With m all ones where
+/// rhs is negative and 0 elsewhere, ~a = -a - 1 makes
+///
+///   sum lhs rhs = sum |rhs| (lhs ^ m) + sum |rhs| & m.
+///
+/// A lhs without sign is 128 more than the signed byte with its sign bit
+/// flipped. What is added is the same for every lhs.
+static Value emitPairwiseDot(OpBuilder &builder, Location loc,
+                             const PairSums &known, bool isUnsigned, Value lhs,
+                             Value rhs, Value acc) {
+  auto bytes = cast<VectorType>(lhs.getType());
+  auto words = VectorType::get({known.width / 2}, builder.getI16Type());
+  auto splat = [&](VectorType type, int64_t value) -> Value {
+    Attribute element = builder.getIntegerAttr(type.getElementType(), value);
+    return arith::ConstantOp::create(builder, loc,
+                                     SplatElementsAttr::get(type, element));
+  };
+  auto pairs = [&](Value a, Value b) {
+    return emitIntrinsic(builder, loc, known.bytes, words, {a, b});
+  };
+  auto sum = [&](Value pairs) {
+    return emitIntrinsic(builder, loc, known.words, acc.getType(),
+                         {pairs, splat(words, 1)});
+  };
+  Value isNegative = arith::ShRSIOp::create(builder, loc, rhs, splat(bytes, 7));
+  Value magnitude = arith::SubIOp::create(
+      builder, loc, arith::XOrIOp::create(builder, loc, rhs, isNegative),
+      isNegative);
+  Value rest = pairs(arith::AndIOp::create(builder, loc, magnitude, isNegative),
+                     splat(bytes, 1));
+  if (isUnsigned) {
+    Value signBits = splat(bytes, -128);
+    rest = arith::AddIOp::create(builder, loc, rest, pairs(signBits, rhs));
+    lhs = arith::XOrIOp::create(builder, loc, lhs, signBits);
+  }
+  Value products =
+      pairs(magnitude, arith::XOrIOp::create(builder, loc, lhs, isNegative));
+  acc = arith::AddIOp::create(builder, loc, acc, sum(rest));
+  return arith::AddIOp::create(builder, loc, acc, sum(products));
+}
+
+namespace {
+/// rotq.dot  ->  vpdpbusd, pmaddubsw, or widening
 struct LowerDot : public OpRewritePattern<DotOp> {
   LowerDot(MLIRContext *context, const HostFeatures &features)
       : OpRewritePattern(context), features(features) {}
@@ -102,18 +169,27 @@ private:
       intrinsic = "llvm.x86.avx512.vpdpbusd.256";
       width = 32;
     }
-    if (intrinsic.empty())
-      return emitWideningDot(builder, loc, op, acc);
+    const PairSums *pairSums = nullptr;
+    if (intrinsic.empty()) {
+      pairSums = findPairSums(features, count);
+      if (!pairSums)
+        return emitWideningDot(builder, loc, op, acc);
+      width = pairSums->width;
+    }
     SmallVector<Value> parts;
     for (int64_t i = 0; i < count; i += width) {
       Value lhs = emitSlice(builder, loc, op.getLhs(), i, width);
       Value rhs = emitSlice(builder, loc, op.getRhs(), i, width);
       Value start = emitSlice(builder, loc, acc, i / 4, width / 4);
-      parts.push_back(
-          op.getUnsignedLhs()
-              ? emitIntrinsic(builder, loc, intrinsic, start.getType(),
-                              {start, lhs, rhs})
-              : emitVnniDot(builder, loc, intrinsic, lhs, rhs, start));
+      if (pairSums)
+        parts.push_back(emitPairwiseDot(builder, loc, *pairSums,
+                                        op.getUnsignedLhs(), lhs, rhs, start));
+      else
+        parts.push_back(
+            op.getUnsignedLhs()
+                ? emitIntrinsic(builder, loc, intrinsic, start.getType(),
+                                {start, lhs, rhs})
+                : emitVnniDot(builder, loc, intrinsic, lhs, rhs, start));
     }
     return emitConcat(builder, loc, parts);
   }

@@ -18,7 +18,7 @@ using ::rotq::Blocking;
 using ::rotq::Segment;
 
 /// Below this many multiplications threads cost more than they save.
-static constexpr int64_t kMinParallelWork = 65536;
+static constexpr int64_t kMinParallelWork = 131072;
 
 bool mlir::rotq::isSupported(RotationAttrInterface rotation) {
   auto object = rotation.getRotation();

@@ -17,7 +17,8 @@ namespace mlir::rotq {
 
 void populateRotQToVectorActivationPatterns(RewritePatternSet &patterns);
 void populateRotQToVectorDensePatterns(RewritePatternSet &patterns);
-void populateRotQToVectorProductPatterns(RewritePatternSet &patterns);
+void populateRotQToVectorProductPatterns(RewritePatternSet &patterns,
+                                         int64_t vectorBytes);
 void populateRotQToVectorWeightPatterns(RewritePatternSet &patterns);
 
 /// Floats are handled in vectors of this many.
@@ -112,10 +113,10 @@ void emitFloatProducts(HostBuilder &b, Value x, Value w, Value begin, Value end,
                        ResultFn result);
 
 /// The same of a quantized activation, with the rows [begin, end) of the
-/// weight.
+/// weight, in vectors of `vectorBytes` codes.
 void emitQuantizedProducts(HostBuilder &b, MatmulOp op,
-                           const WeightBuffers &weight, Value begin, Value end,
-                           ResultFn result);
+                           const WeightBuffers &weight, int64_t vectorBytes,
+                           Value begin, Value end, ResultFn result);
 
 /// Whether kernels know the parts of this format.
 bool isSupported(WeightType type);

@@ -49,7 +49,8 @@ static void emitFloat(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
 
 namespace {
 struct LowerMatmul : public OpRewritePattern<MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
+  LowerMatmul(MLIRContext *context, int64_t vectorBytes)
+      : OpRewritePattern(context), vectorBytes(vectorBytes) {}
 
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
@@ -65,16 +66,18 @@ struct LowerMatmul : public OpRewritePattern<MatmulOp> {
       if (!op.isQuantized())
         return emitFloat(b, op, weight, begin, end);
       emitQuantizedProducts(
-          b, op, weight, begin, end,
+          b, op, weight, vectorBytes, begin, end,
           [&](Value m, Value n, Value sum) { emitResult(b, op, sum, m, n); });
     });
     rewriter.eraseOp(op);
     return success();
   }
+
+  int64_t vectorBytes;
 };
 } // namespace
 
 void mlir::rotq::populateRotQToVectorProductPatterns(
-    RewritePatternSet &patterns) {
-  patterns.add<LowerMatmul>(patterns.getContext());
+    RewritePatternSet &patterns, int64_t vectorBytes) {
+  patterns.add<LowerMatmul>(patterns.getContext(), vectorBytes);
 }

@@ -47,16 +47,24 @@ static Value emitBias(HostBuilder &b, int64_t count) {
       b, SplatElementsAttr::get(type, b.getI8IntegerAttr(-128)));
 }
 
-/// A vector of at most kChunk values as it is; of a longer one, even and odd
+/// A vector of at most `piece` values as it is; of a longer one, even and odd
 /// values apart: so nibbles of a byte need not become neighbours.
-static SmallVector<Value> emitPieces(HostBuilder &b, Value vector) {
-  if (cast<VectorType>(vector.getType()).getDimSize(0) <= kChunk)
+static SmallVector<Value> emitPieces(HostBuilder &b, Value vector,
+                                     int64_t piece) {
+  if (cast<VectorType>(vector.getType()).getDimSize(0) <= piece)
     return {vector};
   return llvm::to_vector_of<Value>(
       vector::DeinterleaveOp::create(b, vector).getResults());
 }
 
 namespace {
+/// How rows of a weight are multiplied.
+struct Tiling {
+  int64_t rowsOfX, rowsOfW;
+  int64_t piece; ///< points that an accumulator takes at a time
+  int64_t most;  ///< points that are decoded at a time
+};
+
 /// y of a tile: some rows of the activation by some of the weight.
 class QuantizedTile {
 public:
@@ -65,11 +73,11 @@ public:
       function_ref<SmallVector<Value>(Value n, Value k, int64_t count)>;
 
   QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW, int64_t most,
-                PointsFn points)
+                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW,
+                const Tiling &tiling, PointsFn points)
       : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
         sums(op.getInputs()[2]), weight(weight), rowsOfX(rowsOfX),
-        rowsOfW(rowsOfW), most(most), points(points),
+        rowsOfW(rowsOfW), tiling(tiling), points(points),
         activationCut(
             activationBlocking(weight.layout.k, int64_t(*op.getGroup()))),
         cut(weight.layout.k,
@@ -97,7 +105,7 @@ private:
   Value codes, scales, sums;
   const WeightBuffers &weight;
   ArrayRef<Value> rowsOfX, rowsOfW;
-  int64_t most; ///< points at a time
+  const Tiling &tiling;
   PointsFn points;
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
@@ -107,7 +115,8 @@ private:
 /// The exact products of a segment, summed into lanes: those of biased points,
 /// less those of the bias, which are the same for every row.
 SmallVector<Value> QuantizedTile::emitDots(Value offset, int64_t length) {
-  int64_t count = std::min(length, most), piece = std::min(length, kChunk);
+  int64_t count = std::min(length, tiling.most);
+  int64_t piece = std::min(length, tiling.piece);
   auto type = VectorType::get({piece / 4}, b.getI32Type());
   Value bias = emitBias(b, piece);
   // Those of the bias come last.
@@ -121,12 +130,12 @@ SmallVector<Value> QuantizedTile::emitDots(Value offset, int64_t length) {
     for (Value n : rowsOfW)
       ws.push_back(points(n, k, count));
     for (auto [i, m] : llvm::enumerate(rowsOfX)) {
-      auto xs = emitPieces(b, b.load(codes, {m, k}, count));
-      for (auto [p, x] : llvm::enumerate(xs)) {
-        for (size_t j = 0; j < rowsOfW.size(); ++j)
-          multiply(i * rowsOfW.size() + j, ws[j][p], x);
+      auto xs = emitPieces(b, b.load(codes, {m, k}, count), piece);
+      for (size_t j = 0; j < rowsOfW.size(); ++j)
+        for (auto [w, x] : llvm::zip(ws[j], xs))
+          multiply(i * rowsOfW.size() + j, w, x);
+      for (Value x : xs)
         multiply(size_t(size()) + i, bias, x);
-      }
     }
     return next;
   };
@@ -202,20 +211,12 @@ Value QuantizedTile::emit() {
 // Rows
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// How rows of a weight are multiplied.
-struct Tiling {
-  int64_t rowsOfX, rowsOfW;
-  int64_t most; ///< points at a time
-};
-} // namespace
-
 /// y[:, begin : end] of an int8 activation
 static void emitTiles(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
                       const Tiling &tiling, Value begin, Value end,
                       QuantizedTile::PointsFn points, ResultFn result) {
   auto emitTile = [&](ArrayRef<Value> ms, ArrayRef<Value> ns) {
-    QuantizedTile tile(b, op, weight, ms, ns, tiling.most, points);
+    QuantizedTile tile(b, op, weight, ms, ns, tiling, points);
     Value sums = tile.emit();
     int64_t i = 0;
     for (Value m : ms)
@@ -240,7 +241,8 @@ static int64_t rowsAhead(const WeightBuffers &weight) {
 /// Few rows of the activation take points as they are decoded, more rows from
 /// memory.
 void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
-                                       const WeightBuffers &weight, Value begin,
+                                       const WeightBuffers &weight,
+                                       int64_t vectorBytes, Value begin,
                                        Value end, ResultFn result) {
   auto decode = [&](Value n, Value k, int64_t count) {
     Value row = weight.rowOf(b, b.getLoc(), n);
@@ -248,15 +250,15 @@ void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
     Value later = arith::MinUIOp::create(b, b.add(row, rowsAhead(weight)),
                                          b.index(weight.layout.n - 1));
     b.prefetch(weight, later, k);
-    auto pieces = emitPieces(b, b.points(weight, row, k, count));
+    auto pieces = emitPieces(b, b.points(weight, row, k, count), vectorBytes);
     for (Value &piece : pieces)
-      piece =
-          arith::XOrIOp::create(b, piece, emitBias(b, std::min(count, kChunk)));
+      piece = arith::XOrIOp::create(b, piece,
+                                    emitBias(b, std::min(count, vectorBytes)));
     return pieces;
   };
   auto emitFew = [&] {
-    emitTiles(b, op, weight, {1, kRowsOfFew, 2 * kChunk}, begin, end, decode,
-              result);
+    emitTiles(b, op, weight, {1, kRowsOfFew, vectorBytes, 2 * vectorBytes},
+              begin, end, decode, result);
   };
   auto emitMany = [&] {
     Value count = arith::SubIOp::create(b, end, begin);
@@ -265,12 +267,13 @@ void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
     b.withScratch(type, count, [&](Value decoded) {
       b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
         Value row = arith::SubIOp::create(b, ns[0], begin);
-        b.loop(0, length, kChunk, [&](Value k) {
-          b.store(decode(ns[0], k, kChunk)[0], decoded, {row, k});
+        b.loop(0, length, vectorBytes, [&](Value k) {
+          b.store(decode(ns[0], k, vectorBytes)[0], decoded, {row, k});
         });
       });
       emitTiles(
-          b, op, weight, {tileOf(op), kRowsOfMany, kChunk}, begin, end,
+          b, op, weight, {tileOf(op), kRowsOfMany, vectorBytes, vectorBytes},
+          begin, end,
           [&](Value n, Value k, int64_t count) -> SmallVector<Value> {
             Value row = arith::SubIOp::create(b, n, begin);
             return {b.load(decoded, {row, k}, count)};
@@ -278,7 +281,10 @@ void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
           result);
     });
   };
-  Value isFew = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ult, b.rows(op.getInits()), b.index(tileOf(op)));
+  int64_t tile = tileOf(op);
+  if (tile == 1)
+    return emitFew();
+  Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                      b.rows(op.getInits()), b.index(tile));
   b.branch(isFew, emitFew, emitMany);
 }

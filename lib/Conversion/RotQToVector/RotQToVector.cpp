@@ -28,11 +28,19 @@ using namespace mlir::rotq;
 namespace {
 struct ConvertRotQToVector
     : public mlir::rotq::impl::ConvertRotQToVectorBase<ConvertRotQToVector> {
+  using ConvertRotQToVectorBase::ConvertRotQToVectorBase;
+
   void runOnOperation() override {
+    if (vectorBytes != 32 && vectorBytes != 64) {
+      emitError(getOperation().getLoc())
+          << "expected vectors of 32 or 64 bytes but got "
+          << int64_t(vectorBytes);
+      return signalPassFailure();
+    }
     RewritePatternSet patterns(&getContext());
     populateRotQToVectorActivationPatterns(patterns);
     populateRotQToVectorDensePatterns(patterns);
-    populateRotQToVectorProductPatterns(patterns);
+    populateRotQToVectorProductPatterns(patterns, vectorBytes);
     populateRotQToVectorWeightPatterns(patterns);
     populateExpandGroupedMatmulPatterns(patterns);
 

@@ -1,5 +1,6 @@
 // RUN: quant-opt %s --convert-rotq-micro-to-llvm | FileCheck %s --check-prefixes=CHECK,ANY
 // RUN: quant-opt %s --convert-rotq-micro-to-llvm="features=+ssse3" | FileCheck %s --check-prefixes=CHECK,SSE
+// RUN: quant-opt %s --convert-rotq-micro-to-llvm="features=+avx2" | FileCheck %s --check-prefix=MADD
 // RUN: quant-opt %s --convert-rotq-micro-to-llvm="features=+avx2,+avxvnni" | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: quant-opt %s --convert-rotq-micro-to-llvm="features=+avx2,+avx512bw,+avx512vl,+avx512vnni" | FileCheck %s --check-prefixes=CHECK,AVX512
 
@@ -49,7 +50,18 @@ func.func @decode_apart(%codes: vector<128xi4>) -> (vector<64xi8>, vector<64xi8>
 // CHECK-LABEL: func.func @dot(
 // CHECK-SAME:    %[[A:.*]]: vector<64xi8>, %[[B:.*]]: vector<64xi8>, %[[ACC:.*]]: vector<16xi32>
 // ANY:           arith.muli %{{.*}}, %{{.*}} : vector<64xi32>
-// SSE:           arith.muli %{{.*}}, %{{.*}} : vector<64xi32>
+// SSE-COUNT-8:   llvm.call_intrinsic "llvm.x86.ssse3.pmadd.ub.sw.128"
+// MADD-LABEL:   func.func @dot(
+// MADD:          %[[B0:.*]] = vector.extract_strided_slice %arg1 {offsets = [0], sizes = [32]
+// MADD:          %[[M:.*]] = arith.shrsi %[[B0]]
+// MADD:          %[[FLIPPED:.*]] = arith.xori %[[B0]], %[[M]]
+// MADD:          %[[ABS:.*]] = arith.subi %[[FLIPPED]], %[[M]]
+// MADD:          %[[NEGATIVE:.*]] = arith.andi %[[ABS]], %[[M]]
+// MADD:          %[[REST:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[NEGATIVE]], %{{.*}}) : (vector<32xi8>, vector<32xi8>) -> vector<16xi16>
+// MADD:          %[[A:.*]] = arith.xori %{{.*}}, %[[M]]
+// MADD:          %[[PRODUCTS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%[[ABS]], %[[A]])
+// MADD-DAG:     llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[REST]], %{{.*}}) : (vector<16xi16>, vector<16xi16>) -> vector<8xi32>
+// MADD-DAG:     llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[PRODUCTS]], %{{.*}})
 // AVX2-COUNT-4:  llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.256"
 // AVX512:        %[[U:.*]] = arith.xori %[[A]], %[[SIGN:.*]] : vector<64xi8>
 // AVX512:        %[[SUM:.*]] = llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"(%[[ACC]], %[[U]], %[[B]])

@@ -1,4 +1,13 @@
 // RUN: quant-opt %s --convert-rotq-to-vector --canonicalize --cse | FileCheck %s
+// RUN: quant-opt %s --convert-rotq-to-vector=vector-bytes=32 | FileCheck %s --check-prefix=SHORT
+// RUN: not quant-opt %s --convert-rotq-to-vector=vector-bytes=48 2>&1 | FileCheck %s --check-prefix=BYTES
+// BYTES: error: expected vectors of 32 or 64 bytes but got 48
+
+// Shorter registers, and fewer: sums of a row stay in one of them.
+// SHORT-LABEL: func.func @quantized(
+// SHORT:         rotq.decode {{.*}} -> vector<64xi8>
+// SHORT-NOT:     rotq.dot unsigned {{.*}} : vector<64xi8>
+// SHORT:         rotq.dot unsigned {{.*}} : vector<32xi8>, vector<8xi32>
 
 #rotated = #rotq.format<"rq3_rotated", rotation = #rotq.identity, scale = #rotq.scale<256>,
   codebook = #rotq.table<3, [-114, -71, -40, -13, 13, 40, 71, 114]>, coding = #rotq.fixed<3>>
@@ -17,7 +26,7 @@
 // CHECK:         %[[STEPS:.*]] = memref.view %[[BLOB]][%{{.*}}][] : memref<{{.*}}> to memref<16x3xf16>
 // A range is 8 rows, or all of them where M is small.
 // CHECK:         %[[WORK:.*]] = arith.muli %{{.*}}, %c8704
-// CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c65536
+// CHECK:         %[[IS_LITTLE:.*]] = arith.cmpi ult, %[[WORK]], %c131072
 // CHECK:         %[[STEP:.*]] = arith.select %[[IS_LITTLE]], %c16, %c8
 // CHECK:         scf.parallel (%[[BEGIN:.*]]) = (%c0) to (%c16) step (%[[STEP]])
 // CHECK:           %[[AFTER:.*]] = arith.addi %[[BEGIN]], %[[STEP]]
@@ -107,5 +116,19 @@ func.func @grouped(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"r
     weights(%w, %v : !rotq.weight<16x64, #rotq.format<"rq2">>, !rotq.weight<4x64, #rotq.format<"rq2">>)
     outs(%out, %out1 : memref<1x16xf32>, memref<1x4xf32>)
     {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 4, warps = 1>]}
+  return
+}
+
+// Where kernels say that there is one row, or few, rows are not decoded for more.
+// CHECK-LABEL: func.func @one_row(
+// CHECK-NOT:     memref.alloc
+// CHECK:         rotq.decode
+// CHECK-NOT:     memref.alloc
+// CHECK:         return
+func.func @one_row(%codes: memref<1x576xi8>, %scales: memref<1x3xf32>, %sums: memref<1x3xi32>,
+                   %w: !rotq.weight<16x544, #rotated>, %out: memref<1x16xf32>) {
+  rotq.matmul ins(%codes, %scales, %sums : memref<1x576xi8>, memref<1x3xf32>, memref<1x3xi32>)
+    group(256) weight(%w : !rotq.weight<16x544, #rotated>) outs(%out : memref<1x16xf32>)
+    {kernels = [#rotq.kernel<host_vector, m = [1, 3], rows = 1, cols = 1, warps = 1>]}
   return
 }

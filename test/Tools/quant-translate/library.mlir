@@ -7,8 +7,17 @@
 // RUN: %python -c "import ctypes; ctypes.CDLL('%t.so')._mlir_ciface_scale"
 
 // SYMBOLS: T _mlir_ciface_scale
+// SYMBOLS: T rotq_scale_missing_feature
 // NEEDED-DAG: NEEDED{{.*}}[libomp.so
 // NEEDED-DAG: RUNPATH
+
+// It says what of a CPU it needs: nothing that is missing here, and what no CPU
+// has had since 2019.
+// RUN: quant-opt %s --rotq-to-host=features=host | quant-translate --to=library --mcpu=host -o %t.host.so
+// RUN: quant-opt %s --rotq-to-host=features=+xop | quant-translate --to=library -o %t.xop.so
+// RUN: %python -c "from ctypes import *; [(setattr(f, 'restype', c_char_p), print(f())) for f in (CDLL(n).rotq_scale_missing_feature for n in ('%t.host.so', '%t.xop.so'))]" | FileCheck %s --check-prefix=CPU
+// CPU:      None
+// CPU-NEXT: {{sse4a|xop}}
 
 // Without a compiler, or with one that fails, there is one error and no file.
 // RUN: rm -f %t.none.so
