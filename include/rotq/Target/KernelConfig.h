@@ -46,11 +46,11 @@ struct MatmulShape {
   int64_t k = 0;
   int64_t members = 1;
   int64_t slots = 0; ///< of a tile of the weight: bits of a code, or planes
-  int64_t tableBytes = 0; ///< that decoding keeps in shared memory
   bool hasOffset = false;
   int64_t group = 0; ///< weights that share a scale and the activation's
   int64_t sums = 1;  ///< of members, that one element takes
   bool hasEpilogue = false;
+  int64_t tableBytes = 0; ///< that decoding keeps in shared memory
 
   bool operator==(const MatmulShape &) const = default;
 
