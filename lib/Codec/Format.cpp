@@ -8,7 +8,9 @@
 #include "rotq/Codec/Format.h"
 #include "Message.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
+#include "rotq/Codec/WindowCoding.h"
 
 #include <nlohmann/json.hpp>
 
@@ -56,6 +58,10 @@ static OrderedJson writeCodebook(const Codebook &codebook) {
   } else if (auto *voronoi = dynamic_cast<const VoronoiCodebook *>(&codebook)) {
     json["q"] = voronoi->q();
     json["multipliers"] = voronoi->multipliers();
+  } else if (auto *trellis = dynamic_cast<const TrellisCodebook *>(&codebook)) {
+    json["rate"] = trellis->rate();
+    json["multiplier"] = trellis->multiplier();
+    json["increment"] = trellis->increment();
   }
   return json;
 }
@@ -64,6 +70,8 @@ static OrderedJson writeCoding(const Coding &coding) {
   OrderedJson json = {{"kind", coding.kind()}, {"bits", coding.bits()}};
   if (coding.kind() == "field")
     json["dim"] = coding.dim();
+  else if (auto *window = dynamic_cast<const WindowCoding *>(&coding))
+    json["rate"] = window->rate();
   return json;
 }
 
@@ -378,6 +386,16 @@ static std::shared_ptr<const Codebook> readVoronoi(Object object) {
   return codebook;
 }
 
+static std::shared_ptr<const Codebook> readTrellis(Object object) {
+  object.integer("bits", 16, 16);
+  unsigned rate =
+      unsigned(object.integer("rate", 1, TrellisCodebook::kMaxRate));
+  uint32_t multiplier = uint32_t(object.integer("multiplier", 0, UINT32_MAX));
+  uint32_t increment = uint32_t(object.integer("increment", 0, UINT32_MAX));
+  object.finish();
+  return std::make_shared<TrellisCodebook>(rate, multiplier, increment);
+}
+
 static std::shared_ptr<const Codebook> readCodebook(Object object) {
   std::string kind = object.string("kind");
   if (kind == "table")
@@ -386,8 +404,10 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
     return readGrid(object);
   if (kind == "voronoi")
     return readVoronoi(object);
-  object.require(false,
-                 "unknown codebook kind; known are grid, table, voronoi");
+  if (kind == "trellis")
+    return readTrellis(object);
+  object.require(
+      false, "unknown codebook kind; known are grid, table, trellis, voronoi");
   return nullptr;
 }
 
@@ -402,12 +422,23 @@ static std::shared_ptr<const Coding> readField(Object object) {
   return std::make_shared<FieldCoding>(bits, dim);
 }
 
+static std::shared_ptr<const Coding> readWindow(Object object) {
+  object.integer("bits", 16, 16);
+  unsigned rate =
+      unsigned(object.integer("rate", 1, TrellisCodebook::kMaxRate));
+  object.finish();
+  return std::make_shared<WindowCoding>(rate);
+}
+
 static std::shared_ptr<const Coding> readCoding(Object object) {
   std::string kind = object.string("kind");
   if (kind == "field")
     return readField(object);
+  if (kind == "window")
+    return readWindow(object);
   if (kind != "fixed") {
-    object.require(false, "unknown coding kind; known are field, fixed");
+    object.require(false,
+                   "unknown coding kind; known are field, fixed, window");
     return nullptr;
   }
   unsigned bits = unsigned(object.integer("bits", 1, 4));

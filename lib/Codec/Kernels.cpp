@@ -18,7 +18,7 @@ namespace rotq::kernels {
 namespace baseline {
 #include "Kernels.inc"
 static constexpr Table table = {"baseline", allWithin, statistics, subtract,
-                                moments,    assign,    hadamard};
+                                moments,    assign,    hadamard,   trellisStep};
 } // namespace baseline
 
 #if defined(__x86_64__) && defined(__clang__)
@@ -28,7 +28,7 @@ static constexpr Table table = {"baseline", allWithin, statistics, subtract,
 namespace avx2 {
 #include "Kernels.inc"
 static constexpr Table table = {"avx2",  allWithin, statistics, subtract,
-                                moments, assign,    hadamard};
+                                moments, assign,    hadamard,   trellisStep};
 } // namespace avx2
 #pragma clang attribute pop
 
@@ -38,7 +38,7 @@ static constexpr Table table = {"avx2",  allWithin, statistics, subtract,
 namespace avx512 {
 #include "Kernels.inc"
 static constexpr Table table = {"avx512", allWithin, statistics, subtract,
-                                moments,  assign,    hadamard};
+                                moments,  assign,    hadamard,   trellisStep};
 } // namespace avx512
 #pragma clang attribute pop
 

@@ -15,7 +15,9 @@
 #ifndef ROTQ_LIB_CODEC_KERNELS_H
 #define ROTQ_LIB_CODEC_KERNELS_H
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <span>
 
 namespace rotq::kernels {
@@ -31,6 +33,21 @@ struct Ladder {
   float thresholds[15];
   float levels[16];
 };
+
+/// Classes that a step takes at once.
+inline constexpr unsigned kTrellisLanes = 32;
+
+inline unsigned stateIndex(unsigned rate, unsigned o, unsigned r) {
+  return (o / kTrellisLanes << rate | r) * kTrellisLanes + o % kTrellisLanes;
+}
+
+/// Four times the square of the difference of two numbers with 8 bits behind
+/// the point, rounded down; at most 65534.
+inline uint32_t trellisDistance(int16_t point, int16_t x) {
+  int difference = std::clamp(point - x, -32768, 32767);
+  uint32_t twice = std::min(2 * uint32_t(std::abs(difference)), 65535u);
+  return twice * twice >> 16;
+}
 
 struct Table {
   const char *name;
@@ -48,6 +65,17 @@ struct Table {
   /// The Walsh-Hadamard butterflies (stride 1 upward) on `n` values, a power
   /// of two, then the product with `factor`.
   void (*hadamard)(float *x, int64_t n, float factor);
+  /// A step of Viterbi's algorithm on a bit-shift trellis of 16-bit states with
+  /// `rate` (1 to 6) bits a step, on classes of states that have their
+  /// 16 - rate lowest bits in common (C of them). `points` has those of state
+  /// r * C + o at stateIndex(rate, o, r):
+  ///
+  ///   out[o] = min over r of costs[(r * C + o) >> rate] +
+  ///            trellisDistance(points[...], x), less `least`
+  ///
+  /// where sums stop at 65535. Returns the least of `out`.
+  uint16_t (*trellisStep)(unsigned rate, const int16_t *points, int16_t x,
+                          const uint16_t *costs, uint16_t least, uint16_t *out);
 };
 
 /// The sets this CPU can run, the fastest last.

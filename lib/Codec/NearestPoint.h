@@ -7,8 +7,8 @@
 //
 // A box is cut into equal cells; a cell lists exactly the points that are
 // nearest to some place in it. Inputs are rounded to 1/64 first and what comes
-// after that is integer arithmetic, so the answer does not depend on compiler or
-// machine, and ties go to the lowest code.
+// after that is integer arithmetic, so the answer does not depend on compiler
+// or machine, and ties go to the lowest code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,8 +75,8 @@ public:
     }
     if (outside)
       return linear(v);
-    // Lists are whole blocks, filled with copies of their last entry. A key is a
-    // score, then a code.
+    // Lists are whole blocks, filled with copies of their last entry. A key is
+    // a score, then a code.
     int64_t best = INT64_MAX;
     for (size_t i = first[cell]; i < first[cell + 1]; i += kBlock)
       for (size_t j = 0; j < kBlock; ++j)

@@ -8,6 +8,8 @@
 #include "rotq/Codec/PackedWeight.h"
 #include "Message.h"
 #include "Parallel.h"
+#include "rotq/Codec/TrellisCodebook.h"
+#include "rotq/Codec/WindowCoding.h"
 
 #include <algorithm>
 #include <bit>
@@ -41,6 +43,18 @@ Status rotq::checkParts(const Codebook &codebook, const Coding &coding) {
   if (codebook.unpackedBits() != coding.unpackedBits())
     return failure(message("expected a coding for a {} codebook but got {}",
                            codebook.kind(), coding.kind()));
+  // Codes that overlap take a path through a trellis.
+  if (auto *window = dynamic_cast<const WindowCoding *>(&coding)) {
+    auto *trellis = dynamic_cast<const TrellisCodebook *>(&codebook);
+    if (!trellis)
+      return failure(
+          message("expected a trellis codebook for a window coding but got {}",
+                  codebook.kind()));
+    if (trellis->rate() != window->rate())
+      return failure(message("expected a window coding of {} bits a weight, as "
+                             "the trellis has, but got {}",
+                             trellis->rate(), window->rate()));
+  }
   return {};
 }
 

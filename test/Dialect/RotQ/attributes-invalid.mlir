@@ -353,3 +353,23 @@ func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identi
 
 // expected-error @below {{expected codes that fill bytes but got 4 of 33 bits in 32 weights}}
 func.func private @f() attributes {a = #rotq.field<33, 8>}
+
+// -----
+
+// expected-error @below {{expected a trellis of 1 to 6 bits a weight but got 7}}
+func.func private @f() attributes {a = #rotq.trellis<7, 1, 0>}
+
+// -----
+
+// expected-error @below {{expected windows of 1 to 6 bits a weight but got 0}}
+func.func private @f() attributes {a = #rotq.window<0>}
+
+// -----
+
+// expected-error @below {{expected a window coding of 3 bits a weight, as the trellis has, but got 2}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.trellis<3, 1, 0>, coding = #rotq.window<2>>}
+
+// -----
+
+// expected-error @below {{expected a coding of 2 bits, as the codebook has, but got 16}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<2, 1, "81c03f7f">, coding = #rotq.window<2>>}

@@ -9,7 +9,9 @@
 
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
+#include "rotq/Codec/WindowCoding.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -242,6 +244,18 @@ LogicalResult VoronoiAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Codebook> TrellisAttr::getCodebook() const {
+  return std::make_shared<::rotq::TrellisCodebook>(getRate(), getMultiplier(),
+                                                   getIncrement());
+}
+
+LogicalResult TrellisAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  unsigned rate, uint32_t, uint32_t) {
+  if (auto status = ::rotq::TrellisCodebook::check(rate); !status)
+    return emitError() << status.error();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -265,6 +279,18 @@ LogicalResult FieldAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 unsigned bits, int64_t dim) {
   if (auto status = ::rotq::FieldCoding::check(bits, dim); !status)
     return emitError() << status.error();
+  return success();
+}
+
+std::shared_ptr<const ::rotq::Coding> WindowAttr::getCoding() const {
+  return std::make_shared<::rotq::WindowCoding>(getRate());
+}
+
+LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 unsigned rate) {
+  if (rate < 1 || rate > ::rotq::TrellisCodebook::kMaxRate)
+    return emitError() << "expected windows of 1 to 6 bits a weight but got "
+                       << rate;
   return success();
 }
 
@@ -293,6 +319,9 @@ static CodebookAttrInterface mirror(MLIRContext *context,
                          grid->points());
   if (auto *voronoi = dynamic_cast<const ::rotq::VoronoiCodebook *>(&codebook))
     return VoronoiAttr::get(context, voronoi->q(), voronoi->multipliers());
+  if (auto *trellis = dynamic_cast<const ::rotq::TrellisCodebook *>(&codebook))
+    return TrellisAttr::get(context, trellis->rate(), trellis->multiplier(),
+                            trellis->increment());
   return {};
 }
 
@@ -302,6 +331,8 @@ static CodingAttrInterface mirror(MLIRContext *context,
     return FixedAttr::get(context, coding.bits());
   if (coding.kind() == "field")
     return FieldAttr::get(context, coding.bits(), coding.dim());
+  if (auto *window = dynamic_cast<const ::rotq::WindowCoding *>(&coding))
+    return WindowAttr::get(context, window->rate());
   return {};
 }
 

@@ -105,6 +105,21 @@ def RotQ_VoronoiAttr : RotQ_Attr<"Voronoi", "voronoi",
   let genVerifyDecl = 1;
 }
 
+def RotQ_TrellisAttr : RotQ_Attr<"Trellis", "trellis",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "points of the states along a path";
+  let description = [{
+    `#rotq.trellis<3, 2212286765, 0>`: codes are states of 16 bits; the state of
+    the next weight drops the 3 lowest and takes 3 new ones on top, and the
+    first of 32 weights follows the last. The point of a state is the sum of the
+    bytes of `state * 2212286765 + 0`, divided by 4, less 128. 1 to 6 bits a weight.
+  }];
+  let parameters = (ins "unsigned":$rate, "uint32_t":$multiplier,
+                        "uint32_t":$increment);
+  let assemblyFormat = "`<` $rate `,` $multiplier `,` $increment `>`";
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -133,6 +148,18 @@ def RotQ_FieldAttr : RotQ_Attr<"Field", "field",
   }];
   let parameters = (ins "unsigned":$bits, "int64_t":$dim);
   let assemblyFormat = "`<` $bits `,` $dim `>`";
+  let genVerifyDecl = 1;
+}
+
+def RotQ_WindowAttr : RotQ_Attr<"Window", "window",
+    [DeclareAttrInterfaceMethods<CodingAttrInterface>]> {
+  let summary = "codes of 16 bits that overlap";
+  let description = [{
+    `#rotq.window<3>`: 32 weights are a circular string of 3 bits each, and a
+    code is the 3 bits of its weight and the 13 before them. 1 to 6 bits a weight.
+  }];
+  let parameters = (ins "unsigned":$rate);
+  let assemblyFormat = "`<` $rate `>`";
   let genVerifyDecl = 1;
 }
 

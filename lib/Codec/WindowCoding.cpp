@@ -1,0 +1,52 @@
+//===- WindowCoding.cpp - Codes that overlap ------------------------------===//
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "rotq/Codec/WindowCoding.h"
+
+#include <cassert>
+
+using namespace rotq;
+
+WindowCoding::WindowCoding(unsigned rate)
+    : newBits(rate), bytes(unsigned(kRowGranule) * rate / 8) {
+  assert(rate >= 1 && rate <= 6 && "expected 1 to 6 bits a weight");
+}
+
+void WindowCoding::pack(std::span<const uint32_t> codes,
+                        std::span<const std::span<std::byte>> planes) const {
+  std::span<std::byte> plane = planes[0];
+  assert(plane.size() * 8 == codes.size() * newBits &&
+         "expected the bytes of the codes");
+  // The bits that do not fill a byte yet.
+  uint32_t pending = 0;
+  unsigned count = 0;
+  size_t at = 0;
+  for (uint32_t code : codes) {
+    pending |= (code >> (kWidth - newBits)) << count;
+    for (count += newBits; count >= 8; count -= 8, pending >>= 8)
+      plane[at++] = std::byte(pending & 255);
+  }
+  assert(count == 0 && "expected whole runs");
+}
+
+Expr WindowCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,
+                          int64_t n) const {
+  // A run is `newBits` words. Its first one once more closes the circle.
+  int64_t words = newBits;
+  std::vector<int64_t> indices;
+  std::vector<uint32_t> offsets;
+  for (int64_t run = 0; run < n / kRowGranule; ++run) {
+    for (int64_t i = 0; i <= words; ++i)
+      indices.push_back(run * words + i % words);
+    for (int64_t i = 1; i <= kRowGranule; ++i)
+      offsets.push_back(
+          uint32_t(32 * run * (words + 1) +
+                   (i * words + 32 * words - kWidth) % (32 * words)));
+  }
+  return builder.bitField(builder.shuffle(planes[0], planes[0], indices),
+                          offsets, kWidth);
+}
