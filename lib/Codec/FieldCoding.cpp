@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BitString.h"
 #include "Message.h"
 #include "rotq/Codec/Format.h"
 
@@ -38,19 +39,12 @@ FieldCoding::FieldCoding(unsigned bits, int64_t dim)
 void FieldCoding::pack(std::span<const uint32_t> codes,
                        std::span<const std::span<std::byte>> planes) const {
   for (size_t p = 0; p < widths.size(); ++p) {
-    std::span<std::byte> plane = planes[p];
-    assert(plane.size() * 8 * widths.size() == codes.size() * widths[p] &&
+    assert(planes[p].size() * 8 * widths.size() == codes.size() * widths[p] &&
            "expected the bytes of the codes");
-    // The bits that do not fill a byte yet.
-    uint64_t pending = 0;
-    unsigned count = 0;
-    size_t at = 0;
-    for (size_t i = p; i < codes.size(); i += widths.size()) {
-      pending |= uint64_t(codes[i]) << count;
-      for (count += widths[p]; count >= 8; count -= 8, pending >>= 8)
-        plane[at++] = std::byte(pending & 255);
-    }
-    assert(count == 0 && "expected whole runs");
+    BitString plane(planes[p]);
+    for (size_t i = p; i < codes.size(); i += widths.size())
+      plane.append(codes[i], widths[p]);
+    assert(plane.isComplete() && "expected whole runs");
   }
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Codec/WindowCoding.h"
+#include "BitString.h"
 
 #include <cassert>
 
@@ -18,19 +19,12 @@ WindowCoding::WindowCoding(unsigned rate)
 
 void WindowCoding::pack(std::span<const uint32_t> codes,
                         std::span<const std::span<std::byte>> planes) const {
-  std::span<std::byte> plane = planes[0];
-  assert(plane.size() * 8 == codes.size() * newBits &&
+  assert(planes[0].size() * 8 == codes.size() * newBits &&
          "expected the bytes of the codes");
-  // The bits that do not fill a byte yet.
-  uint32_t pending = 0;
-  unsigned count = 0;
-  size_t at = 0;
-  for (uint32_t code : codes) {
-    pending |= (code >> (kWidth - newBits)) << count;
-    for (count += newBits; count >= 8; count -= 8, pending >>= 8)
-      plane[at++] = std::byte(pending & 255);
-  }
-  assert(count == 0 && "expected whole runs");
+  BitString plane(planes[0]);
+  for (uint32_t code : codes)
+    plane.append(code >> (kWidth - newBits), newBits);
+  assert(plane.isComplete() && "expected whole runs");
 }
 
 Expr WindowCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,

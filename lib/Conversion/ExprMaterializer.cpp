@@ -17,6 +17,31 @@ using namespace mlir;
 using namespace mlir::rotq;
 using ::rotq::Expr;
 
+/// The same bits.
+static Value bitCast(OpBuilder &builder, Location loc, Value vector,
+                     VectorType type) {
+  return builder.createOrFold<vector::BitCastOp>(loc, type, vector);
+}
+
+Value ExprMaterializer::unpack(UnpackOp op) {
+  SmallVector<Expr> planes;
+  for (Value plane : op.getPlanes())
+    planes.push_back(input(plane));
+  auto coding = op.getCoding().getCoding();
+  Expr codes = coding->unpack(*this, {planes.data(), planes.size()},
+                              op.getType().getDimSize(0) * coding->dim());
+  return bitCast(builder, loc, value(codes), op.getType());
+}
+
+Value ExprMaterializer::decode(DecodeOp op) {
+  VectorType codes = op.getCodes().getType();
+  int64_t bits = codes.getNumElements() * codes.getElementTypeBitWidth();
+  Value words = bitCast(builder, loc, op.getCodes(),
+                        VectorType::get({bits / 32}, builder.getI32Type()));
+  Expr points = op.getCodebook().getCodebook()->decode(*this, input(words));
+  return bitCast(builder, loc, value(points), op.getType());
+}
+
 Expr ExprMaterializer::input(Value words) {
   values.push_back(words);
   return {unsigned(values.size() - 1)};

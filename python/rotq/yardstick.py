@@ -175,13 +175,14 @@ def print_gaussian(losses: Iterable[GaussianLoss], width: int) -> None:
         f"{'format':<{width}} {'bits/weight':>11} {'rel. sq. error':>14} {'dB':>7} "
         f"{'perfect, dB':>11} {'gap, bits':>9}"
     )
-    for loss in losses:
-        _print_row(
-            header,
+    _print_rows(
+        header,
+        (
             f"{loss.format:<{width}} {loss.bits:>11.4f} {loss.mse:>14.6f} {loss.db:>7.2f} "
-            f"{loss.shannon_db:>11.2f} {loss.gap_bits:>9.3f}",
-        )
-        header = None
+            f"{loss.shannon_db:>11.2f} {loss.gap_bits:>9.3f}"
+            for loss in losses
+        ),
+    )
     print(
         f"\nperfect: what a code without limits reaches in as many bits, {DB_PER_BIT:.2f} dB each;"
         f"\ngap: how many fewer it takes to lose as much"
@@ -194,20 +195,22 @@ def print_model(losses: Iterable[ModelLoss], width: int) -> None:
         f"{'format':<{width}} {'bits/weight':>11} {'rel. sq. error':>14} {'dB':>7} "
         f"{'worst':>9}  worst tensor"
     )
-    for loss in losses:
-        _print_row(
-            header,
+    _print_rows(
+        header,
+        (
             f"{loss.format:<{width}} {loss.bits:>11.4f} {loss.mse:>14.6f} {loss.db:>7.2f} "
-            f"{loss.worst_mse:>9.6f}  {loss.worst}",
-        )
-        header = None
+            f"{loss.worst_mse:>9.6f}  {loss.worst}"
+            for loss in losses
+        ),
+    )
 
 
-def _print_row(header: str | None, row: str) -> None:
-    """The header is for the first row: there may be an error instead of one."""
-    if header:
-        print(header)
-    print(row, flush=True)
+def _print_rows(header: str, rows: Iterable[str]) -> None:
+    """The header comes with the first row: there may be an error instead of one."""
+    for i, row in enumerate(rows):
+        if i == 0:
+            print(header)
+        print(row, flush=True)
 
 
 def print_json(losses: Iterable[Loss]) -> None:

@@ -59,6 +59,13 @@ inline std::vector<float> decoded(const Format &format,
   return weights;
 }
 
+/// The relative error of what `format` makes of `weights`.
+inline double lossOf(const Format &format, std::span<const float> weights,
+                     int64_t n, int64_t k) {
+  auto blob = encoded(format, weights, n, k, /*threads=*/0);
+  return relativeError(weights, decoded(format, blob, n, k));
+}
+
 /// Code `index` of a row, read bit by bit from the definition of its coding.
 inline uint32_t codeAt(const Format &format, const WeightLayout &layout,
                        std::span<const std::byte> blob, int64_t row,

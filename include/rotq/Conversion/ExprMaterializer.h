@@ -9,6 +9,7 @@
 #define ROTQ_CONVERSION_EXPRMATERIALIZER_H
 
 #include "rotq/Codec/Expr.h"
+#include "rotq/Dialect/RotQ/IR/RotQ.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
@@ -26,6 +27,10 @@ class ExprMaterializer : public ::rotq::ExprBuilder {
 public:
   ExprMaterializer(OpBuilder &builder, Location loc)
       : builder(builder), loc(loc) {}
+
+  /// The result of `op`, from the description of its coding or codebook.
+  Value unpack(UnpackOp op);
+  Value decode(DecodeOp op);
 
   /// `words`: a vector<nxi32>.
   ::rotq::Expr input(Value words);

@@ -15,7 +15,6 @@
 
 using namespace mlir;
 using namespace mlir::rotq;
-using ::rotq::Expr;
 
 namespace {
 /// A byte shuffle: looks up bytes of a table of 16 in every 128-bit lane.
@@ -160,16 +159,8 @@ struct LowerUnpack : public OpRewritePattern<UnpackOp> {
 
   LogicalResult matchAndRewrite(UnpackOp op,
                                 PatternRewriter &rewriter) const override {
-    HostMaterializer builder(rewriter, op.getLoc(), features);
-    SmallVector<Expr> planes;
-    for (Value plane : op.getPlanes())
-      planes.push_back(builder.input(plane));
-    auto coding = op.getCoding().getCoding();
-    Expr codes = coding->unpack(builder, planes,
-                                op.getType().getDimSize(0) * coding->dim());
-    rewriter.replaceOp(op,
-                       emitBitCast(rewriter, op.getLoc(), builder.value(codes),
-                                   op.getType().getElementType()));
+    HostMaterializer materializer(rewriter, op.getLoc(), features);
+    rewriter.replaceOp(op, materializer.unpack(op));
     return success();
   }
 
@@ -192,13 +183,8 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
         op->hasOneUse() && codesType.getElementType().isInteger(4)
             ? dyn_cast<vector::DeinterleaveOp>(*op->user_begin())
             : vector::DeinterleaveOp();
-    HostMaterializer builder(rewriter, loc, features, bool(deinterleave));
-    Expr codes = builder.input(
-        emitBitCast(rewriter, loc, op.getCodes(), rewriter.getI32Type()));
-    Value values = emitBitCast(
-        rewriter, loc,
-        builder.value(op.getCodebook().getCodebook()->decode(builder, codes)),
-        rewriter.getI8Type());
+    HostMaterializer materializer(rewriter, loc, features, bool(deinterleave));
+    Value values = materializer.decode(op);
     if (deinterleave) {
       int64_t half = deinterleave.getResultVectorType().getDimSize(0);
       rewriter.replaceOp(deinterleave,

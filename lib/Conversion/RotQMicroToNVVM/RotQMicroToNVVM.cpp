@@ -187,15 +187,7 @@ struct LowerUnpack : public OpRewritePattern<UnpackOp> {
   LogicalResult matchAndRewrite(UnpackOp op,
                                 PatternRewriter &rewriter) const override {
     PermuteMaterializer materializer(rewriter, op.getLoc());
-    SmallVector<::rotq::Expr> planes;
-    for (Value plane : op.getPlanes())
-      planes.push_back(materializer.input(plane));
-    auto coding = op.getCoding().getCoding();
-    auto codes = coding->unpack(materializer, {planes.data(), planes.size()},
-                                op.getType().getDimSize(0) * coding->dim());
-    rewriter.replaceOp(
-        op, rewriter.createOrFold<vector::BitCastOp>(
-                op.getLoc(), op.getType(), materializer.value(codes)));
+    rewriter.replaceOp(op, materializer.unpack(op));
     return success();
   }
 };
@@ -206,12 +198,7 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
   LogicalResult matchAndRewrite(DecodeOp op,
                                 PatternRewriter &rewriter) const override {
     PermuteMaterializer materializer(rewriter, op.getLoc());
-    Value words = rewriter.createOrFold<vector::BitCastOp>(
-        op.getLoc(), wordsOf(op.getCodes().getType()), op.getCodes());
-    auto values = op.getCodebook().getCodebook()->decode(
-        materializer, materializer.input(words));
-    rewriter.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(),
-                                                   materializer.value(values));
+    rewriter.replaceOp(op, materializer.decode(op));
     return success();
   }
 };
