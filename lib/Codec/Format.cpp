@@ -7,6 +7,7 @@
 
 #include "rotq/Codec/Format.h"
 #include "Message.h"
+#include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
@@ -55,6 +56,10 @@ static OrderedJson writeCodebook(const Codebook &codebook) {
     json["dim"] = grid->dim();
     json["signs"] = grid->hasSigns();
     json["points"] = toHex(grid->points());
+  } else if (auto *frame = dynamic_cast<const FrameCodebook *>(&codebook)) {
+    json["dim"] = frame->dim();
+    json["deviation"] = frame->deviation();
+    json["vectors"] = toHex(frame->vectors());
   } else if (auto *voronoi = dynamic_cast<const VoronoiCodebook *>(&codebook)) {
     json["q"] = voronoi->q();
     json["multipliers"] = voronoi->multipliers();
@@ -368,6 +373,21 @@ static std::shared_ptr<const Codebook> readGrid(Object object) {
                                         std::move(points));
 }
 
+static std::shared_ptr<const Codebook> readFrame(Object object) {
+  int64_t bits = object.integer("bits", 1, 32), dim = object.dim("dim");
+  int64_t deviation = object.integer("deviation", 1, INT16_MAX);
+  std::vector<int8_t> vectors = object.bytes("vectors", bits * dim);
+  object.finish();
+  if (vectors.empty())
+    return nullptr;
+  if (Status status = FrameCodebook::check(dim, vectors, deviation); !status) {
+    object.require(false, status.error());
+    return nullptr;
+  }
+  return std::make_shared<FrameCodebook>(dim, std::move(vectors),
+                                         unsigned(deviation));
+}
+
 static std::shared_ptr<const Codebook> readVoronoi(Object object) {
   int64_t bits = object.integer("bits", 1, 64);
   unsigned q = unsigned(object.integer("q", 1, 255));
@@ -402,12 +422,14 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
     return readTable(object);
   if (kind == "grid")
     return readGrid(object);
+  if (kind == "frame")
+    return readFrame(object);
   if (kind == "voronoi")
     return readVoronoi(object);
   if (kind == "trellis")
     return readTrellis(object);
-  object.require(
-      false, "unknown codebook kind; known are grid, table, trellis, voronoi");
+  object.require(false, "unknown codebook kind; known are frame, grid, table, "
+                        "trellis, voronoi");
   return nullptr;
 }
 

@@ -5,8 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Frames.h"
 #include "Grids.h"
 #include "Message.h"
+#include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 
@@ -30,6 +32,19 @@ static Format makeVoronoi(std::string name, unsigned q,
           .scale = {.group = kWholeRow},
           .codebook = codebook,
           .coding = std::make_shared<FieldCoding>(codebook->bits(), 8)};
+}
+
+/// A step for a row alone: frames are for weights of one deviation.
+static Format makeFrame(unsigned bits) {
+  Frame frame = frameOf(bits);
+  return {.name = "liftquant_w" + std::to_string(bits),
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = kWholeRow},
+          .codebook = std::make_shared<FrameCodebook>(
+              8,
+              std::vector<int8_t>(frame.vectors.begin(), frame.vectors.end()),
+              frame.deviation),
+          .coding = std::make_shared<FieldCoding>(bits, 8)};
 }
 
 /// `positive` and its mirror image.
@@ -87,6 +102,8 @@ static std::vector<Format> makePresets() {
   // Multipliers and step together lose least on N(0, 1) among those tried.
   formats.push_back(makeVoronoi("hyperquant_3", 8, {4, 5, 6, 8}));
   formats.push_back(makeVoronoi("hyperquant_4", 16, {3, 4, 5, 7}));
+  for (unsigned bits = 12; bits <= 24; bits += 2)
+    formats.push_back(makeFrame(bits));
   return formats;
 }
 

@@ -8,6 +8,8 @@
 #include "InstructionTable.h"
 #include "Matrices.h"
 
+#include <bit>
+
 using namespace mlir::rotq::emulator;
 
 namespace {
@@ -105,6 +107,34 @@ static void addIntegers(Instructions &table) {
                      kSm80);
 }
 
+/// mma.sync.aligned.m16n8k<k>.row.col.s32.b1.b1.s32.and.popc: counts where both
+/// have a 1, word by word. Lane 4 g + t has those of row g (and g + 8) of A,
+/// and column g of B, from 32 t and 128 + 32 t on.
+static void countBits(unsigned k, WarpCall &call) {
+  unsigned runs = k / 128, firstB = 2 * runs, firstC = 3 * runs;
+  std::array<std::array<uint32_t, 4>, 32> counts;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i) {
+      unsigned row = lane / 4 * 4, col = (lane % 4 * 2 + i % 2) * 4;
+      uint32_t count = call.words[lane][firstC + i];
+      for (unsigned run = 0; run < runs; ++run)
+        for (unsigned t = 0; t < 4; ++t)
+          count += uint32_t(std::popcount(call.words[row + t][2 * run + i / 2] &
+                                          call.words[col + t][firstB + run]));
+      counts[lane][i] = count;
+    }
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i)
+      call.words[lane][i] = counts[lane][i];
+}
+
+static void addBits(Instructions &table) {
+  for (unsigned k : {128u, 256u})
+    table.push_back(aligned(
+        "llvm.nvvm.mma.and.popc." + shapeOf(k) + "b1",
+        [=](WarpCall &call) { countBits(k, call); }, kSm80));
+}
+
 static void addHalves(Instructions &table) {
   const ElementFormat &half = elementFormat("f16"),
                       &bfloat = elementFormat("bf16");
@@ -172,6 +202,7 @@ static void addScaledNibbles(Instructions &table) {
 
 void mlir::rotq::emulator::addMatrixInstructions(Instructions &table) {
   addIntegers(table);
+  addBits(table);
   addHalves(table);
   addNarrowFloats(table);
   addScaledNibbles(table);

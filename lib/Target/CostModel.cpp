@@ -8,6 +8,7 @@
 #include "rotq/Target/CostModel.h"
 #include "rotq/Target/KernelSpace.h"
 
+#include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/TiledLayout.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -98,6 +99,9 @@ private:
     return cycles * 1e-3 / chip.gigahertz;
   }
   bool isWgmma() const { return config.kind == KernelKind::WgmmaS8; }
+  bool isB1() const { return config.kind == KernelKind::MmaB1; }
+  /// Of a lifted activation, as of one with rests where it can have them.
+  double liftedParts() const { return m <= ::rotq::kMaxRowsWithRests ? 2 : 1; }
 
   const Chip &chip;
   const MatmulShape &shape;
@@ -121,6 +125,13 @@ Launch::Launch(const Chip &chip, const MatmulShape &shape, int64_t m,
 
 /// Of a warp for one tile of K.
 double Launch::issueSlots() const {
+  if (isB1()) {
+    // Loads; of a column, and of 16 rows of it: products and their sums.
+    auto words = double(shape.liftedWords), cols = double(config.cols);
+    return rowTiles * 6 * double(shape.slots) +
+           cols * (liftedParts() * words + 10) +
+           rowTiles * cols * (liftedParts() * (words / 2 + 4) + 8);
+  }
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
   double slots = rowTiles * rates.decode * double(shape.slots) +
                  tiles * scales * rates.scale;
@@ -156,6 +167,13 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   double issue = microsecondsOf(double(turns) * issueSlots() * 4 *
                                 perScheduler / rates.issue);
   double products = double(config.rows * config.cols * TiledLayout::kColumns);
+  double columnBytes = double(config.cols * TiledLayout::kColumns * turns);
+  if (isB1()) {
+    // A column of eight planes; 256 bits take as long as 32 int8.
+    auto words = double(shape.liftedWords) * liftedParts();
+    products = double(config.rows * config.cols * 8) * words / 2 * 32;
+    columnBytes = double(config.cols) * words * 128 * double(turns);
+  }
   double rate = double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
   double tensor = products * double(turns) * warps / rate;
   double turn = microsecondsOf(issueSlots() * rates.dependent);
@@ -166,7 +184,6 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   if (isWgmma())
     turn += microsecondsOf(products * double(config.warps) / rate *
                            kProductLatency);
-  double columnBytes = double(config.cols * TiledLayout::kColumns * turns);
   double l1 = config.isStaged() ? 0 : columnBytes * warps / kL1Rate;
   double weightBytes =
       double(TiledLayout::kColumns * 2 * shape.slots * turns) * rowTiles;

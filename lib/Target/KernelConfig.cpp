@@ -7,7 +7,7 @@
 
 #include "rotq/Target/KernelConfig.h"
 
-#include "rotq/Codec/TiledLayout.h"
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -88,6 +88,13 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
   shape.group = std::min(scale.getGroup(), group);
   shape.sums = sums;
   shape.hasEpilogue = hasEpilogue;
+  if (FormatAttr format = weights[0].getFormat(); canLift(format, group)) {
+    auto codebook = format.getCodebook().getCodebook();
+    shape.liftedWords =
+        ::rotq::LiftedLayout(
+            static_cast<const ::rotq::FrameCodebook &>(*codebook), shape.k, 1)
+            .words;
+  }
   return shape;
 }
 

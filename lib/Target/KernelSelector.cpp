@@ -72,10 +72,10 @@ KernelSelector::KernelSelector(const KernelTable &table, bool hasWarpgroups,
 
 bool KernelSelector::takes(const KernelConfig &config, int64_t m) const {
   // A row takes two columns then, of a tile of eight.
-  if (hasRests && m <= kMaxRowsWithRests &&
+  if (hasRests && m <= kMaxRowsWithRests && config.kind != KernelKind::MmaB1 &&
       (config.cols != 8 || config.isStaged()))
     return false;
-  auto [least, most] = rowsTaken(config.kind, hasWarpgroups);
+  auto [least, most] = rowsTaken(config, hasWarpgroups);
   return KernelChoice{config, least, most}.takes(m);
 }
 

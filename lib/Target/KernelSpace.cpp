@@ -8,6 +8,7 @@
 #include "rotq/Target/KernelSpace.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Codec/TiledLayout.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
@@ -41,6 +42,7 @@ struct Tile {
 } // namespace
 
 static constexpr KernelKind kMma = KernelKind::MmaS8;
+static constexpr KernelKind kMmaB1 = KernelKind::MmaB1;
 static constexpr KernelKind kWgmma = KernelKind::WgmmaS8;
 
 // The space: edit here, and renew the tables.
@@ -60,6 +62,18 @@ static constexpr Tile kTiles[] = {
     {kMma, true, 32, 16, 1, {148, 148, 148, 148, 148}},
     {kMma, true, 32, 32, 1, {200, 200, 200, 200, 200}},
     {kMma, true, 32, 40, 1, {220, 220, 220, 232, 220}},
+    {kMmaB1, false, 16, 1, 1, {80, 80, 80, 80, 0}, Burden::More},
+    {kMmaB1, false, 16, 1, 2, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 16, 2, 1, {80, 80, 80, 80, 0}, Burden::More},
+    {kMmaB1, false, 16, 2, 2, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 16, 4, 1, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 16, 8, 1, {128, 128, 128, 128, 0}, Burden::More},
+    {kMmaB1, false, 16, 16, 1, {168, 168, 168, 168, 0}, Burden::More},
+    {kMmaB1, false, 32, 1, 1, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 32, 2, 1, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 32, 4, 1, {128, 128, 128, 128, 0}, Burden::More},
+    {kMmaB1, false, 32, 8, 1, {168, 168, 168, 168, 0}, Burden::More},
+    {kMmaB1, false, 32, 16, 1, {232, 232, 232, 232, 0}, Burden::More},
     {kWgmma, true, 16, 16, 1, {96, 96, 96, 104, 96}},
     {kWgmma, true, 16, 32, 1, {112, 112, 116, 120, 112}},
     {kWgmma, true, 16, 64, 1, {144, 144, 148, 168, 144}},
@@ -141,10 +155,12 @@ int64_t mlir::rotq::sharedMemoryOf(const KernelConfig &config,
                                      shape.group, shape.sums});
 }
 
-std::pair<int64_t, int64_t> mlir::rotq::rowsTaken(KernelKind kind,
+std::pair<int64_t, int64_t> mlir::rotq::rowsTaken(const KernelConfig &config,
                                                   bool hasWarpgroups) {
+  if (config.kind == kMmaB1)
+    return {1, config.cols < 8 ? config.cols : ::rotq::kMaxRowsLifted};
   // On such a chip the codes of more rows come in the order that wgmma reads.
-  if (kind == kWgmma)
+  if (config.kind == kWgmma)
     return {::rotq::kMaxRowsInOrder + 1, 0};
   return {1, hasWarpgroups ? ::rotq::kMaxRowsInOrder : 0};
 }
@@ -172,7 +188,8 @@ private:
 } // namespace
 
 void Enumeration::addTile(const Tile &tile) {
-  if (tile.kind == kWgmma && !hasWarpgroups)
+  if ((tile.kind == kWgmma && !hasWarpgroups) ||
+      (tile.kind == kMmaB1 && shape.liftedWords == 0))
     return;
   if (tile.isStaged)
     addStaged(tile);
@@ -231,7 +248,9 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   // More parts than there are tiles of K have nothing to do.
   if (config.split > shape.tilesOfK())
     return;
-  int64_t bytes = sharedMemoryOf(config, shape) + shape.tableBytes;
+  int64_t bytes = sharedMemoryOf(config, shape);
+  if (config.kind != kMmaB1)
+    bytes += shape.tableBytes;
   constexpr int64_t kReserved = 1 << 10;
   if (bytes > mostSharedMemory(config.kind) ||
       std::max<int64_t>(1, config.blocks) * (bytes + kReserved) >

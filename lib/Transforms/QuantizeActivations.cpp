@@ -107,7 +107,8 @@ ValueRange QuantizeActivations::getQuantized(Value x,
   addInit(segments, builder.getF32Type());
   addInit(segments, builder.getI32Type());
   op = QuantizeActivationOp::create(builder, loc, TypeRange(ValueRange(inits)),
-                                    rotation, groupSize, rests, x, inits);
+                                    rotation, groupSize, rests,
+                                    /*frame=*/FrameAttr(), x, inits);
   ++numQuantized;
   return op.getResults();
 }

@@ -57,6 +57,18 @@ private:
 };
 } // namespace
 
+/// What makes the quantized activation, where it can lift it by the frame of
+/// the weight: for other products it does not by another.
+static QuantizeActivationOp lifter(MatmulOpInterface op) {
+  auto activation = op.getInputs()[0].getDefiningOp<QuantizeActivationOp>();
+  FormatAttr format = op.getWeightTypes()[0].getFormat();
+  if (!activation || !canLift(format, int64_t(*op.getGroup())) ||
+      (activation.getFrameAttr() &&
+       activation.getFrameAttr() != format.getCodebook()))
+    return {};
+  return activation;
+}
+
 LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   int64_t m = cast<ShapedType>(op.getDpsInits()[0].getType()).getDimSize(0);
   if (m == 0 || op.getKernels())
@@ -75,6 +87,9 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   } else {
     auto shape = MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup()),
                                   op.getNumSums(), !op.getEpilogue().empty());
+    QuantizeActivationOp activation = lifter(op);
+    if (!activation)
+      shape.liftedWords = 0;
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
                             shape, op.getRests());
     choices = selector.choose();
@@ -86,9 +101,13 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   }
   SmallVector<Attribute> kernels;
   for (const KernelChoice &choice : choices)
-    if (ShapedType::isDynamic(m) || choice.takes(m))
+    if (ShapedType::isDynamic(m) || choice.takes(m)) {
       kernels.push_back(
           choice.config.getAttr(&getContext(), choice.mMin, choice.mMax));
+      if (choice.config.kind == KernelKind::MmaB1)
+        lifter(op).setFrameAttr(
+            cast<FrameAttr>(op.getWeightTypes()[0].getFormat().getCodebook()));
+    }
   op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
   return success();
 }
@@ -101,7 +120,7 @@ void SelectKernels::listCandidates(MatmulOpInterface op,
   SmallVector<double> times;
   for (const MeasuredKernel &kernel :
        selector.candidates(m, candidates, chosen)) {
-    auto [mMin, mMax] = rowsTaken(kernel.config.kind, info->hasWarpgroups);
+    auto [mMin, mMax] = rowsTaken(kernel.config, info->hasWarpgroups);
     kernels.push_back(kernel.config.getAttr(&getContext(), mMin, mMax));
     times.push_back(kernel.microseconds);
   }

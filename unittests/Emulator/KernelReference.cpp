@@ -122,6 +122,111 @@ mlir::rotq::test::multiplyCodes(const PackedMatrix &weight,
   return result;
 }
 
+namespace {
+/// Reads the planes of a row of a lifted activation, as LiftedLayout has them.
+class LiftedRow {
+public:
+  LiftedRow(const ::rotq::LiftedLayout &layout, const std::byte *row)
+      : layout(layout), row(row) {}
+
+  /// Code `j` of the weights from `position` on, in a segment.
+  int64_t code(int64_t segment, int64_t position, int64_t j) const {
+    int64_t inTile = position % 256, t = inTile / 32 % 4;
+    int64_t run = inTile / 128, place = inTile % 32 / layout.dim;
+    int64_t bit = (run * (32 / layout.dim) + place) * layout.bits + j;
+    int64_t word = bit / 32, chunk = 0, size = 4;
+    // Chunks of 4 words, then 2, then 1.
+    while (layout.words - chunk < size || word >= chunk + size)
+      if (layout.words - chunk < size)
+        size /= 2;
+      else
+        chunk += size;
+    int64_t value = 0, planes = 8 * layout.parts;
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      int64_t lane = 4 * (plane % 8) + t;
+      uint32_t bits = 0;
+      std::memcpy(&bits,
+                  row + segment * layout.segmentBytes() +
+                      plane / 8 * layout.partBytes() +
+                      4 * (32 * chunk + size * lane + word - chunk),
+                  4);
+      if (bits >> bit % 32 & 1)
+        value +=
+            plane + 1 == planes ? -(int64_t(1) << plane) : int64_t(1) << plane;
+    }
+    return value;
+  }
+  double scale(int64_t segment, int64_t which) const {
+    float value = 0;
+    std::memcpy(&value, row + layout.scalesOffset + 8 * segment + 4 * which, 4);
+    return double(value);
+  }
+
+private:
+  const ::rotq::LiftedLayout &layout;
+  const std::byte *row;
+};
+} // namespace
+
+/// Whether bit `j` of the code of the weights from `position` on is 1.
+static bool bitOfCode(const PackedMatrix &weight, int64_t row, int64_t position,
+                      int64_t j) {
+  const ::rotq::WeightLayout::Plane &plane = weight.layout.planes.front();
+  int64_t bits = weight.format.codebook->bits();
+  int64_t bit = position % 32 / weight.format.codebook->dim() * bits + j;
+  int64_t at = plane.offset + row * plane.rowBytes +
+               position / 32 * plane.runBytes + bit / 8;
+  return (uint8_t(weight.blob[size_t(at)]) >> bit % 8 & 1) != 0;
+}
+
+/// Counts are exact. A lane weights them, corrects them by the sum of all codes
+/// and adds them up; lanes add up at the end.
+BoundedProduct
+mlir::rotq::test::multiplyLifted(const PackedMatrix &weight,
+                                 std::span<const std::byte> lifted, int64_t m,
+                                 int64_t parts) {
+  int64_t n = weight.layout.n, k = weight.layout.k;
+  const ::rotq::LiftedLayout layout(
+      *::rotq::LiftedLayout::frameOf(weight.format), k, parts);
+  Blocking segments(k, 256);
+  auto top = int64_t(1) << (8 * parts - 1);
+  BoundedProduct result;
+  for (int64_t row = 0; row < m; ++row) {
+    LiftedRow source(layout, lifted.data() + row * layout.rowBytes);
+    // Every code, in order.
+    std::vector<int64_t> codes;
+    for (int64_t s = 0; s < segments.size(); ++s) {
+      Segment segment = segments.segment(s);
+      for (int64_t i = 0; i < segment.length; i += layout.dim)
+        for (int64_t j = 0; j < layout.bits; ++j)
+          codes.push_back(source.code(s, segment.offset + i, j));
+    }
+    for (int64_t col = 0; col < n; ++col) {
+      double value = 0, magnitude = 0;
+      const int64_t *code = codes.data();
+      for (int64_t s = 0; s < segments.size(); ++s) {
+        Segment segment = segments.segment(s);
+        double step = weight.number(col, segment.offset, 0);
+        int64_t counted = 0, planes = 0;
+        for (int64_t i = 0; i < segment.length; i += layout.dim)
+          for (int64_t j = 0; j < layout.bits; ++j, ++code)
+            if (bitOfCode(weight, col, segment.offset + i, j)) {
+              counted += *code;
+              planes += (*code < 0 ? *code + 2 * top : *code) % top +
+                        (*code < 0 ? top : 0);
+            }
+        double scale = source.scale(s, 0), shift = source.scale(s, 1);
+        value += step * (2 * scale * double(counted) - shift);
+        magnitude += step * (2 * scale * double(planes) + std::abs(shift));
+      }
+      result.values.push_back(value);
+      result.bounds.push_back(roundings(2 * double(segments.size()) + 12) *
+                              magnitude);
+    }
+  }
+  return result;
+}
+
 /// Unnormalized butterflies of one segment, rounded to f16 after each.
 static void transformInHalf(std::span<float> values) {
   for (size_t stride = 1; stride < values.size(); stride *= 2)

@@ -13,6 +13,7 @@
 #ifndef ROTQ_UNITTESTS_EMULATOR_KERNELREFERENCE_H
 #define ROTQ_UNITTESTS_EMULATOR_KERNELREFERENCE_H
 
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Codec/PackedWeight.h"
 
 #include <cstddef>
@@ -56,6 +57,11 @@ struct BoundedProduct {
 BoundedProduct multiplyCodes(const PackedMatrix &weight,
                              const ::rotq::QuantizedActivation &activation,
                              int64_t m, int64_t group);
+
+/// The product of an activation of m rows that was lifted in as many parts.
+BoundedProduct multiplyLifted(const PackedMatrix &weight,
+                              std::span<const std::byte> lifted, int64_t m,
+                              int64_t parts);
 
 /// The product of m rows of x and the weight whose rotation is undone in f16.
 BoundedProduct multiplyInHalf(const PackedMatrix &weight,

@@ -91,7 +91,10 @@ static std::vector<Format> makeFormats() {
     // Those of pairs differ in the width of a code: whole words, and not.
     if (!StringRef(format.name).starts_with("qam_w") ||
         format.name == "qam_w8" || format.name == "qam_w11")
-      formats.push_back(format);
+      // Those of frames, in the words of a lane.
+      if (!StringRef(format.name).starts_with("liftquant_w") ||
+          format.name == "liftquant_w14" || format.name == "liftquant_w20")
+        formats.push_back(format);
   std::vector<int8_t> nibbles(16), centered(16);
   std::iota(nibbles.begin(), nibbles.end(), 0);
   std::iota(centered.begin(), centered.end(), -8);
@@ -185,6 +188,9 @@ private:
   void launch(const ::rotq::KernelInfo &kernel, std::optional<int64_t> m,
               ArrayRef<EmulatorArgument> buffers,
               const Tolerance &tolerance = {});
+  ::rotq::LiftedLayout liftedLayout(int64_t parts) const;
+  std::vector<uint8_t> lift(int64_t m, int64_t parts) const;
+  int64_t liftedParts(const ::rotq::KernelInfo &kernel) const;
   ::rotq::QuantizedActivation quantize(const ::rotq::KernelInfo &kernel,
                                        int64_t m) const;
 
@@ -395,6 +401,28 @@ void EmulatedKernels::checkRepack(const ::rotq::KernelInfo &kernel) {
   EXPECT_EQ(actual, tiles[i]);
 }
 
+::rotq::LiftedLayout EmulatedKernels::liftedLayout(int64_t parts) const {
+  return {*::rotq::LiftedLayout::frameOf(GetParam().format),
+          ::rotq::paddedLength(GetParam().k), parts};
+}
+
+/// The rows that are lifted, in as many parts.
+std::vector<uint8_t> EmulatedKernels::lift(int64_t m, int64_t parts) const {
+  int64_t padded = ::rotq::paddedLength(GetParam().k);
+  auto bytes = ::rotq::liftActivation(
+      *::rotq::LiftedLayout::frameOf(GetParam().format),
+      std::span(rotated.data(), size_t(m * padded)), m, padded, parts);
+  std::vector<uint8_t> result(bytes.size());
+  std::memcpy(result.data(), bytes.data(), bytes.size());
+  return result;
+}
+
+/// Of what a product reads, by the bytes of a row.
+int64_t EmulatedKernels::liftedParts(const ::rotq::KernelInfo &kernel) const {
+  auto bytes = std::get<int64_t>(kernel.params[0].shape[1]);
+  return bytes == liftedLayout(2).rowBytes ? 2 : 1;
+}
+
 /// As the kernel has it.
 static ::rotq::QuantizedActivation
 layOut(const ::rotq::KernelInfo &kernel,
@@ -414,9 +442,27 @@ void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
       std::vector<int8_t>(expected.codes.size(), -128),
       std::vector<float>(expected.scales.size(), NAN),
       std::vector<int32_t>(expected.sums.size(), -1)};
-  launch(kernel, m,
-         {bufferOf(input, "x", false), bufferOf(actual.codes, "codes"),
-          bufferOf(actual.scales, "scales"), bufferOf(actual.sums, "sums")});
+  std::vector<EmulatorArgument> buffers = {
+      bufferOf(input, "x", false), bufferOf(actual.codes, "codes"),
+      bufferOf(actual.scales, "scales"), bufferOf(actual.sums, "sums")};
+  std::vector<uint8_t> planes, lifted;
+  if (kernel.params[4].name == "planes") {
+    planes = lift(m, hasRests(kernel) ? 2 : 1);
+    lifted.assign(planes.size(), 0xff);
+    buffers.push_back(bufferOf(lifted, "planes"));
+  }
+  launch(kernel, m, buffers);
+  // What fills rows up is nobody's.
+  if (!lifted.empty()) {
+    ::rotq::LiftedLayout layout = liftedLayout(hasRests(kernel) ? 2 : 1);
+    for (int64_t row = 1; row <= m; ++row)
+      for (int64_t at =
+               row * layout.rowBytes -
+               (layout.rowBytes - layout.scalesOffset - 8 * layout.segments);
+           at < row * layout.rowBytes; ++at)
+        lifted[size_t(at)] = 0;
+  }
+  expectSame(planes, lifted, "lifted");
   expectSame(expected.codes, actual.codes, "code");
   expectSame(expected.scales, actual.scales, "scale");
   expectSame(expected.sums, actual.sums, "sum");
@@ -426,8 +472,10 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
                                     int64_t m) {
   const KernelCase &test = GetParam();
   bool hasCodes = kernel.params[0].name == "codes";
+  bool isLifted = kernel.params[0].name == "planes";
   std::vector<EmulatorArgument> buffers;
   std::vector<std::byte> input;
+  std::vector<uint8_t> lifted;
   ::rotq::QuantizedActivation activation, inKernel;
   auto rows = ArrayRef(x).take_front(size_t(m * test.k));
   if (hasCodes) {
@@ -436,6 +484,9 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     buffers = {bufferOf(inKernel.codes, "codes", false),
                bufferOf(inKernel.scales, "scales", false),
                bufferOf(inKernel.sums, "sums", false)};
+  } else if (isLifted) {
+    lifted = lift(m, liftedParts(kernel));
+    buffers = {bufferOf(lifted, "planes", false)};
   } else {
     input = pack(rows, test.x);
     buffers = {bufferOf(input, "x", false)};
@@ -444,10 +495,13 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     buffers.emplace_back(bufferOf(weight, "weight", false));
   std::vector<BoundedProduct> products;
   for (const PackedMatrix &weight : weights) {
-    products.push_back(hasCodes ? multiplyCodes(weight, activation,
-                                                hasRests(kernel) ? 2 * m : m,
-                                                test.groupOfCodes())
-                                : multiplyInHalf(weight, rows, m));
+    products.push_back(
+        hasCodes
+            ? multiplyCodes(weight, activation, hasRests(kernel) ? 2 * m : m,
+                            test.groupOfCodes())
+        : isLifted ? multiplyLifted(weight, std::as_bytes(std::span(lifted)), m,
+                                    liftedParts(kernel))
+                   : multiplyInHalf(weight, rows, m));
     if (hasRests(kernel))
       products.back().addRests(weight.layout.n);
   }
@@ -471,7 +525,7 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     if (test.y != "f32")
       expected.roundTo(test.y);
     // Tensor cores add floats in an order of their own; all else is exact.
-    if (!hasCodes)
+    if (!hasCodes && !isLifted)
       for (double bound : expected.bounds)
         tolerance.bounds.push_back(2 * bound);
     ys.push_back(pack(std::vector<float>(expected.values.size(), NAN), test.y));

@@ -47,7 +47,7 @@ TEST(KernelSelector, CoversEveryMByFewKernels) {
           int64_t next = 1;
           for (const KernelChoice &kernel : kernels) {
             EXPECT_EQ(kernel.mMin, next);
-            auto [mMin, mMax] = rowsTaken(kernel.config.kind, hasWarpgroups);
+            auto [mMin, mMax] = rowsTaken(kernel.config, hasWarpgroups);
             EXPECT_LE(mMin, kernel.mMin);
             EXPECT_TRUE(mMax == 0 || (kernel.mMax != 0 && kernel.mMax <= mMax));
             next = kernel.mMax + 1;

@@ -40,7 +40,7 @@ TEST(KernelSpace, HoldsValidKernelsOnce) {
       std::set<KernelConfig> seen;
       for (const KernelConfig &of : kernelSpace(chip, hasWarpgroups, shape)) {
         EXPECT_TRUE(seen.insert(of).second) << of.str();
-        auto [mMin, mMax] = rowsTaken(of.kind, hasWarpgroups);
+        auto [mMin, mMax] = rowsTaken(of, hasWarpgroups);
         EXPECT_TRUE(succeeded(KernelAttr::verify(
             error, of.kind, mMin, mMax, of.rows, of.cols, of.warps, of.split,
             of.depth, of.stages, of.blocks)))
@@ -58,7 +58,7 @@ TEST(KernelSpace, TakesEveryM) {
       for (int64_t m : {1, 32, 33, 4096}) {
         auto space = kernelSpace(testChip(), hasWarpgroups, shape);
         EXPECT_TRUE(llvm::any_of(space, [&](const KernelConfig &of) {
-          auto [mMin, mMax] = rowsTaken(of.kind, hasWarpgroups);
+          auto [mMin, mMax] = rowsTaken(of, hasWarpgroups);
           return mMin <= m && (mMax == 0 || m <= mMax);
         })) << m;
       }

@@ -102,7 +102,7 @@ TEST(KernelTable, ThoseOfTheCompilerAreRight) {
     bool hasWarpgroups = table->chip.wgmmaProducts != 0;
     for (const MeasuredRow &row : table->rows)
       for (const MeasuredKernel &kernel : row.kernels) {
-        auto [mMin, mMax] = rowsTaken(kernel.config.kind, hasWarpgroups);
+        auto [mMin, mMax] = rowsTaken(kernel.config, hasWarpgroups);
         EXPECT_LE(mMin, row.m) << kernel.config.str();
         EXPECT_TRUE(mMax == 0 || row.m <= mMax) << kernel.config.str();
       }

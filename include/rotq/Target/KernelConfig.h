@@ -51,6 +51,8 @@ struct MatmulShape {
   int64_t sums = 1;  ///< of members, that one element takes
   bool hasEpilogue = false;
   int64_t tableBytes = 0; ///< that decoding keeps in shared memory
+  /// Words of a lane for a part of an activation that is lifted; 0: none is.
+  int64_t liftedWords = 0;
 
   bool operator==(const MatmulShape &) const = default;
 

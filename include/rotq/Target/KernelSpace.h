@@ -20,7 +20,8 @@ SmallVector<KernelConfig> kernelSpace(const Chip &chip, bool hasWarpgroups,
 
 /// The numbers of rows of the activation that a kernel of the kind takes; 0 for
 /// no upper end.
-std::pair<int64_t, int64_t> rowsTaken(KernelKind kind, bool hasWarpgroups);
+std::pair<int64_t, int64_t> rowsTaken(const KernelConfig &config,
+                                      bool hasWarpgroups);
 
 /// Dynamic shared memory that the configuration takes, in bytes.
 int64_t sharedMemoryOf(const KernelConfig &config, const MatmulShape &shape);

@@ -11,7 +11,10 @@
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cmath>
 #include <numeric>
@@ -30,11 +33,16 @@ static_assert(kSlot == TiledLayout::kColumns);
 namespace {
 class ActivationEmitter {
 public:
-  ActivationEmitter(KernelBuilder &b, const KernelFunction &kernel,
+  ActivationEmitter(KernelBuilder &b, KernelFunction &kernel,
                     const ActivationProblem &problem)
       : b(b), kernel(kernel), problem(problem),
         groups(activationBlocking(problem.k, problem.group)),
-        stored(::rotq::storedLength(problem.k)) {}
+        stored(::rotq::storedLength(problem.k)) {
+    if (!problem.frame)
+      return;
+    frame = problem.getFrame();
+    lifted.emplace(*frame, problem.k, problem.liftedParts());
+  }
 
   LogicalResult emit();
 
@@ -44,7 +52,8 @@ private:
   Value lengthAt(const ::rotq::Blocking &blocking, Value position);
   Value reduceOverGroup(Value value, Value length,
                         function_ref<Value(Value, Value)> combine);
-  Value inSteps(Value values, Value largest);
+  Value inverseOf(Value largest, Value most);
+  Value inSteps(Value value, Value inverse, Value most);
   Value round(Value values);
   Value integers(Value rounded);
   Value splat(Value value) {
@@ -55,12 +64,17 @@ private:
   void storeRow(Value codes, Value scale, Value row, Value position,
                 Value length);
   void emitSlot(Value row, Value position);
+  SmallVector<Value> lift(Value values);
+  void storeLifted(Value values, Value row, Value position, Value length);
+  void storePlanes(ArrayRef<Value> codes, Value row, Value segment);
 
   KernelBuilder &b;
-  const KernelFunction &kernel;
+  KernelFunction &kernel;
   const ActivationProblem &problem;
   ::rotq::Blocking groups;
   int64_t stored; ///< codes of a row
+  std::shared_ptr<const ::rotq::FrameCodebook> frame;
+  std::optional<::rotq::LiftedLayout> lifted;
 };
 } // namespace
 
@@ -134,18 +148,23 @@ Value ActivationEmitter::reduceOverGroup(
   return value;
 }
 
-/// x * (127 / largest) within [-127, 127]; not-a-number is 0.
-Value ActivationEmitter::inSteps(Value values, Value largest) {
+/// most / largest, or 0.
+Value ActivationEmitter::inverseOf(Value largest, Value most) {
   Value isPositive =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, largest, b.f32(0));
-  Value inverse = b.select(
-      isPositive, arith::DivFOp::create(b, b.f32(127), largest), b.f32(0));
-  Value scaled = b.mulF(values, splat(inverse));
-  Value clamped = arith::MinNumFOp::create(b, scaled, splat(b.f32(127)));
-  clamped = arith::MaxNumFOp::create(b, clamped, splat(b.f32(-127)));
+  return b.select(isPositive, arith::DivFOp::create(b, most, largest),
+                  b.f32(0));
+}
+
+/// value * inverse within [-most, most]; not-a-number is 0. Scalars or vectors.
+Value ActivationEmitter::inSteps(Value value, Value inverse, Value most) {
+  Value scaled = b.mulF(value, inverse);
+  Value clamped = arith::MinNumFOp::create(b, scaled, most);
+  clamped =
+      arith::MaxNumFOp::create(b, clamped, arith::NegFOp::create(b, most));
   Value isNumber =
       arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, scaled, scaled);
-  return b.select(isNumber, clamped, splat(b.f32(0)));
+  return b.select(isNumber, clamped, b.zero(value.getType()));
 }
 
 /// To the nearest even integer, up from 1.5 * 2^23: around it floats are the
@@ -209,8 +228,12 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
     return arith::MaxNumFOp::create(b, x, y);
   });
-  Value steps = inSteps(values, largest), rounded = round(steps);
-  Value scale = arith::DivFOp::create(b, largest, b.f32(127));
+  if (lifted)
+    storeLifted(values, row, position, length);
+  Value most = b.f32(127);
+  Value steps = inSteps(values, splat(inverseOf(largest, most)), splat(most));
+  Value rounded = round(steps);
+  Value scale = arith::DivFOp::create(b, largest, most);
   if (problem.layout != ActivationLayout::Rests) {
     storeRow(integers(rounded), scale, row, position, length);
     return;
@@ -244,6 +267,163 @@ void ActivationEmitter::storeRow(Value codes, Value scale, Value row,
   });
 }
 
+/// What a lane's values are lifted to, code by code.
+SmallVector<Value> ActivationEmitter::lift(Value values) {
+  auto width = size_t(lifted->dim);
+  SmallVector<Value> result;
+  for (size_t at = 0; at < size_t(kLane); at += width)
+    for (size_t j = 0; j < size_t(lifted->bits); ++j) {
+      Value sum = b.f32(0);
+      for (size_t i = 0; i < width; ++i)
+        sum = b.fma(b.f32(float(frame->vectors()[j * width + i])),
+                    vector::ExtractOp::create(b, values, int64_t(at + i)), sum);
+      result.push_back(sum);
+    }
+  return result;
+}
+
+void ActivationEmitter::storeLifted(Value values, Value row, Value position,
+                                    Value length) {
+  SmallVector<Value> codes = lift(values);
+  Value largest = b.f32(0);
+  for (Value z : codes)
+    largest = arith::MaxNumFOp::create(
+        b, largest,
+        arith::MaxNumFOp::create(b, z, arith::NegFOp::create(b, z)));
+  largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
+    return arith::MaxNumFOp::create(b, x, y);
+  });
+  Value most = b.f32(float(lifted->mostCode()));
+  Value scale = arith::DivFOp::create(b, largest, most);
+  Value inverse = inverseOf(largest, most);
+  Value total = b.i32(0);
+  for (Value &code : codes) {
+    code = inSteps(code, inverse, most);
+    code = b.addF(code, b.f32(0x1.8p23f));
+    code = b.sub(arith::BitcastOp::create(b, b.getI32Type(), code),
+                 b.i32(0x4b400000));
+    total = b.add(total, code);
+  }
+  total = reduceOverGroup(total, length,
+                          [&](Value x, Value y) { return b.add(x, y); });
+  Value start = b.mul(row, lifted->rowBytes);
+  Value starts = b.logicalAnd(b.startsSegment(groups, position),
+                              b.less(position, groups.paddedSize()));
+  b.ifThen(starts, [&] {
+    Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
+    Value both = vector::FromElementsOp::create(
+        b, VectorType::get({2}, b.getF32Type()),
+        ValueRange{scale, b.mulF(scale, arith::SIToFPOp::create(
+                                            b, b.getF32Type(), total))});
+    b.store(both, kernel.argument("planes"),
+            b.add(b.add(start, lifted->scalesOffset), b.mul(group, 8)), 8);
+  });
+  int64_t whole = groups.fullBlocks();
+  b.ifThen(
+      b.less(position, whole * kSlot),
+      [&] { storePlanes(codes, row, b.div(position, kSlot)); },
+      [&] {
+        for (auto [i, segment] : llvm::enumerate(groups.tail())) {
+          SmallVector<Value> own;
+          Value inSegment =
+              b.less(b.sub(position, b.index(segment.offset)), segment.length);
+          for (Value code : codes)
+            own.push_back(b.select(inSegment, code, b.i32(0)));
+          storePlanes(own, row, b.index(whole + int64_t(i)));
+        }
+      });
+}
+
+/// The lanes leave a byte of every code in shared memory, in the order of their
+/// bits, [part][t][word] of 32; then each takes some words' bits apart.
+void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
+                                    Value segment) {
+  constexpr int64_t kRun = TiledLayout::kRun;
+  int64_t words = lifted->words, ofPart = 4 * words * kRun;
+  Value lane = b.rem(b.threadId(), 32), warp = b.div(b.threadId(), 32);
+  Value shared = kernel.sharedMemory(b);
+  Value own = b.mul(warp, lifted->parts * ofPart);
+  auto syncWarp = [&] { NVVM::SyncWarpOp::create(b, b.i32(-1)); };
+
+  Value run = b.div(lane, kRun / kLane);
+  Value first =
+      b.mul(b.add(b.mul(b.div(run, 4), kRun / lifted->dim),
+                  b.mul(b.rem(lane, kRun / kLane), kLane / lifted->dim)),
+            lifted->bits);
+  Value target = b.add(b.add(own, b.mul(b.rem(run, 4), words * kRun)), first);
+  int64_t each = std::gcd(lifted->bits, int64_t(4));
+  Type type = b.getIntegerType(unsigned(8 * each));
+  syncWarp();
+  for (int64_t part = 0; part < lifted->parts; ++part)
+    for (int64_t at = 0; at < int64_t(codes.size()); at += each) {
+      Value packed;
+      for (int64_t i = 0; i < each; ++i) {
+        Value byte =
+            arith::ShRUIOp::create(b, codes[size_t(at + i)], b.i32(8 * part));
+        byte = arith::AndIOp::create(b, byte, b.i32(255));
+        byte = arith::ShLIOp::create(b, byte, b.i32(8 * i));
+        packed = i == 0 ? byte : Value(arith::OrIOp::create(b, packed, byte));
+      }
+      if (each != 4)
+        packed = arith::TruncIOp::create(b, type, packed);
+      b.store(packed, shared, b.add(target, part * ofPart + at), each);
+    }
+  // Codes of an odd number of 16 bits leave half of the last word.
+  if (2 * kRun / lifted->dim * lifted->bits % 32 != 0)
+    b.ifThen(b.less(lane, 4), [&] {
+      Value behind = b.add(own, b.mul(b.add(lane, 1), words * kRun));
+      for (int64_t part = 0; part < lifted->parts; ++part)
+        b.store(b.zero(VectorType::get({4}, b.getI32Type())), shared,
+                b.add(behind, part * ofPart - kRun / 2), kRun / 2);
+    });
+  syncWarp();
+
+  int64_t tasks = lifted->parts * words * 4;
+  for (int64_t from = 0; from < tasks; from += 32) {
+    Value task = b.add(lane, from);
+    b.ifThen(b.less(task, tasks), [&] {
+      Value t = b.rem(task, 4), word = b.rem(b.div(task, 4), words);
+      Value part = b.div(task, 4 * words);
+      Value source = b.add(own, b.mul(part, ofPart));
+      source = b.add(source, b.mul(b.add(b.mul(t, words), word), kRun));
+      Value bytes =
+          b.load(shared, source, VectorType::get({8}, b.getI32Type()), 16);
+      // Where in its lane's words it is, and where those of the chunk are.
+      Value inChunk, chunk, chunkSize;
+      for (int64_t at = 0; at < words; at += lifted->chunkWords(at)) {
+        int64_t size = lifted->chunkWords(at);
+        Value isHere = chunk ? b.less(b.index(at - 1), word) : Value();
+        auto choose = [&](Value value, Value otherwise) {
+          return isHere ? b.select(isHere, value, otherwise) : value;
+        };
+        inChunk = choose(b.sub(word, b.index(at)), inChunk);
+        chunk = choose(b.index(at), chunk);
+        chunkSize = choose(b.index(size), chunkSize);
+      }
+      Value place = b.add(b.mul(row, lifted->rowBytes),
+                          b.mul(segment, lifted->segmentBytes()));
+      place = b.add(place, b.mul(part, lifted->partBytes()));
+      place = b.add(place, b.mul(b.add(b.mul(chunk, 32), inChunk), 4));
+      place = b.add(place, b.mul(b.mul(t, chunkSize), 4));
+      for (int64_t plane = 0; plane < ::rotq::LiftedLayout::kPlanes; ++plane) {
+        Value bits = b.i32(0);
+        for (int64_t i = 0; i < 8; ++i) {
+          // A bit of each of four bytes, brought together.
+          Value four =
+              arith::ShRUIOp::create(b, b.word(bytes, i), b.i32(plane));
+          four = arith::AndIOp::create(b, four, b.i32(0x01010101));
+          four = b.mul(four, b.i32(0x10204080));
+          four = arith::ShRUIOp::create(b, four, b.i32(28));
+          four = arith::ShLIOp::create(b, four, b.i32(4 * i));
+          bits = arith::OrIOp::create(b, bits, four);
+        }
+        b.store(bits, kernel.argument("planes"),
+                b.add(place, b.mul(chunkSize, 16 * plane)), 4);
+      }
+    });
+  }
+}
+
 LogicalResult ActivationEmitter::emit() {
   int64_t block = problem.rotation.getRotation()->block();
   if (block > kSlot || problem.group > kSlot)
@@ -264,7 +444,7 @@ LogicalResult ActivationEmitter::emit() {
 }
 
 LogicalResult mlir::rotq::buildActivation(KernelBuilder &b,
-                                          const KernelFunction &kernel,
+                                          KernelFunction &kernel,
                                           const ActivationProblem &problem) {
   return ActivationEmitter(b, kernel, problem).emit();
 }
@@ -300,6 +480,17 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   pointer("codes", Access::Write, "i8", parts * stored);
   pointer("scales", Access::Write, "f32", parts * segments);
   pointer("sums", Access::Write, "i32", parts * segments);
+  if (problem.frame) {
+    auto frame = problem.getFrame();
+    ::rotq::LiftedLayout lifted(*frame, problem.k, problem.liftedParts());
+    StringRef vectors(reinterpret_cast<const char *>(frame->vectors().data()),
+                      frame->vectors().size());
+    info.name += "_lifted" + llvm::utohexstr(llvm::xxh3_64bits(vectors) >> 32,
+                                             /*LowerCase=*/true, /*Width=*/8);
+    pointer("planes", Access::Write, "i8", lifted.rowBytes);
+    info.sharedBytes =
+        kWarps * lifted.parts * 4 * lifted.words * TiledLayout::kRun;
+  }
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
   info.grid[0] = {1, "m", 1};
   info.grid[1].count =

@@ -118,10 +118,21 @@ mlir::rotq::activationLayoutOf(const MatmulProblem &problem,
                                KernelAttr config) {
   if (config.getKind() == KernelKind::WgmmaS8)
     return ::rotq::ActivationLayout::Interleaved;
-  return problem.hasRests && config.getMMax() != 0 &&
+  // Of a lifted one a row is a column.
+  return problem.hasRests && config.getKind() != KernelKind::MmaB1 &&
+                 config.getMMax() != 0 &&
                  config.getMMax() <= ::rotq::kMaxRowsWithRests
              ? ::rotq::ActivationLayout::Rests
              : ::rotq::ActivationLayout::Rows;
+}
+
+::rotq::LiftedLayout mlir::rotq::liftedLayoutOf(const MatmulProblem &problem,
+                                                KernelAttr config) {
+  bool isFew = config.getMMax() <= ::rotq::kMaxRowsWithRests;
+  auto codebook = problem.weight.getFormat().getCodebook().getCodebook();
+  return ::rotq::LiftedLayout(
+      static_cast<const ::rotq::FrameCodebook &>(*codebook),
+      problem.weight.getK(), problem.hasRests && isFew ? 2 : 1);
 }
 
 Value mlir::rotq::scaleAddress(KernelBuilder &b,
@@ -193,7 +204,12 @@ static std::string textOf(Region &epilogue) {
     info.params.push_back({std::move(name), Param::Kind::Pointer, access,
                            std::move(element), std::move(shape)});
   };
-  if (problem.group) {
+  if (config.getKind() == KernelKind::MmaB1) {
+    ::rotq::LiftedLayout layout = liftedLayoutOf(problem, config);
+    info.name += "_lifted" + std::to_string(layout.parts);
+    info.activation = "lifted";
+    pointer("planes", Access::Read, "i8", {"m", layout.rowBytes});
+  } else if (problem.group) {
     auto layout = activationLayoutOf(problem, config);
     int64_t parts = layout == ::rotq::ActivationLayout::Rests ? 2 : 1;
     int64_t segments = parts * activationBlocking(k, problem.group).size();

@@ -11,6 +11,7 @@
 #include "KernelBuilder.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Runtime/Manifest.h"
 
 namespace mlir::rotq {
@@ -40,6 +41,14 @@ struct ActivationProblem {
   Type inputType;
   ::rotq::ActivationLayout layout;
   int64_t mMin, mMax; ///< rows it may have; 0: no bound
+  FrameAttr frame = {};      ///< lifts the activation too, if there is one
+  int64_t liftedParts() const {
+    return layout == ::rotq::ActivationLayout::Rests ? 2 : 1;
+  }
+  std::shared_ptr<const ::rotq::FrameCodebook> getFrame() const {
+    return std::static_pointer_cast<const ::rotq::FrameCodebook>(
+        frame.getCodebook());
+  }
 };
 
 /// A kernel under construction: the function, its arguments and what a launcher
@@ -80,6 +89,10 @@ private:
 ::rotq::ActivationLayout activationLayoutOf(const MatmulProblem &problem,
                                             KernelAttr config);
 
+/// The activation that the kernel of a configuration reads, an `mma_b1`.
+::rotq::LiftedLayout liftedLayoutOf(const MatmulProblem &problem,
+                                    KernelAttr config);
+
 /// Bytes before the scale, or the sum, of a segment of one of `rows` rows,
 /// which have `segments` each.
 Value scaleAddress(KernelBuilder &b, ::rotq::ActivationLayout layout, Value row,
@@ -108,8 +121,12 @@ LogicalResult buildMma(KernelBuilder &b, KernelFunction &kernel,
 LogicalResult buildWgmma(KernelBuilder &b, KernelFunction &kernel,
                          const MatmulProblem &problem, KernelAttr config);
 
+/// The same with mma.sync on bits, of a lifted activation.
+LogicalResult buildMmaBits(KernelBuilder &b, KernelFunction &kernel,
+                           const MatmulProblem &problem, KernelAttr config);
+
 /// Rotates and quantizes: a warp takes 256 values of one row.
-LogicalResult buildActivation(KernelBuilder &b, const KernelFunction &kernel,
+LogicalResult buildActivation(KernelBuilder &b, KernelFunction &kernel,
                               const ActivationProblem &problem);
 
 /// Copies a canonical weight into tiles.

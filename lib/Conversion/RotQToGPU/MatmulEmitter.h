@@ -55,7 +55,9 @@ protected:
   bool isRotated() const { return problem.weight.getFormat().isRotated(); }
   int64_t k() const { return problem.weight.getK(); }
   int64_t rowTiles() const { return config.getRows() / 16; }
-  int64_t colTiles() const { return config.getCols() / 8; }
+  int64_t colTiles() const {
+    return int64_t(llvm::divideCeil(config.getCols(), 8));
+  }
   bool hasRests() const { return layout == ::rotq::ActivationLayout::Rests; }
   /// Columns of y that a lane has of a column tile: 2t and 2t + 1 or, where
   /// these two are codes and rests of one row of the activation, t.

@@ -47,14 +47,23 @@ private:
               Value rows = {});
   /// One of them, by the number of rows at run time: the first whose `mMax`
   /// they do not exceed.
-  using BuiltKernel = std::pair<gpu::GPUFuncOp, ::rotq::KernelInfo>;
+  struct BuiltKernel {
+    gpu::GPUFuncOp function;
+    ::rotq::KernelInfo info;
+    SmallVector<Value> buffers;
+  };
   void launchByRows(ImplicitLocOpBuilder &b, ArrayRef<BuiltKernel> kernels,
-                    ValueRange buffers, Value rows);
+                    Value rows);
+  Value allocateLifted(ImplicitLocOpBuilder &b, QuantizeActivationOp op,
+                       Value rows);
   /// The bytes of a weight.
   Value bufferOf(ImplicitLocOpBuilder &b, TypedValue<WeightType> weight);
 
   gpu::GPUModuleOp kernels;
   llvm::MapVector<Value, Value> repacked; ///< buffers of weights made here
+  /// Of the codes of an activation, the buffer of what it was lifted to, and
+  /// the frame that lifted it.
+  DenseMap<Value, std::pair<Value, FrameAttr>> lifted;
   ::rotq::Manifest manifest;
 };
 } // namespace
@@ -123,10 +132,9 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
 }
 
 void ConvertRotQToGPU::launchByRows(ImplicitLocOpBuilder &b,
-                                    ArrayRef<BuiltKernel> kernels,
-                                    ValueRange buffers, Value rows) {
+                                    ArrayRef<BuiltKernel> kernels, Value rows) {
   OpBuilder::InsertionGuard guard(b);
-  for (const auto &[kernel, info] : kernels.drop_back()) {
+  for (const auto &[kernel, info, buffers] : kernels.drop_back()) {
     Value bound = arith::ConstantIndexOp::create(b, info.mMax);
     Value fits =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rows, bound);
@@ -135,7 +143,8 @@ void ConvertRotQToGPU::launchByRows(ImplicitLocOpBuilder &b,
     launch(b, kernel, info, buffers, rows);
     b.setInsertionPointToStart(branch.elseBlock());
   }
-  launch(b, kernels.back().first, kernels.back().second, buffers, rows);
+  const auto &[kernel, info, buffers] = kernels.back();
+  launch(b, kernel, info, buffers, rows);
 }
 
 /// Kernels get a pointer to rows without gaps, and M.
@@ -210,7 +219,7 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
     problem.epilogueOperands.push_back(cast<MemRefType>(operand.getType()));
 
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  SmallVector<Value> buffers(op.getInputs());
+  SmallVector<Value> buffers;
   for (OpOperand &weight : op.getWeightsMutable())
     buffers.push_back(bufferOf(b, cast<TypedValue<WeightType>>(weight.get())));
   llvm::append_range(buffers, op.getEpilogueOperands());
@@ -219,6 +228,17 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
 
   SmallVector<BuiltKernel, 0> built;
   for (KernelAttr config : op.getKernels()->getAsRange<KernelAttr>()) {
+    SmallVector<Value> ofKernel(op.getInputs());
+    if (config.getKind() == KernelKind::MmaB1) {
+      auto [planes, frame] = lifted.lookup(op.getInputs().front());
+      if (!planes || frame != problem.weight.getFormat().getCodebook())
+        return op.emitOpError()
+               << "expected an activation that the frame of the weight lifts, "
+                  "as quantize_activation with it does, for "
+               << config;
+      ofKernel = {planes};
+    }
+    llvm::append_range(ofKernel, buffers);
     ::rotq::KernelInfo info = describeMatmul(problem, config);
     info.pdl = overlap;
     auto build = [&](KernelBuilder &kb,
@@ -234,6 +254,8 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
         return buildMma(kb, kernel, problem, config);
       case KernelKind::MmaF16:
         return buildMma(kb, kernel, problem, config);
+      case KernelKind::MmaB1:
+        return buildMmaBits(kb, kernel, problem, config);
       case KernelKind::WgmmaS8:
         if (!warpgroups)
           return op.emitOpError()
@@ -248,11 +270,28 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
     auto kernel = getKernel(op.getLoc(), info, build);
     if (failed(kernel))
       return failure();
-    built.emplace_back(*kernel, info);
+    built.push_back({*kernel, info, std::move(ofKernel)});
   }
-  launchByRows(b, built, buffers, rows);
+  launchByRows(b, built, rows);
   op.erase();
   return success();
+}
+
+/// A buffer for what the rows are lifted to, where there are few of them.
+Value ConvertRotQToGPU::allocateLifted(ImplicitLocOpBuilder &b,
+                                       QuantizeActivationOp op, Value rows) {
+  auto codebook = op.getFrameAttr().getCodebook();
+  int64_t k = cast<MemRefType>(op.getInput().getType()).getDimSize(1);
+  ::rotq::LiftedLayout layout(
+      static_cast<const ::rotq::FrameCodebook &>(*codebook), k,
+      op.getRests() ? 2 : 1);
+  rows = arith::MinUIOp::create(
+      b, rows, arith::ConstantIndexOp::create(b, ::rotq::kMaxRowsLifted));
+  auto type =
+      MemRefType::get({ShapedType::kDynamic, layout.rowBytes}, b.getI8Type());
+  Value planes = memref::AllocOp::create(b, type, rows);
+  lifted[op.getInits().front()] = {planes, op.getFrameAttr()};
+  return planes;
 }
 
 /// Few rows have rests and, on a chip with warpgroups, wgmma reads many.
@@ -270,22 +309,33 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
                             x.getElementType(),
                             ::rotq::ActivationLayout::Rows,
                             /*mMin=*/1,
-                            /*mMax=*/0};
+                            /*mMax=*/0,
+                            /*frame=*/{}};
   using ::rotq::ActivationLayout;
   SmallVector<ActivationProblem> problems;
+  FrameAttr frame = op.getFrameAttr();
   auto add = [&](ActivationLayout layout, int64_t mMin) {
     if (!problems.empty())
       problems.back().mMax = mMin - 1;
     problems.push_back(problem);
     problems.back().layout = layout;
     problems.back().mMin = mMin;
+    if (mMin <= ::rotq::kMaxRowsLifted)
+      problems.back().frame = frame;
   };
   if (op.getRests())
     add(ActivationLayout::Rests, 1);
   add(ActivationLayout::Rows,
       op.getRests() ? ::rotq::kMaxRowsWithRests + 1 : 1);
+  if (frame)
+    add(ActivationLayout::Rows, ::rotq::kMaxRowsLifted + 1);
   if (warpgroups)
     add(ActivationLayout::Interleaved, ::rotq::kMaxRowsInOrder + 1);
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value rows = memref::DimOp::create(b, op.getInput(), 0);
+  SmallVector<Value> buffers = {op.getInput()};
+  llvm::append_range(buffers, op.getInits());
+  Value planes = frame ? allocateLifted(b, op, rows) : Value();
   int64_t m = x.getDimSize(0);
   SmallVector<BuiltKernel, 0> built;
   for (const ActivationProblem &problem : problems) {
@@ -302,12 +352,11 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
                             });
     if (failed(kernel))
       return failure();
-    built.emplace_back(*kernel, info);
+    built.push_back({*kernel, info, buffers});
+    if (problem.frame)
+      built.back().buffers.push_back(planes);
   }
-  ImplicitLocOpBuilder b(op.getLoc(), op);
-  SmallVector<Value> buffers = {op.getInput()};
-  llvm::append_range(buffers, op.getInits());
-  launchByRows(b, built, buffers, memref::DimOp::create(b, op.getInput(), 0));
+  launchByRows(b, built, rows);
   op.erase();
   return success();
 }

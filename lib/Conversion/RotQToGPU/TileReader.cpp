@@ -49,17 +49,18 @@ SmallVector<Value> TileReader::slots(Value strip, Value tile) {
   return result;
 }
 
-/// The bytes of a run, filled up to words with what follows them.
-SmallVector<Value> TileReader::runWords(ArrayRef<Value> slots,
-                                        const TiledLayout::Plane &plane,
-                                        int64_t run) {
+/// These bytes of what a lane has of a plane, filled up to words with what
+/// follows them.
+SmallVector<Value> TileReader::words(ArrayRef<Value> slots,
+                                     const TiledLayout::Plane &plane,
+                                     int64_t start, int64_t bytes) {
   auto word = [&](int64_t i) {
     i += plane.firstWord;
     return b.word(slots[i / 4], i % 4);
   };
-  int64_t start = run * plane.runBytes, shift = 8 * (start % 4);
+  int64_t shift = 8 * (start % 4);
   SmallVector<Value> words;
-  for (int64_t at = start; at < start + plane.runBytes; at += 4) {
+  for (int64_t at = start; at < start + bytes; at += 4) {
     Value low = word(at / 4);
     if (shift != 0) {
       low = arith::ShRUIOp::create(b, low, b.i32(shift));
@@ -73,13 +74,20 @@ SmallVector<Value> TileReader::runWords(ArrayRef<Value> slots,
   return words;
 }
 
+SmallVector<Value> TileReader::bits(ArrayRef<Value> slots, int64_t half) {
+  const TiledLayout::Plane &plane = layout.planes.front();
+  int64_t bytes = 2 * plane.runBytes;
+  return words(slots, plane, half * bytes, bytes);
+}
+
 Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
   FormatAttr format = type.getFormat();
   SmallVector<Value> planes;
   for (const TiledLayout::Plane &plane : layout.planes) {
-    SmallVector<Value> words = runWords(slots, plane, 2 * half + run);
+    SmallVector<Value> ofRun =
+        words(slots, plane, (2 * half + run) * plane.runBytes, plane.runBytes);
     planes.push_back(vector::FromElementsOp::create(
-        b, VectorType::get({int64_t(words.size())}, b.getI32Type()), words));
+        b, VectorType::get({int64_t(ofRun.size())}, b.getI32Type()), ofRun));
   }
   auto coding = format.getCoding().getCoding();
   auto codes = VectorType::get({TiledLayout::kRun / coding->dim()},

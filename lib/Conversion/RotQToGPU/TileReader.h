@@ -45,6 +45,9 @@ public:
   /// Where the lane's words of a slot are in the blob, in bytes.
   Value slotAt(Value strip, Value tile, int64_t slot);
   int64_t slotBytes(int64_t slot) const { return layout.slotBytes(slot); }
+  /// The bits of the codes of both runs, as they are stored, filled up to words
+  /// with others. Of a coding with one plane.
+  SmallVector<Value> bits(ArrayRef<Value> slots, int64_t half);
   /// The int8 points of a run: vector<32xi8>.
   Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
 
@@ -59,9 +62,9 @@ public:
   Value offset(Value numbers, int64_t half) { return number(numbers, half, 1); }
 
 private:
-  SmallVector<Value> runWords(ArrayRef<Value> slots,
-                              const ::rotq::TiledLayout::Plane &plane,
-                              int64_t run);
+  SmallVector<Value> words(ArrayRef<Value> slots,
+                           const ::rotq::TiledLayout::Plane &plane,
+                           int64_t start, int64_t bytes);
   Value number(Value numbers, int64_t half, int64_t which);
 
   KernelBuilder &b;

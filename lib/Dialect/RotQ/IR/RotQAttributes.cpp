@@ -8,7 +8,9 @@
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -173,33 +175,44 @@ std::shared_ptr<const ::rotq::Codebook> GridAttr::getCodebook() const {
       getBits(), getDim(), getHasSigns(), getPoints().vec());
 }
 
+/// `"81c03f7f">`, the last of an attribute.
+static ParseResult parseHex(AsmParser &parser, StringRef what,
+                            SmallVectorImpl<int8_t> &bytes) {
+  std::string text, decoded;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseString(&text) || parser.parseGreater())
+    return failure();
+  if (!llvm::tryGetFromHex(text, decoded))
+    return parser.emitError(loc) << "expected " << what << " in hexadecimal";
+  bytes.append(decoded.begin(), decoded.end());
+  return success();
+}
+
+static std::string toHex(ArrayRef<int8_t> bytes) {
+  return llvm::toHex(
+      StringRef(reinterpret_cast<const char *>(bytes.data()), bytes.size()),
+      /*LowerCase=*/true);
+}
+
 Attribute GridAttr::parse(AsmParser &parser, Type) {
   unsigned bits = 0;
   int64_t dim = 0;
-  std::string text, bytes;
+  SmallVector<int8_t> points;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseInteger(bits) || parser.parseComma() ||
       parser.parseInteger(dim))
     return {};
   bool hasSigns = succeeded(parser.parseOptionalKeyword("signs"));
-  SMLoc at = parser.getCurrentLocation();
-  if (parser.parseComma() || parser.parseString(&text) || parser.parseGreater())
+  if (parser.parseComma() || parseHex(parser, "points", points))
     return {};
-  if (!llvm::tryGetFromHex(text, bytes)) {
-    parser.emitError(at) << "expected points in hexadecimal";
-    return {};
-  }
-  SmallVector<int8_t> points(bytes.begin(), bytes.end());
   return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
                     bits, dim, hasSigns, points);
 }
 
 void GridAttr::print(AsmPrinter &printer) const {
-  StringRef bytes(reinterpret_cast<const char *>(getPoints().data()),
-                  getPoints().size());
   printer << "<" << getBits() << ", " << getDim()
-          << (getHasSigns() ? " signs" : "") << ", \""
-          << llvm::toHex(bytes, /*LowerCase=*/true) << "\">";
+          << (getHasSigns() ? " signs" : "") << ", \"" << toHex(getPoints())
+          << "\">";
 }
 
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -207,6 +220,39 @@ LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<int8_t> points) {
   if (auto status = ::rotq::GridCodebook::check(bits, dim, hasSigns,
                                                 {points.data(), points.size()});
+      !status)
+    return emitError() << status.error();
+  return success();
+}
+
+std::shared_ptr<const ::rotq::Codebook> FrameAttr::getCodebook() const {
+  return std::make_shared<::rotq::FrameCodebook>(getDim(), getVectors().vec(),
+                                                 getDeviation());
+}
+
+Attribute FrameAttr::parse(AsmParser &parser, Type) {
+  int64_t dim = 0;
+  unsigned deviation = 0;
+  SmallVector<int8_t> vectors;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseInteger(dim) || parser.parseComma() ||
+      parser.parseInteger(deviation) || parser.parseComma() ||
+      parseHex(parser, "vectors", vectors))
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    dim, deviation, vectors);
+}
+
+void FrameAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getDim() << ", " << getDeviation() << ", \""
+          << toHex(getVectors()) << "\">";
+}
+
+LogicalResult FrameAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t dim, unsigned deviation,
+                                ArrayRef<int8_t> vectors) {
+  if (auto status = ::rotq::FrameCodebook::check(
+          dim, {vectors.data(), vectors.size()}, deviation);
       !status)
     return emitError() << status.error();
   return success();
@@ -317,6 +363,9 @@ static CodebookAttrInterface mirror(MLIRContext *context,
   if (auto *grid = dynamic_cast<const ::rotq::GridCodebook *>(&codebook))
     return GridAttr::get(context, grid->bits(), grid->dim(), grid->hasSigns(),
                          grid->points());
+  if (auto *frame = dynamic_cast<const ::rotq::FrameCodebook *>(&codebook))
+    return FrameAttr::get(context, frame->dim(), frame->deviation(),
+                          frame->vectors());
   if (auto *voronoi = dynamic_cast<const ::rotq::VoronoiCodebook *>(&codebook))
     return VoronoiAttr::get(context, voronoi->q(), voronoi->multipliers());
   if (auto *trellis = dynamic_cast<const ::rotq::TrellisCodebook *>(&codebook))
@@ -526,9 +575,16 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected 1 to 32 warps but got " << warps;
   bool isWgmma = kind == KernelKind::WgmmaS8;
   bool isGPU = kind != KernelKind::HostVector;
-  if (isGPU && (rows % 16 != 0 || cols % 8 != 0))
+  bool isB1 = kind == KernelKind::MmaB1;
+  bool isNarrow = isB1 && (cols == 1 || cols == 2 || cols == 4);
+  if (isGPU && (rows % 16 != 0 || (cols % 8 != 0 && !isNarrow)))
     return emitError() << "expected an mma tile in multiples of 16 x 8 but got "
                        << rows << " x " << cols;
+  if (isB1 &&
+      (mMax == 0 || mMax > ::rotq::kMaxRowsLifted || (isNarrow && mMax > cols)))
+    return emitError() << "expected an mma_b1 kernel of at most "
+                       << (isNarrow ? cols : ::rotq::kMaxRowsLifted)
+                       << " rows but got [" << mMin << ", " << mMax << "]";
   if (isWgmma && cols != 8 && cols != 24 && cols % 16 != 0)
     return emitError() << "expected 8, 24 or a multiple of 16 columns in a "
                           "wgmma kernel but got "

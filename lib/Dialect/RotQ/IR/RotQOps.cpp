@@ -8,6 +8,7 @@
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/TiledLayout.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/IR/AsmState.h"
@@ -382,6 +383,14 @@ LogicalResult QuantizeActivationOp::verify() {
 // Products
 //===----------------------------------------------------------------------===//
 
+bool mlir::rotq::canLift(FormatAttr format, int64_t group) {
+  constexpr int64_t kTile = ::rotq::TiledLayout::kColumns;
+  return isa<FrameAttr>(format.getCodebook()) &&
+         isa<FieldAttr>(format.getCoding()) && group == kTile &&
+         format.getScale().getGroup() >= kTile &&
+         !format.getScale().getHasOffset();
+}
+
 /// Ranges of M rise, and every kernel takes the activation there is, and has
 /// warps for every sum and the shared memory it needs.
 static LogicalResult verifyKernels(MatmulOpInterface op) {
@@ -398,12 +407,29 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     KernelKind kind = kernel.getKind();
     if (op.isQuantized()
             ? kind == KernelKind::MmaF16
-            : kind == KernelKind::MmaS8 || kind == KernelKind::WgmmaS8)
+            : kind == KernelKind::MmaS8 || kind == KernelKind::WgmmaS8 ||
+                  kind == KernelKind::MmaB1)
       return op.emitOpError() << "expected a kernel for "
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
+    if (kind == KernelKind::MmaB1) {
+      if (!canLift(op.getWeightTypes().front().getFormat(),
+                   int64_t(*op.getGroup())))
+        return op.emitOpError()
+               << "expected codes of a frame, one behind the other, scales of "
+                  "at least 256 weights without offsets and an activation "
+                  "group of 256 for "
+               << kernel;
+      if (op.getRests() && kernel.getMMin() <= ::rotq::kMaxRowsWithRests &&
+          kernel.getMMax() > ::rotq::kMaxRowsWithRests)
+        return op.emitOpError()
+               << "expected kernels of their own for up to "
+               << ::rotq::kMaxRowsWithRests
+               << " rows, which have rests, but got " << kernel;
+    }
     // Two columns are a row then.
     if (op.getRests() && kind != KernelKind::HostVector &&
+        kind != KernelKind::MmaB1 &&
         kernel.getMMin() <= ::rotq::kMaxRowsWithRests &&
         (kernel.getMMax() == 0 ||
          kernel.getMMax() > ::rotq::kMaxRowsWithRests ||

@@ -47,11 +47,12 @@ StageLayout::StageLayout(const StagedMatmul &matmul)
 }
 
 int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
-  // Warps that share a tile bring theirs together.
+  // Warps that share a tile bring theirs together, of whole mma tiles.
+  int64_t columns = ::rotq::roundUp(matmul.cols, 8);
   int64_t sums =
       matmul.split * matmul.sums == 1
           ? 0
-          : matmul.warps * matmul.rows * matmul.cols * int64_t(sizeof(float));
+          : matmul.warps * matmul.rows * columns * int64_t(sizeof(float));
   return matmul.stages == 0 ? sums
                             : std::max(sums, StageLayout(matmul).totalBytes);
 }

@@ -45,6 +45,10 @@ inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
   return ::rotq::Blocking(k, group);
 }
 
+/// Whether activations quantized in groups can be lifted for products with
+/// weights of the format (`rotq::LiftedLayout`).
+bool canLift(FormatAttr format, int64_t group);
+
 /// Warps of a block that multiply together: a warpgroup of `wgmma`.
 int64_t warpsAtOnce(KernelKind kind);
 

@@ -91,6 +91,22 @@ def RotQ_GridAttr : RotQ_Attr<"Grid", "grid",
   let genVerifyDecl = 1;
 }
 
+def RotQ_FrameAttr : RotQ_Attr<"Frame", "frame",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "signed sums of vectors";
+  let description = [{
+    `#rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">`: every bit of
+    a code adds one of five vectors of 4 coordinates where it is 1, and subtracts
+    it where it is 0; a code of 5 bits for 4 weights. The bytes of the vectors are
+    given in hexadecimal, vector by vector. 24 sixteenths is the deviation of
+    weights that lose least. Magnitudes of a coordinate add up to 127 at most.
+  }];
+  let parameters = (ins "int64_t":$dim, "unsigned":$deviation,
+                        ArrayRefParameter<"int8_t">:$vectors);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 def RotQ_VoronoiAttr : RotQ_Attr<"Voronoi", "voronoi",
     [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
   let summary = "points of the lattice E8 in four sizes";
@@ -225,7 +241,8 @@ def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
     I32EnumAttrCase<"MmaS8", 0, "mma_s8">,
     I32EnumAttrCase<"MmaF16", 1, "mma_f16">,
     I32EnumAttrCase<"WgmmaS8", 2, "wgmma_s8">,
-    I32EnumAttrCase<"HostVector", 3, "host_vector">]> {
+    I32EnumAttrCase<"HostVector", 3, "host_vector">,
+    I32EnumAttrCase<"MmaB1", 4, "mma_b1">]> {
   let cppNamespace = "::mlir::rotq";
   let genSpecializedAttr = 0;
 }
@@ -252,6 +269,10 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
       undone, in the load stage, in f16.
+    * `mma_b1`: `mma.sync.m16n8k256.b1.and.popc` of the bits of a frame's codes
+      and the bit planes of the activation, lifted, of at most 16 rows: nothing
+      is decoded. Rows a multiple of 16, cols 1, 2, 4 (of as many rows) or a
+      multiple of 8.
     * `host_vector`: vectors of the host; `cols` rows of the activation share
       one decoding of a row of the weight.
   }];

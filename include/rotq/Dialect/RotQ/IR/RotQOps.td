@@ -219,10 +219,13 @@ def RotQ_QuantizeActivationOp : RotQ_DestinationOp<"quantize_activation"> {
     is 15 bits of x for what `mma.sync` multiplies anyway.
 
     GPU kernels have all three in orders of their own
-    (`rotq::ActivationLayout`).
+    (`rotq::ActivationLayout`). With a `frame`, those of at most 16 rows also
+    have the rotated rows lifted by it (`rotq::LiftedLayout`), which `mma_b1`
+    reads in place of the codes; it has 16 bits of rows with rests.
   }], paddedDoc);
   let arguments = (ins RotationAttrInterface:$rotation, I64Attr:$group,
-                       UnitAttr:$rests, RotQ_FloatMatrix:$input,
+                       UnitAttr:$rests, OptionalAttr<RotQ_FrameAttr>:$frame,
+                       RotQ_FloatMatrix:$input,
                        Variadic<RotQ_AnyShaped>:$inits);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
