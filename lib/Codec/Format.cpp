@@ -374,7 +374,7 @@ static std::shared_ptr<const Codebook> readGrid(Object object) {
 }
 
 static std::shared_ptr<const Codebook> readFrame(Object object) {
-  int64_t bits = object.integer("bits", 1, 32), dim = object.dim("dim");
+  int64_t bits = object.integer("bits", 1, 24), dim = object.dim("dim");
   int64_t deviation = object.integer("deviation", 1, INT16_MAX);
   std::vector<int8_t> vectors = object.bytes("vectors", bits * dim);
   object.finish();

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Codec/FrameCodebook.h"
+#include "FrameSearch.h"
 #include "Message.h"
 
 #include <algorithm>
@@ -25,10 +26,15 @@ Status FrameCodebook::check(int64_t dim, std::span<const int8_t> vectors,
     return failure(
         message("expected vectors of 4 or 8 dimensions but got {}", dim));
   size_t width = size_t(dim), count = vectors.size() / width;
-  if (count < 1 || count > 32 || vectors.size() % width != 0)
-    return failure(message("expected 1 to 32 vectors of {} coordinates but got "
+  if (count < 1 || count > FrameSearch::kMaxBits || vectors.size() % width != 0)
+    return failure(message("expected 1 to {} vectors of {} coordinates but got "
                            "{} coordinates",
-                           dim, vectors.size()));
+                           FrameSearch::kMaxBits, dim, vectors.size()));
+  if (unsigned axes = FrameSearch::countAxes(dim, vectors);
+      count - axes > FrameSearch::kMaxTried)
+    return failure(message("expected at most {} vectors behind those along an "
+                           "axis but got {} behind {}",
+                           FrameSearch::kMaxTried, count - axes, axes));
   for (size_t i = 0; i < width; ++i) {
     int reach = 0;
     for (size_t at = i; at < vectors.size(); at += width)

@@ -49,6 +49,13 @@ inline uint32_t trellisDistance(int16_t point, int16_t x) {
   return twice * twice >> 16;
 }
 
+/// Where a coordinate of a point is: sixteen points have their coordinates 0
+/// and 1 first, then 2 and 3, and so on.
+inline size_t frameIndex(size_t point, size_t coordinate) {
+  return point / 16 * 128 + coordinate / 2 * 32 + point % 16 * 2 +
+         coordinate % 2;
+}
+
 struct Table {
   const char *name;
   /// Whether every |x[i]| <= limit; false for NaN. Any `n`.
@@ -76,6 +83,11 @@ struct Table {
   /// where sums stop at 65535. Returns the least of `out`.
   uint16_t (*trellisStep)(unsigned rate, const int16_t *points, int16_t x,
                           const uint16_t *costs, uint16_t least, uint16_t *out);
+  /// The least, over `n` points of 8 coordinates (16 points or more, at
+  /// frameIndex), of the sum of (|x - point| - axis)^2, which is below 2^31,
+  /// as is |x| + |point| + axis below 2^15.
+  uint32_t (*frameLeast)(const int16_t *points, int64_t n, const int16_t *x,
+                         const int16_t *axes);
 };
 
 /// The sets this CPU can run, the fastest last.

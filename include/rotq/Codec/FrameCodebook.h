@@ -9,11 +9,12 @@
 #define ROTQ_CODEC_FRAMECODEBOOK_H
 
 #include "rotq/Codec/Format.h"
-#include "rotq/Codec/FrameSearch.h"
 
 #include <mutex>
 
 namespace rotq {
+
+class FrameSearch;
 
 /// A lattice of one bit a dimension, projected to fewer dimensions (LiftQuant,
 /// arXiv 2606.04050): bit j of a code chooses the sign of vector m_j, and the
@@ -29,9 +30,10 @@ public:
   /// `vectors`: [bits][dim]. `deviation` is that of the weights where a frame
   /// loses least, in 1/16 of the unit of points.
   FrameCodebook(int64_t dim, std::vector<int8_t> vectors, unsigned deviation);
-  /// Whether the constructor takes these: of 4 or 8 dimensions and 1 to 32
-  /// vectors, whose coordinates add up to 127 at most; a deviation of 1 to
-  /// 2032.
+  /// Whether the constructor takes these: of 4 or 8 dimensions and 1 to 24
+  /// vectors, whose coordinates add up to 127 at most, and of which all but 16
+  /// are ahead of the others and have one coordinate each that is not 0, so
+  /// that the nearest point is found; a deviation of 1 to 2032.
   static Status check(int64_t dim, std::span<const int8_t> vectors,
                       int64_t deviation);
 
