@@ -133,8 +133,10 @@ double Launch::issueSlots() const {
            rowTiles * cols * (liftedParts() * (words / 2 + 4) + 8);
   }
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
-  double slots = rowTiles * rates.decode * double(shape.slots) +
-                 tiles * scales * rates.scale;
+  // A lane has four runs of 32 weights in a tile.
+  double decode = shape.decodeSlots != 0 ? 4 * double(shape.decodeSlots)
+                                         : rates.decode * double(shape.slots);
+  double slots = rowTiles * decode + tiles * scales * rates.scale;
   if (shape.hasOffset)
     slots += tiles * scales *
              (config.isStaged() ? kStagedOffsetIssue : kOffsetIssue);

@@ -7,6 +7,7 @@
 
 #include "rotq/Target/KernelConfig.h"
 
+#include "rotq/Codec/DecodeCost.h"
 #include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
@@ -74,6 +75,17 @@ KernelAttr KernelConfig::getAttr(MLIRContext *context, int64_t mMin,
                          depth, stages, blocks);
 }
 
+/// A word that every lane gathers from a table in shared memory keeps its 32
+/// banks busy for 3.5 cycles on average, in which as many slots are issued.
+static int64_t decodeSlotsOf(FormatAttr format) {
+  constexpr int64_t kGatherSlots = 11;
+  if (isa<TableAttr>(format.getCodebook()))
+    return 0;
+  auto cost = ::rotq::DecodeCost::of(*format.getCodebook().getCodebook(),
+                                     *format.getCoding().getCoding());
+  return cost.operations + kGatherSlots * cost.gathers;
+}
+
 MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
                              int64_t sums, bool hasEpilogue) {
   ScaleAttr scale = weights[0].getFormat().getScale();
@@ -88,6 +100,7 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
   shape.group = std::min(scale.getGroup(), group);
   shape.sums = sums;
   shape.hasEpilogue = hasEpilogue;
+  shape.decodeSlots = decodeSlotsOf(weights[0].getFormat());
   if (FormatAttr format = weights[0].getFormat(); canLift(format, group)) {
     auto codebook = format.getCodebook().getCodebook();
     shape.liftedWords =

@@ -51,6 +51,9 @@ struct MatmulShape {
   int64_t sums = 1;  ///< of members, that one element takes
   bool hasEpilogue = false;
   int64_t tableBytes = 0; ///< that decoding keeps in shared memory
+  /// Issue slots that decoding 32 weights takes; 0: those of a table of levels,
+  /// which were measured.
+  int64_t decodeSlots = 0;
   /// Words of a lane for a part of an activation that is lifted; 0: none is.
   int64_t liftedWords = 0;
 
