@@ -70,6 +70,8 @@ static constexpr double kOffsetIssue = 31.6, kStagedOffsetIssue = 4.28;
 // the time that they keep tensor cores busy.
 static constexpr double kL1Rate = 64, kLoadLatency = 0.467,
                         kProductLatency = 0.949;
+// Microseconds to the planes of a lifted activation, which are in L2.
+static constexpr double kLiftedLatency = 0.35;
 
 /// What several limits come to together: a little more than the largest.
 static double combine(std::initializer_list<double> times) {
@@ -179,7 +181,9 @@ double Launch::residentMicroseconds(int64_t blocks) const {
   double rate = double(isWgmma() ? chip.wgmmaProducts : chip.mmaProducts);
   double tensor = products * double(turns) * warps / rate;
   double turn = microsecondsOf(issueSlots() * rates.dependent);
-  if (!config.isStaged())
+  if (isB1()) // What a lane multiplies it loads after the weights.
+    turn += kLoadLatency / double(config.depth) + kLiftedLatency;
+  else if (!config.isStaged())
     turn = std::max(turn, kLoadLatency / double(config.depth));
   else // The fewer stages, the less time copies have to arrive.
     turn += rates.wait * (1 + 0.5 / double(config.stages - 1));

@@ -62,17 +62,32 @@ private:
 static QuantizeActivationOp lifter(MatmulOpInterface op) {
   auto activation = op.getInputs()[0].getDefiningOp<QuantizeActivationOp>();
   FormatAttr format = op.getWeightTypes()[0].getFormat();
-  if (!activation || !canLift(format, int64_t(*op.getGroup())) ||
+  if (!activation || !canLift(format, int64_t(op.getGroup().value_or(0))) ||
       (activation.getFrameAttr() &&
        activation.getFrameAttr() != format.getCodebook()))
     return {};
   return activation;
 }
 
+/// Has the activation lifted where a kernel reads that.
+static void lift(MatmulOpInterface op) {
+  QuantizeActivationOp activation;
+  for (KernelAttr kernel : op.getKernels()->getAsRange<KernelAttr>())
+    if (kernel.getKind() == KernelKind::MmaB1)
+      activation = lifter(op);
+  if (activation)
+    activation.setFrameAttr(
+        cast<FrameAttr>(op.getWeightTypes()[0].getFormat().getCodebook()));
+}
+
 LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   int64_t m = cast<ShapedType>(op.getDpsInits()[0].getType()).getDimSize(0);
-  if (m == 0 || op.getKernels())
+  if (m == 0)
     return success();
+  if (op.getKernels()) {
+    lift(op);
+    return success();
+  }
   // More leave no warps for large tiles.
   constexpr int64_t kMaxSums = 2;
   if (info->isGPU() && op.getNumSums() > kMaxSums)
@@ -101,14 +116,11 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   }
   SmallVector<Attribute> kernels;
   for (const KernelChoice &choice : choices)
-    if (ShapedType::isDynamic(m) || choice.takes(m)) {
+    if (ShapedType::isDynamic(m) || choice.takes(m))
       kernels.push_back(
           choice.config.getAttr(&getContext(), choice.mMin, choice.mMax));
-      if (choice.config.kind == KernelKind::MmaB1)
-        lifter(op).setFrameAttr(
-            cast<FrameAttr>(op.getWeightTypes()[0].getFormat().getCodebook()));
-    }
   op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
+  lift(op);
   return success();
 }
 

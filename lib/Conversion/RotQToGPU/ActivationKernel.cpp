@@ -63,9 +63,12 @@ private:
   void storeCodes(Value codes, Value row, Value position);
   void storeRow(Value codes, Value scale, Value row, Value position,
                 Value length);
-  void emitSlot(Value row, Value position);
-  SmallVector<Value> lift(Value values);
-  void storeLifted(Value values, Value row, Value position, Value length);
+  void emitSlot(Value row, Value slot, Value position);
+  void quantize(Value values, Value row, Value position, Value length);
+  int64_t codesOfLane() const { return kLane / lifted->dim * lifted->bits; }
+  SmallVector<Value> lift(Value values, Value warp, int64_t ofWarp);
+  void storeLifted(Value values, Value row, Value slot, Value position,
+                   Value length);
   void storePlanes(ArrayRef<Value> codes, Value row, Value segment);
 
   KernelBuilder &b;
@@ -212,13 +215,25 @@ void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
   b.ifThen(b.less(position, stored / kSlot * kSlot), interleaved, inOrder);
 }
 
-void ActivationEmitter::emitSlot(Value row, Value position) {
+/// A lane's values are from `position` of a row on.
+void ActivationEmitter::emitSlot(Value row, Value slot, Value position) {
   Value values = rotate(loadValues(row, position), position);
   // Full groups combine a fixed set of lanes.
   Value length;
   if (!groups.tail().empty())
     length = lengthAt(groups, position);
+  if (!lifted) {
+    quantize(values, row, position, length);
+    return;
+  }
+  storeLifted(values, row, slot, position, length);
+  // The last warp had least to do.
+  b.ifThen(b.less(b.index(32 * (kWarps - 1) - 1), b.threadId()),
+           [&] { quantize(values, row, position, length); });
+}
 
+void ActivationEmitter::quantize(Value values, Value row, Value position,
+                                 Value length) {
   Value magnitudes =
       arith::MaxNumFOp::create(b, values, arith::NegFOp::create(b, values));
   Value largest = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF,
@@ -228,8 +243,6 @@ void ActivationEmitter::emitSlot(Value row, Value position) {
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
     return arith::MaxNumFOp::create(b, x, y);
   });
-  if (lifted)
-    storeLifted(values, row, position, length);
   Value most = b.f32(127);
   Value steps = inSteps(values, splat(inverseOf(largest, most)), splat(most));
   Value rounded = round(steps);
@@ -267,61 +280,90 @@ void ActivationEmitter::storeRow(Value codes, Value scale, Value row,
   });
 }
 
-/// What a lane's values are lifted to, code by code.
-SmallVector<Value> ActivationEmitter::lift(Value values) {
+/// The warp's share of what a lane's values are lifted to: `ofWarp` codes, of
+/// the last warp fewer and then zeros.
+SmallVector<Value> ActivationEmitter::lift(Value values, Value warp,
+                                           int64_t ofWarp) {
   auto width = size_t(lifted->dim);
-  SmallVector<Value> result;
-  for (size_t at = 0; at < size_t(kLane); at += width)
-    for (size_t j = 0; j < size_t(lifted->bits); ++j) {
-      Value sum = b.f32(0);
-      for (size_t i = 0; i < width; ++i)
-        sum = b.fma(b.f32(float(frame->vectors()[j * width + i])),
-                    vector::ExtractOp::create(b, values, int64_t(at + i)), sum);
-      result.push_back(sum);
+  auto codeOf = [&](int64_t code) -> Value {
+    Value sum = b.f32(0);
+    for (size_t i = 0; i < width && code < codesOfLane(); ++i) {
+      size_t block = size_t(code / lifted->bits) * width;
+      size_t vector = size_t(code % lifted->bits);
+      sum =
+          b.fma(b.f32(float(frame->vectors()[vector * width + i])),
+                vector::ExtractOp::create(b, values, int64_t(block + i)), sum);
     }
+    return sum;
+  };
+  SmallVector<Value> result(size_t(ofWarp), b.f32(0));
+  for (int64_t of = 0; of < kWarps; ++of)
+    result = b.ifElse(b.equal(warp, b.index(of)), result, [&] {
+      SmallVector<Value> own;
+      for (int64_t i = 0; i < ofWarp; ++i)
+        own.push_back(codeOf(of * ofWarp + i));
+      return own;
+    });
   return result;
 }
 
-void ActivationEmitter::storeLifted(Value values, Value row, Value position,
-                                    Value length) {
-  SmallVector<Value> codes = lift(values);
+/// Lifts a slot by all warps of a block, each of which has all its values. In
+/// shared memory are the bytes of codes, then a word of every thread.
+void ActivationEmitter::storeLifted(Value values, Value row, Value slot,
+                                    Value position, Value length) {
+  Value lane = b.rem(b.threadId(), 32), warp = b.div(b.threadId(), 32);
+  Value shared = kernel.sharedMemory(b);
+  int64_t words = lifted->parts * 4 * lifted->words * TiledLayout::kRun;
+  // Of the lane in all warps.
+  auto combineWarps = [&](Value value,
+                          function_ref<Value(Value, Value)> combine) {
+    b.store(value, shared, b.add(b.mul(b.threadId(), 4), words), 4);
+    gpu::BarrierOp::create(b);
+    Value result;
+    for (int64_t of = 0; of < kWarps; ++of) {
+      Value other = b.load(shared, b.add(b.mul(lane, 4), words + 128 * of),
+                           value.getType(), 4);
+      result = of == 0 ? other : combine(result, other);
+    }
+    gpu::BarrierOp::create(b);
+    return result;
+  };
+  auto greater = [&](Value x, Value y) -> Value {
+    return arith::MaxNumFOp::create(b, x, y);
+  };
+  auto sum = [&](Value x, Value y) { return b.add(x, y); };
+
+  int64_t ofWarp = int64_t(llvm::divideCeil(codesOfLane(), kWarps));
+  SmallVector<Value> codes = lift(values, warp, ofWarp);
   Value largest = b.f32(0);
   for (Value z : codes)
-    largest = arith::MaxNumFOp::create(
-        b, largest,
-        arith::MaxNumFOp::create(b, z, arith::NegFOp::create(b, z)));
-  largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
-    return arith::MaxNumFOp::create(b, x, y);
-  });
+    largest = greater(largest, greater(z, arith::NegFOp::create(b, z)));
+  largest = combineWarps(reduceOverGroup(largest, length, greater), greater);
   Value most = b.f32(float(lifted->mostCode()));
   Value scale = arith::DivFOp::create(b, largest, most);
   Value inverse = inverseOf(largest, most);
   Value total = b.i32(0);
   for (Value &code : codes) {
-    code = inSteps(code, inverse, most);
-    code = b.addF(code, b.f32(0x1.8p23f));
+    code = b.addF(inSteps(code, inverse, most), b.f32(0x1.8p23f));
     code = b.sub(arith::BitcastOp::create(b, b.getI32Type(), code),
                  b.i32(0x4b400000));
     total = b.add(total, code);
   }
-  total = reduceOverGroup(total, length,
-                          [&](Value x, Value y) { return b.add(x, y); });
-  Value start = b.mul(row, lifted->rowBytes);
+  total = combineWarps(reduceOverGroup(total, length, sum), sum);
   Value starts = b.logicalAnd(b.startsSegment(groups, position),
                               b.less(position, groups.paddedSize()));
-  b.ifThen(starts, [&] {
+  b.ifThen(b.logicalAnd(starts, b.equal(warp, b.index(0))), [&] {
     Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
     Value both = vector::FromElementsOp::create(
         b, VectorType::get({2}, b.getF32Type()),
         ValueRange{scale, b.mulF(scale, arith::SIToFPOp::create(
                                             b, b.getF32Type(), total))});
-    b.store(both, kernel.argument("planes"),
-            b.add(b.add(start, lifted->scalesOffset), b.mul(group, 8)), 8);
+    Value scales = b.add(b.mul(row, lifted->rowBytes), lifted->scalesOffset);
+    b.store(both, kernel.argument("planes"), b.add(scales, b.mul(group, 8)), 8);
   });
   int64_t whole = groups.fullBlocks();
   b.ifThen(
-      b.less(position, whole * kSlot),
-      [&] { storePlanes(codes, row, b.div(position, kSlot)); },
+      b.less(slot, whole), [&] { storePlanes(codes, row, slot); },
       [&] {
         for (auto [i, segment] : llvm::enumerate(groups.tail())) {
           SmallVector<Value> own;
@@ -334,57 +376,52 @@ void ActivationEmitter::storeLifted(Value values, Value row, Value position,
       });
 }
 
-/// The lanes leave a byte of every code in shared memory, in the order of their
-/// bits, [part][t][word] of 32; then each takes some words' bits apart.
+/// The threads leave a byte of every code in shared memory, in the order of
+/// their bits, [part][t][word] of 32; then each takes half of the planes of 32
+/// of them.
 void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
                                     Value segment) {
   constexpr int64_t kRun = TiledLayout::kRun;
+  constexpr int64_t kPlanes = ::rotq::LiftedLayout::kPlanes / 2;
   int64_t words = lifted->words, ofPart = 4 * words * kRun;
-  Value lane = b.rem(b.threadId(), 32), warp = b.div(b.threadId(), 32);
+  Value thread = b.threadId();
+  Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
   Value shared = kernel.sharedMemory(b);
-  Value own = b.mul(warp, lifted->parts * ofPart);
-  auto syncWarp = [&] { NVVM::SyncWarpOp::create(b, b.i32(-1)); };
 
   Value run = b.div(lane, kRun / kLane);
   Value first =
-      b.mul(b.add(b.mul(b.div(run, 4), kRun / lifted->dim),
-                  b.mul(b.rem(lane, kRun / kLane), kLane / lifted->dim)),
-            lifted->bits);
-  Value target = b.add(b.add(own, b.mul(b.rem(run, 4), words * kRun)), first);
-  int64_t each = std::gcd(lifted->bits, int64_t(4));
-  Type type = b.getIntegerType(unsigned(8 * each));
-  syncWarp();
-  for (int64_t part = 0; part < lifted->parts; ++part)
-    for (int64_t at = 0; at < int64_t(codes.size()); at += each) {
-      Value packed;
-      for (int64_t i = 0; i < each; ++i) {
-        Value byte =
-            arith::ShRUIOp::create(b, codes[size_t(at + i)], b.i32(8 * part));
-        byte = arith::AndIOp::create(b, byte, b.i32(255));
-        byte = arith::ShLIOp::create(b, byte, b.i32(8 * i));
-        packed = i == 0 ? byte : Value(arith::OrIOp::create(b, packed, byte));
+      b.add(b.mul(b.div(run, 4), kRun / kLane), b.rem(lane, kRun / kLane));
+  Value target =
+      b.add(b.mul(b.rem(run, 4), words * kRun), b.mul(first, codesOfLane()));
+  for (auto [i, code] : llvm::enumerate(codes)) {
+    Value own = b.add(b.mul(warp, int64_t(codes.size())), int64_t(i));
+    b.ifThen(b.less(own, codesOfLane()), [&] {
+      for (int64_t part = 0; part < lifted->parts; ++part) {
+        Value byte = arith::TruncIOp::create(
+            b, b.getI8Type(), arith::ShRUIOp::create(b, code, b.i32(8 * part)));
+        b.store(byte, shared, b.add(b.add(target, own), part * ofPart), 1);
       }
-      if (each != 4)
-        packed = arith::TruncIOp::create(b, type, packed);
-      b.store(packed, shared, b.add(target, part * ofPart + at), each);
-    }
+    });
+  }
   // Codes of an odd number of 16 bits leave half of the last word.
   if (2 * kRun / lifted->dim * lifted->bits % 32 != 0)
-    b.ifThen(b.less(lane, 4), [&] {
-      Value behind = b.add(own, b.mul(b.add(lane, 1), words * kRun));
+    b.ifThen(b.less(thread, 4), [&] {
+      Value behind = b.mul(b.add(thread, 1), words * kRun);
       for (int64_t part = 0; part < lifted->parts; ++part)
         b.store(b.zero(VectorType::get({4}, b.getI32Type())), shared,
                 b.add(behind, part * ofPart - kRun / 2), kRun / 2);
     });
-  syncWarp();
+  gpu::BarrierOp::create(b);
 
-  int64_t tasks = lifted->parts * words * 4;
-  for (int64_t from = 0; from < tasks; from += 32) {
-    Value task = b.add(lane, from);
+  int64_t tasks = 2 * lifted->parts * words * 4;
+  for (int64_t from = 0; from < tasks; from += 32 * kWarps) {
+    Value task = b.add(thread, from);
     b.ifThen(b.less(task, tasks), [&] {
+      Value half = b.rem(task, 2);
+      task = b.div(task, 2);
       Value t = b.rem(task, 4), word = b.rem(b.div(task, 4), words);
       Value part = b.div(task, 4 * words);
-      Value source = b.add(own, b.mul(part, ofPart));
+      Value source = b.mul(part, ofPart);
       source = b.add(source, b.mul(b.add(b.mul(t, words), word), kRun));
       Value bytes =
           b.load(shared, source, VectorType::get({8}, b.getI32Type()), 16);
@@ -404,13 +441,19 @@ void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
                           b.mul(segment, lifted->segmentBytes()));
       place = b.add(place, b.mul(part, lifted->partBytes()));
       place = b.add(place, b.mul(b.add(b.mul(chunk, 32), inChunk), 4));
-      place = b.add(place, b.mul(b.mul(t, chunkSize), 4));
-      for (int64_t plane = 0; plane < ::rotq::LiftedLayout::kPlanes; ++plane) {
+      Value firstLane = b.add(b.mul(half, 4 * kPlanes), t);
+      place = b.add(place, b.mul(b.mul(firstLane, chunkSize), 4));
+      Value shift =
+          arith::IndexCastOp::create(b, b.getI32Type(), b.mul(half, kPlanes));
+      SmallVector<Value> shifted;
+      for (int64_t i = 0; i < 8; ++i)
+        shifted.push_back(arith::ShRUIOp::create(b, b.word(bytes, i), shift));
+      for (int64_t plane = 0; plane < kPlanes; ++plane) {
         Value bits = b.i32(0);
         for (int64_t i = 0; i < 8; ++i) {
           // A bit of each of four bytes, brought together.
           Value four =
-              arith::ShRUIOp::create(b, b.word(bytes, i), b.i32(plane));
+              arith::ShRUIOp::create(b, shifted[size_t(i)], b.i32(plane));
           four = arith::AndIOp::create(b, four, b.i32(0x01010101));
           four = b.mul(four, b.i32(0x10204080));
           four = arith::ShRUIOp::create(b, four, b.i32(28));
@@ -422,6 +465,7 @@ void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
       }
     });
   }
+  gpu::BarrierOp::create(b);
 }
 
 LogicalResult ActivationEmitter::emit() {
@@ -434,12 +478,17 @@ LogicalResult ActivationEmitter::emit() {
   Value thread = b.threadId();
   Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
   Value row = b.blockId(gpu::Dimension::x);
-  Value slot = b.add(b.mul(b.blockId(gpu::Dimension::y), kWarps), warp);
+  Value slot = b.blockId(gpu::Dimension::y);
+  Value inSlot = b.mul(lane, kLane);
+  if (lifted) {
+    emitSlot(row, slot, b.add(b.mul(slot, kSlot), inSlot));
+    return success();
+  }
+  slot = b.add(b.mul(slot, kWarps), warp);
   int64_t slots = llvm::divideCeil(stored, kSlot);
   // Whole warps leave: the lanes of a slot stay together.
-  b.ifThen(b.less(slot, slots), [&] {
-    emitSlot(row, b.add(b.mul(slot, kSlot), b.mul(lane, kLane)));
-  });
+  b.ifThen(b.less(slot, slots),
+           [&] { emitSlot(row, slot, b.add(b.mul(slot, kSlot), inSlot)); });
   return success();
 }
 
@@ -489,12 +538,14 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
                                              /*LowerCase=*/true, /*Width=*/8);
     pointer("planes", Access::Write, "i8", lifted.rowBytes);
     info.sharedBytes =
-        kWarps * lifted.parts * 4 * lifted.words * TiledLayout::kRun;
+        lifted.parts * 4 * lifted.words * TiledLayout::kRun + kWarps * 32 * 4;
   }
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
   info.grid[0] = {1, "m", 1};
+  // All warps of a block lift one slot.
+  auto slots = int64_t(llvm::divideCeil(stored, kSlot));
   info.grid[1].count =
-      int64_t(llvm::divideCeil(llvm::divideCeil(stored, kSlot), kWarps));
+      problem.frame ? slots : int64_t(llvm::divideCeil(slots, kWarps));
   info.block = {32 * kWarps, 1, 1};
   info.k = problem.k;
   info.activation = ::rotq::kActivationLayouts[size_t(problem.layout)];

@@ -40,8 +40,8 @@ struct ActivationProblem {
   int64_t group;
   Type inputType;
   ::rotq::ActivationLayout layout;
-  int64_t mMin, mMax; ///< rows it may have; 0: no bound
-  FrameAttr frame = {};      ///< lifts the activation too, if there is one
+  int64_t mMin, mMax;   ///< rows it may have; 0: no bound
+  FrameAttr frame = {}; ///< lifts the activation too, if there is one
   int64_t liftedParts() const {
     return layout == ::rotq::ActivationLayout::Rests ? 2 : 1;
   }
@@ -125,7 +125,8 @@ LogicalResult buildWgmma(KernelBuilder &b, KernelFunction &kernel,
 LogicalResult buildMmaBits(KernelBuilder &b, KernelFunction &kernel,
                            const MatmulProblem &problem, KernelAttr config);
 
-/// Rotates and quantizes: a warp takes 256 values of one row.
+/// Rotates and quantizes: a warp takes 256 values of one row. Where they are
+/// lifted too, a block does.
 LogicalResult buildActivation(KernelBuilder &b, KernelFunction &kernel,
                               const ActivationProblem &problem);
 
