@@ -132,7 +132,7 @@ double Launch::issueSlots() const {
     auto words = double(shape.liftedWords), cols = double(config.cols);
     return rowTiles * 6 * double(shape.slots) +
            cols * (liftedParts() * words + 10) +
-           rowTiles * cols * (liftedParts() * (words / 2 + 4) + 8);
+           rowTiles * cols * 2.5 * (liftedParts() * (words / 2 + 4) + 8);
   }
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
   // A lane has four runs of 32 weights in a tile.
@@ -198,6 +198,9 @@ double Launch::residentMicroseconds(int64_t blocks) const {
               rates.l2Bytes;
   double sums =
       config.split * shape.sums == 1 ? 0 : rates.reduce * rowTiles * colTiles;
+  if (isB1() && sums != 0) // Of whole mma tiles, warp by warp.
+    sums = rates.reduce * rowTiles * std::ceil(colTiles) *
+           double(config.split) / 4;
   return combine({issue, double(turns) * turn, microsecondsOf(l1),
                   microsecondsOf(l2), microsecondsOf(tensor)}) +
          rates.block + sums;
