@@ -69,6 +69,7 @@ private:
   SmallVector<Value> lift(Value values, Value warp, int64_t ofWarp);
   void storeLifted(Value values, Value row, Value slot, Value position,
                    Value length);
+  void syncLifting();
   void storePlanes(ArrayRef<Value> codes, Value row, Value segment);
 
   KernelBuilder &b;
@@ -226,10 +227,10 @@ void ActivationEmitter::emitSlot(Value row, Value slot, Value position) {
     quantize(values, row, position, length);
     return;
   }
-  storeLifted(values, row, slot, position, length);
-  // The last warp had least to do.
-  b.ifThen(b.less(b.index(32 * (kWarps - 1) - 1), b.threadId()),
-           [&] { quantize(values, row, position, length); });
+  b.ifThen(
+      b.less(b.threadId(), 32 * kWarps),
+      [&] { storeLifted(values, row, slot, position, length); },
+      [&] { quantize(values, row, position, length); });
 }
 
 void ActivationEmitter::quantize(Value values, Value row, Value position,
@@ -307,25 +308,29 @@ SmallVector<Value> ActivationEmitter::lift(Value values, Value warp,
   return result;
 }
 
-/// Lifts a slot by all warps of a block, each of which has all its values. In
-/// shared memory are the bytes of codes, then a word of every thread.
+/// Lifts a slot by all warps of a block but one, which quantizes meanwhile;
+/// each has all its values. In shared memory are the bytes of codes, then two
+/// words of every thread.
 void ActivationEmitter::storeLifted(Value values, Value row, Value slot,
                                     Value position, Value length) {
   Value lane = b.rem(b.threadId(), 32), warp = b.div(b.threadId(), 32);
   Value shared = kernel.sharedMemory(b);
   int64_t words = lifted->parts * 4 * lifted->words * TiledLayout::kRun;
-  // Of the lane in all warps.
-  auto combineWarps = [&](Value value,
-                          function_ref<Value(Value, Value)> combine) {
-    b.store(value, shared, b.add(b.mul(b.threadId(), 4), words), 4);
-    gpu::BarrierOp::create(b);
+  // A word of every thread, and what those of the lane in all warps come to.
+  auto place = [&](Value warp, int64_t area) {
+    return b.add(b.add(b.mul(warp, 128), b.mul(lane, 4)),
+                 words + area * kWarps * 128);
+  };
+  auto leave = [&](Value value, int64_t area) {
+    b.store(value, shared, place(warp, area), 4);
+  };
+  auto combine = [&](Type type, int64_t area,
+                     function_ref<Value(Value, Value)> of) {
     Value result;
-    for (int64_t of = 0; of < kWarps; ++of) {
-      Value other = b.load(shared, b.add(b.mul(lane, 4), words + 128 * of),
-                           value.getType(), 4);
-      result = of == 0 ? other : combine(result, other);
+    for (int64_t i = 0; i < kWarps; ++i) {
+      Value other = b.load(shared, place(b.index(i), area), type, 4);
+      result = i == 0 ? other : of(result, other);
     }
-    gpu::BarrierOp::create(b);
     return result;
   };
   auto greater = [&](Value x, Value y) -> Value {
@@ -338,7 +343,9 @@ void ActivationEmitter::storeLifted(Value values, Value row, Value slot,
   Value largest = b.f32(0);
   for (Value z : codes)
     largest = greater(largest, greater(z, arith::NegFOp::create(b, z)));
-  largest = combineWarps(reduceOverGroup(largest, length, greater), greater);
+  leave(reduceOverGroup(largest, length, greater), 0);
+  syncLifting();
+  largest = combine(b.getF32Type(), 0, greater);
   Value most = b.f32(float(lifted->mostCode()));
   Value scale = arith::DivFOp::create(b, largest, most);
   Value inverse = inverseOf(largest, most);
@@ -349,18 +356,8 @@ void ActivationEmitter::storeLifted(Value values, Value row, Value slot,
                  b.i32(0x4b400000));
     total = b.add(total, code);
   }
-  total = combineWarps(reduceOverGroup(total, length, sum), sum);
-  Value starts = b.logicalAnd(b.startsSegment(groups, position),
-                              b.less(position, groups.paddedSize()));
-  b.ifThen(b.logicalAnd(starts, b.equal(warp, b.index(0))), [&] {
-    Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
-    Value both = vector::FromElementsOp::create(
-        b, VectorType::get({2}, b.getF32Type()),
-        ValueRange{scale, b.mulF(scale, arith::SIToFPOp::create(
-                                            b, b.getF32Type(), total))});
-    Value scales = b.add(b.mul(row, lifted->rowBytes), lifted->scalesOffset);
-    b.store(both, kernel.argument("planes"), b.add(scales, b.mul(group, 8)), 8);
-  });
+  leave(reduceOverGroup(total, length, sum), 1);
+
   int64_t whole = groups.fullBlocks();
   b.ifThen(
       b.less(slot, whole), [&] { storePlanes(codes, row, slot); },
@@ -374,6 +371,24 @@ void ActivationEmitter::storeLifted(Value values, Value row, Value slot,
           storePlanes(own, row, b.index(whole + int64_t(i)));
         }
       });
+  Value starts = b.logicalAnd(b.startsSegment(groups, position),
+                              b.less(position, groups.paddedSize()));
+  b.ifThen(b.logicalAnd(starts, b.equal(warp, b.index(0))), [&] {
+    total = combine(b.getI32Type(), 1, sum);
+    Value group = emitSegmentIndex(b, b.getLoc(), groups, position);
+    Value both = vector::FromElementsOp::create(
+        b, VectorType::get({2}, b.getF32Type()),
+        ValueRange{scale, b.mulF(scale, arith::SIToFPOp::create(
+                                            b, b.getF32Type(), total))});
+    Value scales = b.add(b.mul(row, lifted->rowBytes), lifted->scalesOffset);
+    b.store(both, kernel.argument("planes"), b.add(scales, b.mul(group, 8)), 8);
+  });
+}
+
+/// Waits for all warps that lift.
+void ActivationEmitter::syncLifting() {
+  NVVM::BarrierOp::create(b, TypeRange(), b.i32(1), b.i32(32 * kWarps),
+                          NVVM::BarrierReductionAttr(), Value());
 }
 
 /// The threads leave a byte of every code in shared memory, in the order of
@@ -411,7 +426,7 @@ void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
         b.store(b.zero(VectorType::get({4}, b.getI32Type())), shared,
                 b.add(behind, part * ofPart - kRun / 2), kRun / 2);
     });
-  gpu::BarrierOp::create(b);
+  syncLifting();
 
   int64_t tasks = 2 * lifted->parts * words * 4;
   for (int64_t from = 0; from < tasks; from += 32 * kWarps) {
@@ -465,7 +480,9 @@ void ActivationEmitter::storePlanes(ArrayRef<Value> codes, Value row,
       }
     });
   }
-  gpu::BarrierOp::create(b);
+  // Others of the tail follow.
+  if (!groups.tail().empty())
+    syncLifting();
 }
 
 LogicalResult ActivationEmitter::emit() {
@@ -538,15 +555,15 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
                                              /*LowerCase=*/true, /*Width=*/8);
     pointer("planes", Access::Write, "i8", lifted.rowBytes);
     info.sharedBytes =
-        lifted.parts * 4 * lifted.words * TiledLayout::kRun + kWarps * 32 * 4;
+        lifted.parts * 4 * lifted.words * TiledLayout::kRun + kWarps * 32 * 8;
   }
   info.params.push_back({"m", Param::Kind::I32, Access::Read, "", {}});
   info.grid[0] = {1, "m", 1};
-  // All warps of a block lift one slot.
+  // A block lifts one slot, and has a warp more to quantize it.
   auto slots = int64_t(llvm::divideCeil(stored, kSlot));
   info.grid[1].count =
       problem.frame ? slots : int64_t(llvm::divideCeil(slots, kWarps));
-  info.block = {32 * kWarps, 1, 1};
+  info.block = {32 * (problem.frame ? kWarps + 1 : kWarps), 1, 1};
   info.k = problem.k;
   info.activation = ::rotq::kActivationLayouts[size_t(problem.layout)];
   info.mMin = problem.mMin;
