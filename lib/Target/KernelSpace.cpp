@@ -79,7 +79,7 @@ static constexpr Tile kTiles[] = {
     {kWgmma, true, 16, 64, 1, {144, 144, 148, 168, 144}},
     {kWgmma, true, 16, 96, 1, {168, 168, 168, 224, 168}},
     {kWgmma, true, 16, 128, 1, {208, 208, 212, 0, 208}},
-    {kWgmma, true, 16, 192, 1, {255, 255, 255, 0, 0}, {}, Burden::More},
+    {kWgmma, true, 16, 192, 1, {255, 255, 250, 0, 0}, {}, Burden::More},
     {kWgmma, true, 16, 256, 1, {0, 255, 255, 0, 255}, {}, Burden::Three},
     {kWgmma, true, 32, 16, 1, {152, 152, 152, 152, 152}},
     {kWgmma, true, 32, 32, 1, {168, 168, 168, 192, 168}},
@@ -100,12 +100,34 @@ static bool hasTail(const MatmulShape &shape) {
   return shape.k % TiledLayout::kColumns != 0;
 }
 
+/// What decoding and scaling take besides, where a format has more of it than
+/// those that `kTiles` was found with: codes of four bits, tables of up to 16
+/// levels, and one scale for every run of a row at least.
+static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
+  int64_t rowTiles = tile.rows / 16, colTiles = tile.cols / 8, extra = 0;
+  if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
+    extra = 32;
+  // Where groups share a run, mma.sync multiplies it once for each: the words
+  // of the activation stay, and the weight has a copy without the other groups.
+  if (shape.groupsOfTile() > 2 && tile.kind == kMma && tile.isStaged)
+    extra = std::max(extra, 8 * colTiles + 16 * rowTiles);
+  // Codes that are loaded ahead wait in registers.
+  constexpr int64_t kSlots = 4, kSlotWords = 4;
+  if (!tile.isStaged)
+    extra += std::max<int64_t>(0, shape.slots - kSlots) * kSlotWords *
+             rowTiles * tile.depth;
+  // To gather takes an address and a word that is under way; of more than one
+  // tile, the words of another run are.
+  if (shape.tableBytes != 0)
+    extra += 2 + 16 * (tile.depth - 1);
+  return extra;
+}
+
 /// 0 if the tile spills.
 static int64_t registersOf(const Tile &tile, const MatmulShape &shape) {
   int64_t registers = tile.registers[size_t(burdenOf(shape))];
-  // The finest scales of all were never tried with more.
-  if (shape.groupsOfTile() > 2 || (shape.hasOffset && shape.groupsOfTile() > 1))
-    registers = registers == 0 ? 0 : registers + 32;
+  if (registers != 0)
+    registers += extraRegistersOf(tile, shape);
   // To tell the members of a group apart, and what masks the tail of K. Ahead
   // of an epilogue mma.sync has more of that left to do, unless sums meet
   // first.

@@ -88,6 +88,29 @@ TEST(KernelSpace, LeavesOutWhatSpills) {
   EXPECT_FALSE(holds(plain, "mma_s8_r32c16w8s8b2"));
 }
 
+TEST(KernelSpace, KnowsWhatDecodingTakes) {
+  MatmulShape plain = shapeOf(4096, 4096);
+  plain.slots = 4;
+  MatmulShape gathers = plain, wide = plain, fine = plain;
+  gathers.tableBytes = 1024;
+  wide.slots = 6;
+  fine.group = 64;
+  // With 256 columns nothing is left, not for an address.
+  EXPECT_TRUE(holds(plain, "wgmma_s8_r16c256w8t2b1"));
+  EXPECT_TRUE(holds(wide, "wgmma_s8_r16c256w8t2b1"));
+  EXPECT_FALSE(holds(gathers, "wgmma_s8_r16c256w8t2b1"));
+  EXPECT_TRUE(holds(gathers, "wgmma_s8_r16c192w8t3b1"));
+  // Codes that wait, and what is gathered, count for every tile ahead.
+  EXPECT_TRUE(holds(plain, "mma_s8_r16c8w4s4d2b4"));
+  EXPECT_FALSE(holds(wide, "mma_s8_r16c8w4s4d2b4"));
+  EXPECT_FALSE(holds(gathers, "mma_s8_r16c8w4s4d2b4"));
+  EXPECT_TRUE(holds(wide, "mma_s8_r16c8w4s4d2b3"));
+  // Groups of 64 share runs.
+  EXPECT_TRUE(holds(plain, "mma_s8_r16c64w8t2b1"));
+  EXPECT_FALSE(holds(fine, "mma_s8_r16c64w8t2b1"));
+  EXPECT_TRUE(holds(fine, "mma_s8_r16c40w8t2b1"));
+}
+
 TEST(KernelSpace, SharesWarpsOutToSums) {
   MatmulShape plain = shapeOf(8192, 4096), pair = pairOf(4096, 4096);
   for (StringRef both :

@@ -13,6 +13,7 @@
 #include "Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -146,6 +147,11 @@ void RepackEmitter::emit() {
 
 void mlir::rotq::buildRepack(KernelBuilder &b, const KernelFunction &kernel,
                              WeightType type) {
+  // Without a bound ptxas takes too few registers for planes that are read byte
+  // by byte, and spills.
+  constexpr int32_t kBlocks = 4; // of a multiprocessor
+  kernel.getFunc()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                            b.getI32IntegerAttr(kBlocks));
   RepackEmitter(b, kernel, type).emit();
 }
 

@@ -26,21 +26,19 @@ StagedWeight::StagedWeight(KernelBuilder &b, KernelFunction &kernel,
       strips(strips), shared(kernel.sharedMemory(b)), inPart(inPart),
       lane(lane) {}
 
-Value StagedWeight::fragmentAt(Value tile, int64_t rowTile) {
-  Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inPart);
-  return b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
-               layout.weightsStart + rowTile * layout.fragmentBytes);
-}
-
+// Numbers are found from the slots: addresses of their own would take registers
+// beside them.
 Value StagedWeight::slotAt(Value tile, int64_t rowTile, int64_t slot) {
-  return b.add(
-      b.add(fragmentAt(tile, rowTile), b.mul(lane, weight.slotBytes(slot))),
-      slot * TiledLayout::kSlot);
+  Value warp = b.add(b.mul(placeOf(b, layout, tile), layout.warps), inPart);
+  Value start = b.add(b.mul(warp, layout.rowTiles * layout.fragmentBytes),
+                      b.mul(lane, weight.slotBytes(slot)));
+  start = b.add(start, layout.weightsStart + rowTile * layout.fragmentBytes);
+  return b.add(start, slot * TiledLayout::kSlot);
 }
 
 Value StagedWeight::numbersAt(Value tile, int64_t rowTile, int64_t segment) {
-  Value start =
-      b.add(fragmentAt(tile, rowTile), b.mul(lane, layout.numberBytes));
+  Value start = b.sub(slotAt(tile, rowTile, 0),
+                      b.mul(lane, weight.slotBytes(0) - layout.numberBytes));
   return b.add(start, layout.slotBytes + segment * 32 * layout.numberBytes);
 }
 

@@ -32,8 +32,7 @@ public:
   Fragments load(Value tile);
 
 private:
-  /// Where a row tile is, a slot of the lane, and its numbers of a segment.
-  Value fragmentAt(Value tile, int64_t rowTile);
+  /// Where a slot of the lane is, and its numbers of a segment.
   Value slotAt(Value tile, int64_t rowTile, int64_t slot);
   Value numbersAt(Value tile, int64_t rowTile, int64_t segment);
 
