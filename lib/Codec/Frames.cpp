@@ -30,23 +30,6 @@ static constexpr int8_t kFrame12[] = { // clang-format off
     7, -11, 9, 3, -23, 9, -14, -22,
     0, 7, -19, 1, -26, 8, 20, -3}; // clang-format on
 
-/// 14 vectors: 8.97 dB on N(0, 1).
-static constexpr int8_t kFrame14[] = { // clang-format off
-    34, 0, 0, 0, 0, 0, 0, 0,
-    0, 34, 0, 0, 0, 0, 0, 0,
-    11, -10, -5, -8, 0, 5, -23, -15,
-    8, 10, 8, -21, -9, 3, 18, 3,
-    9, -5, -22, -11, -7, 0, 18, -4,
-    8, -3, 25, 2, -8, -16, 5, 8,
-    6, 10, 11, 9, 14, 17, -1, -17,
-    12, 5, -18, 3, 9, -23, -4, 0,
-    8, -3, 13, -6, 27, -9, 4, -5,
-    0, 12, 3, 2, -16, -19, -18, -6,
-    10, -9, 2, 17, -2, 4, -4, 25,
-    5, -9, 8, 6, -22, 2, 4, -21,
-    8, 7, 1, -14, -6, 19, -16, 14,
-    8, 10, -7, 27, -5, 8, 11, -3}; // clang-format on
-
 /// 16 vectors: 10.46 dB on N(0, 1).
 static constexpr int8_t kFrame16[] = { // clang-format off
     34, 0, 0, 0, 0, 0, 0, 0,
@@ -110,31 +93,6 @@ static constexpr int8_t kFrame20[] = { // clang-format off
     13, -10, -9, 9, -7, 10, -10, -7,
     13, 3, -4, -10, -3, -13, 11, 12}; // clang-format on
 
-/// 22 vectors: 14.78 dB on N(0, 1).
-static constexpr int8_t kFrame22[] = { // clang-format off
-    24, 0, 0, 0, 0, 0, 0, 0,
-    0, 22, 0, 0, 0, 0, 0, 0,
-    0, 0, 24, 0, 0, 0, 0, 0,
-    0, 0, 0, 23, 0, 0, 0, 0,
-    0, 0, 0, 0, 23, 0, 0, 0,
-    0, 0, 0, 0, 0, 23, 0, 0,
-    0, 0, 0, 0, 0, 0, 23, 0,
-    0, 0, 0, 0, 0, 0, 0, 22,
-    6, 9, -10, -6, -5, -3, 10, -9,
-    2, 12, 9, 9, -3, -5, -11, -5,
-    10, 4, 0, 13, 9, 9, 7, -2,
-    3, 7, -12, -8, 5, -11, -9, 3,
-    11, 3, -7, -12, -7, 8, 3, 8,
-    11, -5, 5, 4, -12, -12, 5, -4,
-    14, -3, 11, -5, -3, 4, -10, -7,
-    9, 1, -13, 7, -4, 8, -8, -10,
-    6, -8, 7, -10, 11, 1, 12, -6,
-    7, 6, 1, 8, -8, -9, 10, 13,
-    2, -12, -12, 12, 9, -6, 2, -3,
-    13, -13, 0, -3, 3, -8, -9, 9,
-    2, 10, 4, -5, 10, -13, 4, -13,
-    7, 12, 4, 2, 15, 3, -3, 13}; // clang-format on
-
 /// 24 vectors: 16.24 dB on N(0, 1).
 static constexpr int8_t kFrame24[] = { // clang-format off
     20, 0, 0, 0, 0, 0, 0, 0,
@@ -166,20 +124,16 @@ Frame rotq::frameOf(unsigned bits) {
   switch (bits) {
   case 12:
     return {kFrame12, 783};
-  case 14:
-    return {kFrame14, 699};
   case 16:
     return {kFrame16, 731};
   case 18:
     return {kFrame18, 663};
   case 20:
     return {kFrame20, 603};
-  case 22:
-    return {kFrame22, 559};
   case 24:
     return {kFrame24, 525};
   default:
-    assert(false && "expected codes of 12, 14, ..., 24 bits");
+    assert(false && "expected codes of 12, 16, 18, 20 or 24 bits");
     return {};
   }
 }

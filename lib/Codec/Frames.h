@@ -20,7 +20,7 @@ struct Frame {
   unsigned deviation;
 };
 
-/// For codes of 12, 14, ..., 24 bits.
+/// For codes of 12, 16, 18, 20 or 24 bits.
 Frame frameOf(unsigned bits);
 
 } // namespace rotq

@@ -63,17 +63,16 @@ static constexpr Tile kTiles[] = {
     {kMma, true, 32, 32, 1, {200, 200, 200, 200, 200}},
     {kMma, true, 32, 40, 1, {220, 220, 220, 232, 220}},
     {kMmaB1, false, 16, 1, 1, {80, 80, 80, 80, 0}, Burden::More},
-    {kMmaB1, false, 16, 1, 2, {96, 96, 96, 96, 0}, Burden::More},
-    {kMmaB1, false, 16, 2, 1, {80, 80, 80, 80, 0}, Burden::More},
-    {kMmaB1, false, 16, 2, 2, {96, 96, 96, 96, 0}, Burden::More},
-    {kMmaB1, false, 16, 4, 1, {96, 96, 96, 96, 0}, Burden::More},
-    {kMmaB1, false, 16, 8, 1, {128, 128, 128, 128, 0}, Burden::More},
-    {kMmaB1, false, 16, 16, 1, {168, 168, 168, 168, 0}, Burden::More},
+    {kMmaB1, false, 16, 1, 2, {112, 112, 112, 112, 0}, Burden::More},
+    {kMmaB1, false, 16, 2, 1, {96, 96, 96, 96, 0}, Burden::More},
+    {kMmaB1, false, 16, 2, 2, {128, 128, 128, 128, 0}, Burden::More},
+    {kMmaB1, false, 16, 4, 1, {112, 112, 112, 112, 0}, Burden::More},
+    {kMmaB1, false, 16, 8, 1, {136, 136, 136, 136, 0}, Burden::More},
+    {kMmaB1, false, 16, 16, 1, {184, 184, 184, 184, 0}},
     {kMmaB1, false, 32, 1, 1, {96, 96, 96, 96, 0}, Burden::More},
-    {kMmaB1, false, 32, 2, 1, {96, 96, 96, 96, 0}, Burden::More},
-    {kMmaB1, false, 32, 4, 1, {128, 128, 128, 128, 0}, Burden::More},
-    {kMmaB1, false, 32, 8, 1, {168, 168, 168, 168, 0}, Burden::More},
-    {kMmaB1, false, 32, 16, 1, {232, 232, 232, 232, 0}, Burden::More},
+    {kMmaB1, false, 32, 2, 1, {112, 112, 112, 112, 0}, Burden::More},
+    {kMmaB1, false, 32, 4, 1, {152, 152, 152, 152, 0}, Burden::More},
+    {kMmaB1, false, 32, 8, 1, {200, 200, 200, 200, 0}, Burden::More},
     {kWgmma, true, 16, 16, 1, {96, 96, 96, 104, 96}},
     {kWgmma, true, 16, 32, 1, {112, 112, 116, 120, 112}},
     {kWgmma, true, 16, 64, 1, {144, 144, 148, 168, 144}},
@@ -118,7 +117,7 @@ static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
              rowTiles * tile.depth;
   // To gather takes an address and a word that is under way; of more than one
   // tile, the words of another run are.
-  if (shape.tableBytes != 0)
+  if (shape.tableBytes != 0 && tile.kind != kMmaB1)
     extra += 2 + 16 * (tile.depth - 1);
   return extra;
 }

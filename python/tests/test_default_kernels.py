@@ -129,8 +129,16 @@ def test_nothing_spills(name, chip):
     assert_nothing_spills(found)
 
 
+#: Of frames, those that have fewer words than another are left out.
+ESTIMATED = [
+    name
+    for name in formats.names()
+    if name not in [*MEASURED, "liftquant_w12", "liftquant_w16", "liftquant_w20"]
+]
+
+
 @pytest.mark.parametrize("chip", CHIPS)
-@pytest.mark.parametrize("name", [name for name in formats.names() if name not in MEASURED])
+@pytest.mark.parametrize("name", ESTIMATED)
 def test_nothing_spills_by_estimate(name, chip):
     functions = [function((n,), k) for n, k in [(1024, 4096), (4096, 4096), (5000, 3000)]]
     functions += [gate_up(14336, 4096), bias_residual(28672, 8192), bias_residual(8192, 28672)]

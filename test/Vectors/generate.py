@@ -4,7 +4,8 @@
 """A second implementation of the codec, which writes the test vectors.
 
 Written from docs/formats alone, a number at a time and with nothing but the
-standard library, so that it shares no mistake with lib/Codec.
+standard library (numpy tries all codes of a frame), so that it shares no mistake with
+lib/Codec.
 
   generate.py           writes <format>.json beside this file
   generate.py --check   fails if a file differs from what would be written
@@ -17,6 +18,8 @@ import re
 import statistics
 import struct
 import sys
+
+import numpy as np
 
 # --- f32 and f16 -------------------------------------------------------------
 # A sum, product, quotient or root of two f32 numbers, computed in f64 and
@@ -142,6 +145,14 @@ def grid_points(name):
     return [int(v) for v in re.findall(r"\d+", body)]
 
 
+def frame(bits):
+    """Vectors and a deviation, which are data and not a computation."""
+    text = (pathlib.Path(__file__).parents[2] / "lib/Codec/Frames.cpp").read_text()
+    body = re.search(rf"int8_t kFrame{bits}\[\] = {{[^\n]*(.*?)}}", text, re.DOTALL)[1]
+    deviation = re.search(rf"{{kFrame{bits}, (\d+)}}", text)[1]
+    return [int(v) for v in re.findall(r"-?\d+", body)], int(deviation)
+
+
 def make_grid(name, group, bits, dim, points):
     return {
         "name": name,
@@ -179,6 +190,21 @@ def formats():
             "rotation": hadamard,
             "scale": {"type": "f16", "group": "row", "offset": False},
             "codebook": {"kind": "voronoi", "bits": bits, "q": q, "multipliers": multipliers},
+            "coding": {"kind": "field", "bits": bits, "dim": 8},
+        }
+    for bits in (12, 16, 18, 20, 24):
+        vectors, deviation = frame(bits)
+        yield {
+            "name": f"liftquant_w{bits}",
+            "rotation": hadamard,
+            "scale": {"type": "f16", "group": "row", "offset": False},
+            "codebook": {
+                "kind": "frame",
+                "bits": bits,
+                "dim": 8,
+                "deviation": deviation,
+                "vectors": bytes(v & 255 for v in vectors).hex(),
+            },
             "coding": {"kind": "field", "bits": bits, "dim": 8},
         }
 
@@ -500,8 +526,54 @@ class VoronoiEncoder(Encoder):
         return f32(f32(f32(1.49283) / smallest) * rms), 0.0
 
 
+# --- Frames ------------------------------------------------------------------------
+
+
+class FrameEncoder(GridEncoder):
+    """Codes whose bits are signs of vectors. Of those ahead of all others that have one
+    coordinate, no two the same, the best signs follow from the others."""
+
+    def __init__(self, fmt):
+        book = fmt["codebook"]
+        self.offset, self.dim, self.deviation = False, book["dim"], book["deviation"]
+        values = np.frombuffer(bytes.fromhex(book["vectors"]), np.int8).astype(np.int64)
+        self.vectors = values.reshape(-1, self.dim)
+        taken = set()
+        for vector in self.vectors:
+            (at,) = np.nonzero(vector) if np.count_nonzero(vector) == 1 else ([],)
+            if len(at) == 0 or at[0] in taken:
+                break
+            taken.add(at[0])
+        self.axes = self.vectors[: len(taken)]
+        others = self.vectors[len(taken) :]
+        signs = 2 * (np.arange(1 << len(others))[:, None] >> np.arange(len(others)) & 1) - 1
+        self.sums = 32 * signs @ others
+        self.reaches = 32 * np.abs(self.axes).sum(axis=0)
+
+    def point(self, code):
+        signs = 2 * (code >> np.arange(len(self.vectors)) & 1) - 1
+        return [float(v) for v in signs @ self.vectors]
+
+    def assign(self, x, step, offset):
+        inverse, codes = f32(1 / step), []
+        for at in range(0, len(x), self.dim):
+            target = [f32(f32(v - offset) * inverse) for v in x[at : at + self.dim]]
+            target = [math.floor(min(max(v, -384.0), 384.0) * 32 + 0.5) for v in target]
+            left = np.array(target) - self.sums
+            best = int(((np.abs(left) - self.reaches) ** 2).sum(axis=1).argmin())
+            code = best << len(self.axes)
+            for i, axis in enumerate(self.axes):
+                code |= int(left[best] @ axis > 0) << i
+            codes.append(code)
+        return codes
+
+    def fit(self, x):
+        rms = f32(math.sqrt(f32(ordered_sum(f32(v * v) for v in x) / len(x))))
+        return f32(f32(16 / self.deviation) * rms), 0.0
+
+
 def make_encoder(fmt):
-    kinds = {"grid": GridEncoder, "voronoi": VoronoiEncoder}
+    kinds = {"grid": GridEncoder, "voronoi": VoronoiEncoder, "frame": FrameEncoder}
     return kinds.get(fmt["codebook"]["kind"], Encoder)(fmt)
 
 

@@ -93,7 +93,7 @@ static std::vector<Format> makeFormats() {
         format.name == "qam_w8" || format.name == "qam_w11")
       // Those of frames, in the words of a lane.
       if (!StringRef(format.name).starts_with("liftquant_w") ||
-          format.name == "liftquant_w14" || format.name == "liftquant_w20")
+          format.name == "liftquant_w18" || format.name == "liftquant_w20")
         formats.push_back(format);
   std::vector<int8_t> nibbles(16), centered(16);
   std::iota(nibbles.begin(), nibbles.end(), 0);
