@@ -373,3 +373,48 @@ func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identi
 
 // expected-error @below {{expected a coding of 2 bits, as the codebook has, but got 16}}
 func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<2, 1, "81c03f7f">, coding = #rotq.window<2>>}
+
+// -----
+
+// expected-error @below {{expected vectors of 4 or 8 dimensions but got 2}}
+func.func private @f() attributes {a = #rotq.frame<2, 24, "28000028">}
+
+// -----
+
+// expected-error @below {{expected 1 to 24 vectors of 4 coordinates but got 6 coordinates}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "280000000028">}
+
+// -----
+
+// expected-error @below {{expected magnitudes that add up to 127 at most but got 128 in dimension 0}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "4000000040404000">}
+
+// -----
+
+// expected-error @below {{expected a deviation of 1 to 2032 sixteenths but got 0}}
+func.func private @f() attributes {a = #rotq.frame<4, 0, "28000000">}
+
+// -----
+
+// expected-error @below {{expected vectors in hexadecimal}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "2800000x">}
+
+// -----
+
+// expected-error @below {{expected at most 16 vectors behind those along an axis but got 17 behind 0}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "0101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101">}
+
+// -----
+
+// expected-error @below {{expected an mma_b1 kernel of at most 16 rows but got [1, 17]}}
+func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 17], rows = 16, cols = 8, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected an mma_b1 kernel of at most 2 rows but got [1, 4]}}
+func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 4], rows = 16, cols = 2, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected an mma tile in multiples of 16 x 8 but got 16 x 3}}
+func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 3], rows = 16, cols = 3, warps = 4>}

@@ -39,3 +39,13 @@ func.func private @voronoi() attributes {
   c = #rotq.format<"mine", rotation = #rotq.identity, scale = #rotq.scale<32>,
                    codebook = #rotq.voronoi<16, [1, 2, 3, 31]>, coding = #rotq.field<34, 8>>
 }
+
+// Signed sums of vectors: a preset's, and one's own.
+// CHECK: attributes {a = #liftquant_w16, b = #own, c = #rotq.kernel<mma_b1, m = [1, 2], rows = 32, cols = 2, warps = 8, split = 8, depth = 2>}
+func.func private @frame() attributes {
+  a = #rotq.format<"liftquant_w16">,
+  b = #rotq.format<"own", rotation = #rotq.identity, scale = #rotq.scale<row>,
+                   codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f01008f808f8">,
+                   coding = #rotq.field<6, 4>>,
+  c = #rotq.kernel<mma_b1, m = [1, 2], rows = 32, cols = 2, warps = 8, split = 8, depth = 2>
+}
