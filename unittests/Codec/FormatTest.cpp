@@ -90,6 +90,51 @@ TEST(FormatTest, VoronoiCodesAsJson) {
   }
 }
 
+TEST(FormatTest, FramesAsJson) {
+  std::string text =
+      R"({"name":"five","rotation":{"kind":"identity"},)"
+      R"("scale":{"type":"f16","group":"row","offset":false},)"
+      R"("codebook":{"kind":"frame","bits":5,"dim":4,"deviation":630,)"
+      R"("vectors":"28000000002800000000280000000028f0f0f010"},)"
+      R"("coding":{"kind":"field","bits":5,"dim":4}})";
+  Expected<Format> format = Format::fromJson(text);
+  ASSERT_TRUE(format) << format.error();
+  EXPECT_EQ(format->toJson(), text);
+  int8_t point[4];
+  format->codebook->point(0b10001, point);
+  EXPECT_EQ(std::vector<int>(point, point + 4),
+            (std::vector<int>{24, -56, -56, -24}));
+  struct Case {
+    std::string_view from, to, error;
+  } cases[] = {
+      {"\"bits\":5", "\"bits\":4",
+       "expected 16 bytes in lower-case hexadecimal"},
+      {"\"bits\":5", "\"bits\":0", "an integer from 1 to 24"},
+      {"\"bits\":5", "\"bits\":25", "an integer from 1 to 24"},
+      {"\"dim\":4", "\"dim\":2", "expected 10 bytes in lower-case hexadecimal"},
+      {"\"dim\":4", "\"dim\":3", "expected 1, 2, 4 or 8 as"},
+      {"f0f0f010", "F0f0f010", "expected 20 bytes in lower-case hexadecimal"},
+      {"f0f0f010", "f0f0f058", "expected magnitudes that add up to 127"},
+      {"630", "0", "an integer from 1 to 32767"},
+      {"630", "2033", "expected a deviation of 1 to 2032 sixteenths"},
+      {"630", "\"630\"", "an integer from 1 to 32767"},
+      {"\"deviation\":630,", "", "expected a member \"deviation\""},
+      {"\"deviation\"", "\"signs\":true,\"deviation\"", "unknown key"},
+      {"\"bits\":5,\"dim\":4}", "\"bits\":6,\"dim\":4}",
+       "expected a coding of 5 bits, as the codebook has, but got 6"},
+      {"\"bits\":5,\"dim\":4}", "\"bits\":5,\"dim\":2}", "weights a code"},
+  };
+  for (const Case &c : cases) {
+    std::string changed = text;
+    size_t at = changed.find(c.from);
+    ASSERT_NE(at, changed.npos) << c.from;
+    changed.replace(at, c.from.size(), c.to);
+    Expected<Format> read = Format::fromJson(changed);
+    ASSERT_FALSE(read) << changed;
+    EXPECT_NE(read.error().find(c.error), std::string::npos) << read.error();
+  }
+}
+
 TEST(FormatTest, JsonRoundTrips) {
   for (const Format &format : presets()) {
     Expected<Format> read = Format::fromJson(format.toJson());
