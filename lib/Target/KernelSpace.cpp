@@ -115,10 +115,11 @@ static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
   if (!tile.isStaged)
     extra += std::max<int64_t>(0, shape.slots - kSlots) * kSlotWords *
              rowTiles * tile.depth;
-  // To gather takes an address and a word that is under way; of more than one
-  // tile, the words of another run are.
+  // mma.sync decodes a run at a time, in the registers of those that follow;
+  // loops that are a tile ahead gather a run of two tiles at once. wgmma takes
+  // all runs in one instruction: an address, and a word under way, come on top.
   if (shape.tableBytes != 0 && tile.kind != kMmaB1)
-    extra += 2 + 16 * (tile.depth - 1);
+    extra += tile.kind == kWgmma ? 2 : 16 * (tile.depth - 1);
   return extra;
 }
 

@@ -142,9 +142,9 @@ TEST(LiftedActivationTest, LayoutOfRows) {
   EXPECT_EQ(layout.chunkWords(4), 2);
   EXPECT_EQ(layout.mostCode(), 127);
   EXPECT_EQ(layout.rowBytes, 6 * 128 + 16);
-  // w14: 3.5 words.
-  layout = LiftedLayout(*LiftedLayout::frameOf(preset("liftquant_w14")), 32, 1);
-  EXPECT_EQ(layout.words, 4);
+  // w18: 4.5 words.
+  layout = LiftedLayout(*LiftedLayout::frameOf(preset("liftquant_w18")), 32, 1);
+  EXPECT_EQ(layout.words, 5);
 }
 
 TEST(LiftedActivationTest, FormatsThatLift) {

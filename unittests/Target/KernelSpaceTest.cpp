@@ -104,6 +104,7 @@ TEST(KernelSpace, KnowsWhatDecodingTakes) {
   EXPECT_TRUE(holds(plain, "mma_s8_r16c8w4s4d2b4"));
   EXPECT_FALSE(holds(wide, "mma_s8_r16c8w4s4d2b4"));
   EXPECT_FALSE(holds(gathers, "mma_s8_r16c8w4s4d2b4"));
+  EXPECT_TRUE(holds(gathers, "mma_s8_r16c16w8s8b2"));
   EXPECT_TRUE(holds(wide, "mma_s8_r16c8w4s4d2b3"));
   // Groups of 64 share runs.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c64w8t2b1"));
