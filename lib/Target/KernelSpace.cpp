@@ -68,7 +68,7 @@ static constexpr Tile kTiles[] = {
     {kMmaB1, false, 16, 2, 2, {128, 128, 128, 128, 0}, Burden::More},
     {kMmaB1, false, 16, 4, 1, {112, 112, 112, 112, 0}, Burden::More},
     {kMmaB1, false, 16, 8, 1, {136, 136, 136, 136, 0}, Burden::More},
-    {kMmaB1, false, 16, 16, 1, {184, 184, 184, 184, 0}},
+    {kMmaB1, false, 16, 16, 1, {200, 200, 200, 200, 0}},
     {kMmaB1, false, 32, 1, 1, {96, 96, 96, 96, 0}, Burden::More},
     {kMmaB1, false, 32, 2, 1, {112, 112, 112, 112, 0}, Burden::More},
     {kMmaB1, false, 32, 4, 1, {152, 152, 152, 152, 0}, Burden::More},
