@@ -58,7 +58,7 @@ struct KernelInfo {
   int64_t k = 0;
   std::string layout;    ///< of the weight: "canonical", ...
   std::string placement; ///< of the rotation: "activation", "load", ...
-  /// Of a quantized activation: one of `kActivationLayouts`.
+  /// Of a quantized activation: one of `kActivationLayouts`, or "lifted".
   std::string activation;
   std::string epilogue; ///< what is done to the sums: operations of MLIR
   /// The values of the parameter "m" this kernel takes; `mMax` 0: no bound.
