@@ -1,4 +1,4 @@
-//===- LiftedActivation.cpp - An activation for products with bits --------===//
+//===- LiftedActivation.cpp - An activation to multiply with bits ----------===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- DecodeCost.h - What decoding takes ------------------------*- C++
-//-*-===//
+//===- DecodeCost.h - What decoding takes -----------------------*- C++ -*-===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- LiftedActivation.h - An activation for products with bits -*- C++
-//-*-===//
+//===- LiftedActivation.h - An activation to multiply with bits -*- C++ -*-===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
