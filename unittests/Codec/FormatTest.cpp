@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestUtils.h"
+#include "rotq/Codec/FrameCodebook.h"
 
 #include <cmath>
 #include <set>
@@ -167,6 +168,20 @@ TEST(FormatTest, EqualityIsOfDecodedBytes) {
   b.codebook =
       std::make_shared<TableCodebook>(std::vector<int8_t>{-1, 0, 1}, 3);
   EXPECT_TRUE(a.equals(b));
+
+  // Nor do the weights count that a frame was made for, however long codes are.
+  for (const char *name : {"liftquant_w16", "liftquant_w18"}) {
+    Format frame = preset(name);
+    auto &codebook = static_cast<const FrameCodebook &>(*frame.codebook);
+    std::vector<int8_t> vectors = codebook.vectors();
+    Format other = frame;
+    other.codebook = std::make_shared<FrameCodebook>(8, vectors, 500);
+    EXPECT_TRUE(frame.equals(other)) << name;
+    vectors.back() = int8_t(-vectors.back());
+    other.codebook =
+        std::make_shared<FrameCodebook>(8, vectors, codebook.deviation());
+    EXPECT_FALSE(frame.equals(other)) << name;
+  }
 }
 
 TEST(FormatTest, HostileJson) {
