@@ -17,7 +17,7 @@
 // CHECK-LABEL: func @any
 // CHECK: rotq.quantize_activation {{.*}} {frame = #rotq.frame<8, 603, "19000000{{[0-9a-f]*}}">, rests} -> tensor<?x8192xi8>
 // Rests are a second part, so that four rows and five do not share a kernel.
-// CHECK: rotq.matmul {{.*}}kernels = [#rotq.kernel<mma_b1, m = [1, {{.*}}#rotq.kernel<mma_b1, m = [{{[0-9]+}}, 4], {{.*}}#rotq.kernel<mma_b1, m = [{{[0-9]+}}, 16], {{[^#]*}}#rotq.kernel<mma_s8, m = [17, {{.*}}#rotq.kernel<wgmma_s8, m = [{{[0-9]+}}, 0],
+// CHECK: rotq.matmul {{.*}}kernels = [#rotq.kernel<mma_b1, m = [1, {{.*}}#rotq.kernel<mma_b1, m = [{{[0-9]+}}, 4], {{[^#]*}}#rotq.kernel<mma_b1, m = [5, {{.*}}#rotq.kernel<wgmma_s8, m = [{{[0-9]+}}, 0],
 
 // HOST-LABEL: func @any
 // HOST-NOT: frame =
