@@ -1,4 +1,4 @@
-//===- LiftedActivation.cpp - An activation to multiply with bits ----------===//
+//===- LiftedActivation.cpp - An activation to multiply with bits ---------===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,8 +23,7 @@ const FrameCodebook *LiftedLayout::frameOf(const Format &format) {
   return dynamic_cast<const FrameCodebook *>(format.codebook.get());
 }
 
-LiftedLayout::LiftedLayout(const FrameCodebook &frame, int64_t k,
-                           int64_t parts)
+LiftedLayout::LiftedLayout(const FrameCodebook &frame, int64_t k, int64_t parts)
     : dim(frame.dim()), bits(frame.bits()),
       words((2 * kRun / dim * bits + 31) / 32),
       segments(Blocking(k, kColumns).size()), parts(parts),
