@@ -201,9 +201,9 @@ TEST(Products, Integers) {
 TEST(Products, Bits) {
   auto bit = [](uint32_t bits) { return double(bits); };
   for (unsigned k : {128u, 256u})
-    checkProduct({"llvm.nvvm.mma.and.popc.m16n8k" + std::to_string(k) +
-                      ".row.col.b1",
-                  k, 1, bit, bit, "s32"});
+    checkProduct(
+        {"llvm.nvvm.mma.and.popc.m16n8k" + std::to_string(k) + ".row.col.b1", k,
+         1, bit, bit, "s32"});
 }
 
 TEST(Products, Halves) {
