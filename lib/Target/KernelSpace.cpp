@@ -117,9 +117,10 @@ static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
              rowTiles * tile.depth;
   // mma.sync decodes a run at a time, in the registers of those that follow;
   // loops that are a tile ahead gather a run of two tiles at once. wgmma takes
-  // all runs in one instruction: an address, and a word under way, come on top.
-  if (shape.tableBytes != 0 && tile.kind != kMmaB1)
-    extra += tile.kind == kWgmma ? 2 : 16 * (tile.depth - 1);
+  // all runs in one instruction; what its widest tiles spill of a word under
+  // way costs less than fewer columns do (docs/performance.md).
+  if (shape.tableBytes != 0 && tile.kind == kMma)
+    extra += 16 * (tile.depth - 1);
   return extra;
 }
 
