@@ -4,8 +4,7 @@
 """A second implementation of the codec, which writes the test vectors.
 
 Written from docs/formats alone, a number at a time and with nothing but the
-standard library (numpy tries all codes of a frame), so that it shares no mistake with
-lib/Codec.
+standard library, so that it shares no mistake with lib/Codec.
 
   generate.py           writes <format>.json beside this file
   generate.py --check   fails if a file differs from what would be written
@@ -18,8 +17,6 @@ import re
 import statistics
 import struct
 import sys
-
-import numpy as np
 
 # --- f32 and f16 -------------------------------------------------------------
 # A sum, product, quotient or root of two f32 numbers, computed in f64 and
@@ -138,19 +135,15 @@ def make_format(name, rotation, group, offset, bits, levels):
     }
 
 
-def grid_points(name):
-    """A table of magnitudes, which is data and not a computation."""
-    text = (pathlib.Path(__file__).parents[2] / "lib/Codec/Grids.cpp").read_text()
+def source_of(file):
+    return (pathlib.Path(__file__).parents[2] / "lib/Codec" / file).read_text()
+
+
+def trained(file, name):
+    """A table of lib/Codec, which is data and not a computation."""
+    text = source_of(file)
     body = re.search(rf"int8_t {name}\[\] = {{[^\n]*(.*?)}}", text, re.DOTALL)[1]
-    return [int(v) for v in re.findall(r"\d+", body)]
-
-
-def frame(bits):
-    """Vectors and a deviation, which are data and not a computation."""
-    text = (pathlib.Path(__file__).parents[2] / "lib/Codec/Frames.cpp").read_text()
-    body = re.search(rf"int8_t kFrame{bits}\[\] = {{[^\n]*(.*?)}}", text, re.DOTALL)[1]
-    deviation = re.search(rf"{{kFrame{bits}, (\d+)}}", text)[1]
-    return [int(v) for v in re.findall(r"-?\d+", body)], int(deviation)
+    return [int(v) for v in re.findall(r"-?\d+", body)]
 
 
 def make_grid(name, group, bits, dim, points):
@@ -169,6 +162,24 @@ def make_grid(name, group, bits, dim, points):
     }
 
 
+def make_frame(bits):
+    vectors = trained("Frames.cpp", f"kFrame{bits}")
+    deviation = re.search(rf"{{kFrame{bits}, (\d+)}}", source_of("Frames.cpp"))[1]
+    return {
+        "name": f"liftquant_w{bits}",
+        "rotation": {"kind": "hadamard", "block": 256},
+        "scale": {"type": "f16", "group": "row", "offset": False},
+        "codebook": {
+            "kind": "frame",
+            "bits": bits,
+            "dim": 8,
+            "deviation": int(deviation),
+            "vectors": bytes(v & 255 for v in vectors).hex(),
+        },
+        "coding": {"kind": "field", "bits": bits, "dim": 8},
+    }
+
+
 def formats():
     hadamard = {"kind": "hadamard", "block": 256}
     for bits in (2, 3, 4):
@@ -178,9 +189,9 @@ def formats():
     levels = list(range(-8, 8))
     yield make_format("int4_g128", {"kind": "identity"}, 128, False, 4, levels)
     yield make_format("nf4", {"kind": "identity"}, 64, False, 4, normal_float_levels())
-    yield make_grid("rq3v", 256, 13, 4, grid_points("kRq3v"))
+    yield make_grid("rq3v", 256, 13, 4, trained("Grids.cpp", "kRq3v"))
     for bits in range(7, 13):
-        yield make_grid(f"qam_w{bits}", "row", bits, 2, grid_points(f"kQam{bits}"))
+        yield make_grid(f"qam_w{bits}", "row", bits, 2, trained("Grids.cpp", f"kQam{bits}"))
     for name, q, bits, multipliers in (
         ("hyperquant_3", 8, 26, [4, 5, 6, 8]),
         ("hyperquant_4", 16, 34, [3, 4, 5, 7]),
@@ -193,20 +204,7 @@ def formats():
             "coding": {"kind": "field", "bits": bits, "dim": 8},
         }
     for bits in (12, 16, 18, 20, 24):
-        vectors, deviation = frame(bits)
-        yield {
-            "name": f"liftquant_w{bits}",
-            "rotation": hadamard,
-            "scale": {"type": "f16", "group": "row", "offset": False},
-            "codebook": {
-                "kind": "frame",
-                "bits": bits,
-                "dim": 8,
-                "deviation": deviation,
-                "vectors": bytes(v & 255 for v in vectors).hex(),
-            },
-            "coding": {"kind": "field", "bits": bits, "dim": 8},
-        }
+        yield make_frame(bits)
 
 
 # --- Rows ------------------------------------------------------------------------
@@ -529,51 +527,75 @@ class VoronoiEncoder(Encoder):
 # --- Frames ------------------------------------------------------------------------
 
 
-class FrameEncoder(GridEncoder):
-    """Codes whose bits are signs of vectors. Of those ahead of all others that have one
-    coordinate, no two the same, the best signs follow from the others."""
+class FrameEncoder(Encoder):
+    """Codes whose bits are the signs of vectors that are added up."""
 
     def __init__(self, fmt):
         book = fmt["codebook"]
-        self.offset, self.dim, self.deviation = False, book["dim"], book["deviation"]
-        values = np.frombuffer(bytes.fromhex(book["vectors"]), np.int8).astype(np.int64)
-        self.vectors = values.reshape(-1, self.dim)
-        taken = set()
-        for vector in self.vectors:
-            (at,) = np.nonzero(vector) if np.count_nonzero(vector) == 1 else ([],)
-            if len(at) == 0 or at[0] in taken:
+        self.offset, self.dim, self.bits = False, book["dim"], book["bits"]
+        self.step = f32(16 / book["deviation"])
+        values = struct.unpack(f"{self.bits * self.dim}b", bytes.fromhex(book["vectors"]))
+        self.vectors = [values[i : i + self.dim] for i in range(0, len(values), self.dim)]
+        # Vectors along an axis of their own, whose signs are those of what the
+        # others leave: coordinate -> (bit, value).
+        self.axes = {}
+        for bit, vector in enumerate(self.vectors):
+            places = [i for i, v in enumerate(vector) if v]
+            if len(places) != 1 or places[0] in self.axes:
                 break
-            taken.add(at[0])
-        self.axes = self.vectors[: len(taken)]
-        others = self.vectors[len(taken) :]
-        signs = 2 * (np.arange(1 << len(others))[:, None] >> np.arange(len(others)) & 1) - 1
-        self.sums = 32 * signs @ others
-        self.reaches = 32 * np.abs(self.axes).sum(axis=0)
+            self.axes[places[0]] = bit, vector[places[0]]
+        # Of the others, every sum: a list a coordinate, in the order of codes.
+        self.sums = [[0] for _ in range(self.dim)]
+        for vector in self.vectors[len(self.axes) :]:
+            self.sums = [[s - v for s in l] + [s + v for s in l] for l, v in zip(self.sums, vector)]
+        self.found = {}
 
     def point(self, code):
-        signs = 2 * (code >> np.arange(len(self.vectors)) & 1) - 1
-        return [float(v) for v in signs @ self.vectors]
+        signs = [1 if code >> j & 1 else -1 for j in range(self.bits)]
+        return [float(sum(s * v for s, v in zip(signs, row))) for row in zip(*self.vectors)]
+
+    def nearest(self, x):
+        """The lowest code of least distance from `x`, whose coordinates are in 1/32."""
+        distances = []
+        for i, sums in enumerate(self.sums):
+            axis = abs(self.axes[i][1]) if i in self.axes else 0
+            reach = max(sums)
+            square = [(abs(x[i] - 32 * s) - 32 * axis) ** 2 for s in range(-reach, reach + 1)]
+            # Sums below 0 count from the end.
+            square = square[reach:] + square[:reach]
+            distances.append(map(square.__getitem__, sums))
+        total = list(map(sum, zip(*distances)))
+        best = total.index(min(total))
+        code = best << len(self.axes)
+        for i, (bit, value) in self.axes.items():
+            rest = x[i] - 32 * self.sums[i][best]
+            code |= (rest * value > 0) << bit
+        return code
 
     def assign(self, x, step, offset):
         inverse, codes = f32(1 / step), []
         for at in range(0, len(x), self.dim):
             target = [f32(f32(v - offset) * inverse) for v in x[at : at + self.dim]]
-            target = [math.floor(min(max(v, -384.0), 384.0) * 32 + 0.5) for v in target]
-            left = np.array(target) - self.sums
-            best = int(((np.abs(left) - self.reaches) ** 2).sum(axis=1).argmin())
-            code = best << len(self.axes)
-            for i, axis in enumerate(self.axes):
-                code |= int(left[best] @ axis > 0) << i
-            codes.append(code)
+            fixed = tuple(math.floor(min(max(v, -384.0), 384.0) * 32 + 0.5) for v in target)
+            if fixed not in self.found:
+                self.found[fixed] = self.nearest(fixed)
+            codes.append(self.found[fixed])
         return codes
 
+    def moments(self, x, step, offset):
+        q = [v for code in self.assign(x, step, offset) for v in self.point(code)]
+        xq = qq = total = 0.0
+        for a, b in zip(x, q):
+            xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
+        return xq, qq, total
+
     def fit(self, x):
-        rms = f32(math.sqrt(f32(ordered_sum(f32(v * v) for v in x) / len(x))))
-        return f32(f32(16 / self.deviation) * rms), 0.0
+        squares = ordered_sum(f32(v * v) for v in x)
+        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
 
 
 def make_encoder(fmt):
-    kinds = {"grid": GridEncoder, "voronoi": VoronoiEncoder, "frame": FrameEncoder}
+    kinds = {"frame": FrameEncoder, "grid": GridEncoder, "voronoi": VoronoiEncoder}
     return kinds.get(fmt["codebook"]["kind"], Encoder)(fmt)
 
 

@@ -335,6 +335,8 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   Value rows = memref::DimOp::create(b, op.getInput(), 0);
   SmallVector<Value> buffers = {op.getInput()};
   llvm::append_range(buffers, op.getInits());
+  // Codes that were there before may have been lifted.
+  lifted.erase(op.getInits().front());
   Value planes = frame ? allocateLifted(b, op, rows) : Value();
   int64_t m = x.getDimSize(0);
   SmallVector<BuiltKernel, 0> built;

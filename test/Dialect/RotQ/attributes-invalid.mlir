@@ -281,6 +281,11 @@ func.func private @f() attributes {a = #rotq.grid<2, 1, "0g">}
 
 // -----
 
+// expected-error @below {{expected points in hexadecimal}}
+func.func private @f() attributes {a = #rotq.grid<2, 1, "1c03f7f">}
+
+// -----
+
 // expected-error @below {{expected 4 coordinates for codes of 2 bits but got 3}}
 func.func private @f() attributes {a = #rotq.grid<2, 1, "81c03f">}
 
@@ -418,3 +423,43 @@ func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 4], rows = 1
 
 // expected-error @below {{expected an mma tile in multiples of 16 x 8 but got 16 x 3}}
 func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 3], rows = 16, cols = 3, warps = 4>}
+
+// -----
+
+// expected-error @below {{expected vectors of 4 or 8 dimensions but got -4}}
+func.func private @f() attributes {a = #rotq.frame<-4, 24, "10101010">}
+
+// -----
+
+// expected-error @below {{expected 1 to 24 vectors of 4 coordinates but got 0 coordinates}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "">}
+
+// -----
+
+// expected-error @below {{expected 1 to 24 vectors of 4 coordinates but got 100 coordinates}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000">}
+
+// -----
+
+// expected-error @below {{expected vectors in hexadecimal}}
+func.func private @f() attributes {a = #rotq.frame<4, 24, "1010101">}
+
+// -----
+
+// expected-error @below {{expected a deviation of 1 to 2032 sixteenths but got 2033}}
+func.func private @f() attributes {a = #rotq.frame<4, 2033, "10000000">}
+
+// -----
+
+// expected-error @below {{expected a coding of 4 weights a code, as the codebook has, but got 8}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "1000000000100000">, coding = #rotq.field<2, 8>>}
+
+// -----
+
+// expected-error @below {{expected an mma_b1 kernel of at most 16 rows but got [1, 0]}}
+func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 0], rows = 16, cols = 8, warps = 1>}
+
+// -----
+
+// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 2}}
+func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 1, stages = 2>}

@@ -895,3 +895,65 @@ func.func @f(%c: vector<4xi32>) {
   %0 = rotq.decode #rotq.voronoi<16, [3, 4, 5, 7]> %c : vector<4xi32> -> vector<32xi8>
   return
 }
+
+// -----
+
+func.func @bits_of_a_table(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"int4_g128">>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected codes of a frame, one behind the other, scales of at least 256 weights without offsets and an activation group of 256 for #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"int4_g128">>)
+    outs(%y : tensor<?x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_of_a_grid(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"g", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<2, 1, "81c03f7f">, coding = #rotq.field<2, 1>>>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected codes of a frame, one behind the other, scales of at least 256 weights without offsets and an activation group of 256 for #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"g", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<2, 1, "81c03f7f">, coding = #rotq.field<2, 1>>>)
+    outs(%y : tensor<?x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_and_fine_scales(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<128>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected codes of a frame, one behind the other, scales of at least 256 weights without offsets and an activation group of 256 for #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<128>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>)
+    outs(%y : tensor<?x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_and_offsets(%c: tensor<?x576xi8>, %s: tensor<?x3xf32>, %t: tensor<?x3xi32>, %w: !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<256, offset>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected codes of a frame, one behind the other, scales of at least 256 weights without offsets and an activation group of 256 for #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x3xf32>, tensor<?x3xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<256, offset>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>)
+    outs(%y : tensor<?x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_and_another_group(%c: tensor<?x576xi8>, %s: tensor<?x5xf32>, %t: tensor<?x5xi32>, %w: !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected codes of a frame, one behind the other, scales of at least 256 weights without offsets and an activation group of 256 for #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x576xi8>, tensor<?x5xf32>, tensor<?x5xi32>) group(128) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>)
+    outs(%y : tensor<?x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_and_rests(%c: tensor<?x1152xi8>, %s: tensor<?x6xf32>, %t: tensor<?x6xi32>, %w: !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>, %y: tensor<?x8xf32>) {
+  // expected-error @below {{expected kernels of their own for up to 4 rows, which have rests, but got #rotq.kernel<mma_b1, m = [1, 8], rows = 16, cols = 8, warps = 4>}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<?x1152xi8>, tensor<?x6xf32>, tensor<?x6xi32>) group(256) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>)
+    outs(%y : tensor<?x8xf32>) {rests, kernels = [#rotq.kernel<mma_b1, m = [1, 8], rows = 16, cols = 8, warps = 4>]} -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @bits_of_floats(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a kernel for a float activation but got #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>}}
+  %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<4x8xf32>
+  return
+}

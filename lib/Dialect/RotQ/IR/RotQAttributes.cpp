@@ -182,7 +182,8 @@ static ParseResult parseHex(AsmParser &parser, StringRef what,
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseString(&text) || parser.parseGreater())
     return failure();
-  if (!llvm::tryGetFromHex(text, decoded))
+  // An odd number of digits would get a 0 ahead of the first.
+  if (text.size() % 2 != 0 || !llvm::tryGetFromHex(text, decoded))
     return parser.emitError(loc) << "expected " << what << " in hexadecimal";
   bytes.append(decoded.begin(), decoded.end());
   return success();
