@@ -13,8 +13,6 @@
 #include <cassert>
 #include <cmath>
 #include <cstdlib>
-#include <map>
-#include <tuple>
 
 using namespace rotq;
 
@@ -135,17 +133,10 @@ Codebook::Spread FrameCodebook::spread() const {
           float(*std::ranges::min_element(reaches))};
 }
 
-/// The search of a frame, shared by all codebooks of it.
+/// Made for the encoder alone, in some microseconds.
 const FrameSearch &FrameCodebook::search() const {
-  using Key = std::pair<int64_t, std::vector<int8_t>>;
-  static std::mutex mutex;
-  static std::map<Key, std::shared_ptr<const FrameSearch>> made;
   std::call_once(hasFound, [&] {
-    std::lock_guard lock(mutex);
-    auto &entry = made[{codeDim, columns}];
-    if (!entry)
-      entry = std::make_shared<FrameSearch>(codeDim, bits(), columns);
-    found = entry;
+    found = std::make_shared<FrameSearch>(codeDim, bits(), columns);
   });
   return *found;
 }

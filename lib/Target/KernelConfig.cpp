@@ -102,11 +102,9 @@ MatmulShape MatmulShape::get(ArrayRef<WeightType> weights, int64_t group,
   shape.hasEpilogue = hasEpilogue;
   shape.decodeSlots = decodeSlotsOf(weights[0].getFormat());
   if (FormatAttr format = weights[0].getFormat(); canLift(format, group)) {
-    auto codebook = format.getCodebook().getCodebook();
+    auto frame = cast<FrameAttr>(format.getCodebook());
     shape.liftedWords =
-        ::rotq::LiftedLayout(
-            static_cast<const ::rotq::FrameCodebook &>(*codebook), shape.k, 1)
-            .words;
+        ::rotq::LiftedLayout(*frame.getFrame(), shape.k, /*parts=*/1).words;
   }
   return shape;
 }

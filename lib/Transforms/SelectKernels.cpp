@@ -71,11 +71,12 @@ static QuantizeActivationOp lifter(MatmulOpInterface op) {
 
 /// Has the activation lifted where a kernel reads that.
 static void lift(MatmulOpInterface op) {
-  QuantizeActivationOp activation;
-  for (KernelAttr kernel : op.getKernels()->getAsRange<KernelAttr>())
-    if (kernel.getKind() == KernelKind::MmaB1)
-      activation = lifter(op);
-  if (activation)
+  auto readsThat = [](KernelAttr kernel) {
+    return kernel.getKind() == KernelKind::MmaB1;
+  };
+  if (!llvm::any_of(op.getKernels()->getAsRange<KernelAttr>(), readsThat))
+    return;
+  if (QuantizeActivationOp activation = lifter(op))
     activation.setFrameAttr(
         cast<FrameAttr>(op.getWeightTypes()[0].getFormat().getCodebook()));
 }
@@ -102,8 +103,7 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   } else {
     auto shape = MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup()),
                                   op.getNumSums(), !op.getEpilogue().empty());
-    QuantizeActivationOp activation = lifter(op);
-    if (!activation)
+    if (!lifter(op))
       shape.liftedWords = 0;
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
                             shape, op.getRests());

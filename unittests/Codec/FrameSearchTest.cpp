@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Codec/FrameSearch.h"
+#include "Codec/Frames.h"
 #include "Codec/Kernels.h"
 #include "TestUtils.h"
 
@@ -18,7 +19,7 @@ using namespace rotq::test;
 
 namespace {
 
-struct Frame {
+struct Columns {
   int64_t dim;
   unsigned bits;
   std::vector<int8_t> columns;
@@ -57,8 +58,8 @@ struct Frame {
   }
 };
 
-/// Of the kind that scripts/derive-codebooks frame finds.
-struct Trained : Frame {
+/// A shipped frame, and what it loses at a step.
+struct Trained : Columns {
   float step;
   double error;
 };
@@ -67,12 +68,12 @@ struct Trained : Frame {
 
 /// `numAxes` axes, of either sign and in falling order, then columns without
 /// order.
-static Frame randomFrame(int64_t dim, unsigned bits, unsigned numAxes,
-                         unsigned seed) {
+static Columns randomFrame(int64_t dim, unsigned bits, unsigned numAxes,
+                           unsigned seed) {
   std::mt19937 random(seed);
   int limit = 127 / int(bits);
   std::uniform_int_distribution<int> entry(-limit, limit);
-  Frame frame{dim, bits, std::vector<int8_t>(bits * size_t(dim))};
+  Columns frame{dim, bits, std::vector<int8_t>(bits * size_t(dim))};
   for (size_t bit = 0; bit < bits; ++bit)
     for (size_t i = 0; i < size_t(dim); ++i)
       if (bit >= numAxes)
@@ -84,50 +85,12 @@ static Frame randomFrame(int64_t dim, unsigned bits, unsigned numAxes,
 }
 
 static const Trained &trained(unsigned bits) {
-  // clang-format off
-  static const Trained two = {{8, 16, {
-     34, 0, 0, 0, 0, 0, 0, 0,
-     0, 34, 0, 0, 0, 0, 0, 0,
-     0, 0, 34, 0, 0, 0, 0, 0,
-     0, 0, 0, 34, 0, 0, 0, 0,
-     0, 0, 0, 0, 34, 0, 0, 0,
-     0, 0, 0, 0, 0, 34, 0, 0,
-     0, 0, 0, 0, 0, 0, 34, 0,
-     0, 0, 0, 0, 0, 0, 0, 34,
-     17, 17, -10, 9, -10, 9, 10, 10,
-     9, 10, 17, -10, 17, -10, 9, 10,
-     17, -17, -9, -10, 10, 10, 10, -9,
-     10, 10, 10, 9, 9, 10, -17, -17,
-     10, -9, -10, 10, 10, -10, -17, 17,
-     10, 9, -10, -17, -10, -17, -10, -10,
-     10, -10, 10, 17, -10, -17, 10, -10,
-     10, -10, 17, -10, -17, 10, -10, 10}}, 0.02188375f, 0.0900};
-  static const Trained three = {{8, 24, {
-     20, 0, 0, 0, 0, 0, 0, 0,
-     0, 20, 0, 0, 0, 0, 0, 0,
-     0, 0, 23, 0, 0, 0, 0, 0,
-     0, 0, 0, 21, 0, 0, 0, 0,
-     0, 0, 0, 0, 20, 0, 0, 0,
-     0, 0, 0, 0, 0, 22, 0, 0,
-     0, 0, 0, 0, 0, 0, 20, 0,
-     0, 0, 0, 0, 0, 0, 0, 21,
-     1, 5, -7, 13, -1, -3, -8, -8,
-     6, 10, 11, 10, -4, 2, -2, -4,
-     9, 3, 2, -11, -6, 9, -7, -5,
-     7, -6, -4, -11, 7, 2, -4, -11,
-     10, 13, -8, 0, -7, 4, 3, -4,
-     5, -4, 6, 4, 4, -14, -2, -11,
-     6, 3, -5, -5, 12, -8, -11, 3,
-     10, 1, 10, -6, 12, 5, 6, -2,
-     10, -11, 6, 1, -10, 3, 4, 8,
-     3, 2, 2, 12, 7, 14, -7, 2,
-     1, 12, -1, -4, 8, -5, 12, 9,
-     8, 1, -11, 11, 6, 7, 7, 6,
-     9, -14, 1, 8, 6, 2, 9, -4,
-     3, -3, -10, 0, -9, -9, 11, -9,
-     8, -10, -12, 0, -2, 0, -9, 10,
-     11, 2, 6, 1, -6, -14, -5, 9}}, 0.03050458f, 0.0238};
-  // clang-format on
+  auto make = [](unsigned bits, float step, double error) {
+    std::span<const int8_t> vectors = frameOf(bits).vectors;
+    return Trained{{8, bits, {vectors.begin(), vectors.end()}}, step, error};
+  };
+  static const Trained two = make(16, 0.02188375f, 0.0900);
+  static const Trained three = make(24, 0.03050458f, 0.0238);
   return bits == 16 ? two : three;
 }
 
@@ -144,7 +107,7 @@ TEST(FrameSearchTest, FindsTheLowestCodeOfTheNearestPoint) {
     for (unsigned bits : {1u, 2u, 5u, 9u, 12u})
       for (unsigned numAxes = 0; numAxes <= std::min<unsigned>(bits, dim);
            numAxes += 1 + numAxes % 2) {
-        Frame frame = randomFrame(dim, bits, numAxes, bits + numAxes);
+        Columns frame = randomFrame(dim, bits, numAxes, bits + numAxes);
         FrameSearch search = frame.search();
         for (float deviation : {4.0f, 40.0f, 300.0f}) {
           std::vector<float> x = grid(8 * dim, bits, deviation);

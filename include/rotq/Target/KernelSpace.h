@@ -18,7 +18,7 @@ namespace mlir::rotq {
 SmallVector<KernelConfig> kernelSpace(const Chip &chip, bool hasWarpgroups,
                                       const MatmulShape &shape);
 
-/// The numbers of rows of the activation that a kernel of the kind takes; 0 for
+/// The numbers of rows of the activation that a configuration takes; 0 for
 /// no upper end.
 std::pair<int64_t, int64_t> rowsTaken(const KernelConfig &config,
                                       bool hasWarpgroups);

@@ -40,7 +40,7 @@ public:
         stored(::rotq::storedLength(problem.k)) {
     if (!problem.frame)
       return;
-    frame = problem.getFrame();
+    frame = problem.frame.getFrame();
     lifted.emplace(*frame, problem.k, problem.liftedParts());
   }
 
@@ -547,7 +547,7 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   pointer("scales", Access::Write, "f32", parts * segments);
   pointer("sums", Access::Write, "i32", parts * segments);
   if (problem.frame) {
-    auto frame = problem.getFrame();
+    auto frame = problem.frame.getFrame();
     ::rotq::LiftedLayout lifted(*frame, problem.k, problem.liftedParts());
     StringRef vectors(reinterpret_cast<const char *>(frame->vectors().data()),
                       frame->vectors().size());

@@ -129,10 +129,9 @@ mlir::rotq::activationLayoutOf(const MatmulProblem &problem,
 ::rotq::LiftedLayout mlir::rotq::liftedLayoutOf(const MatmulProblem &problem,
                                                 KernelAttr config) {
   bool isFew = config.getMMax() <= ::rotq::kMaxRowsWithRests;
-  auto codebook = problem.weight.getFormat().getCodebook().getCodebook();
-  return ::rotq::LiftedLayout(
-      static_cast<const ::rotq::FrameCodebook &>(*codebook),
-      problem.weight.getK(), problem.hasRests && isFew ? 2 : 1);
+  auto frame = cast<FrameAttr>(problem.weight.getFormat().getCodebook());
+  return ::rotq::LiftedLayout(*frame.getFrame(), problem.weight.getK(),
+                              problem.hasRests && isFew ? 2 : 1);
 }
 
 Value mlir::rotq::scaleAddress(KernelBuilder &b,

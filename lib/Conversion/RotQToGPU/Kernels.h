@@ -45,10 +45,6 @@ struct ActivationProblem {
   int64_t liftedParts() const {
     return layout == ::rotq::ActivationLayout::Rests ? 2 : 1;
   }
-  std::shared_ptr<const ::rotq::FrameCodebook> getFrame() const {
-    return std::static_pointer_cast<const ::rotq::FrameCodebook>(
-        frame.getCodebook());
-  }
 };
 
 /// A kernel under construction: the function, its arguments and what a launcher

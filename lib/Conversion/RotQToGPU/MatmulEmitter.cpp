@@ -176,6 +176,31 @@ SmallVector<Value> MatmulEmitter::addTiles(Value first, int64_t step,
   return carried;
 }
 
+SmallVector<Value> MatmulEmitter::addWholeTiles(ValueRange sums, AddTile add) {
+  if (whole == 0) {
+    kernel.waitForPredecessor(b);
+    return sums;
+  }
+  auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
+  waitForPredecessor(ahead);
+  return addTiles(part, config.getSplit(), ahead, sums, add);
+}
+
+SmallVector<Value> MatmulEmitter::addTail(ValueRange sums, AddTile add) {
+  if (inTail.empty())
+    return sums;
+  auto addTile = [&] {
+    Value tile = b.index(whole);
+    if (isStaged())
+      takeStage(tile);
+    return add(tile, load(tile, inTail), sums);
+  };
+  int64_t split = config.getSplit();
+  return split == 1
+             ? addTile()
+             : b.ifElse(b.equal(part, b.index(whole % split)), sums, addTile);
+}
+
 //===----------------------------------------------------------------------===//
 // Stages
 //===----------------------------------------------------------------------===//

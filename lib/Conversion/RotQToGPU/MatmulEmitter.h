@@ -81,6 +81,11 @@ protected:
   SmallVector<Value> addTiles(Value first, int64_t step,
                               ArrayRef<Fragments> ahead, ValueRange sums,
                               AddTile add);
+  /// Adds the warp's share of the whole tiles of K, which are loaded into
+  /// registers, the first of them while the launch before still runs.
+  SmallVector<Value> addWholeTiles(ValueRange sums, AddTile add);
+  /// Adds the tile behind the whole ones, if there is one; it is one warp's.
+  SmallVector<Value> addTail(ValueRange sums, AddTile add);
   /// Starts the copies of all stages but one, those of the activation once the
   /// launch before has ended.
   void startStages();

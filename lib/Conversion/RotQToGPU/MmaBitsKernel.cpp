@@ -185,28 +185,14 @@ LogicalResult BitsEmitter::emit() {
         b.mul(b.min(b.add(firstCol, col), lastRow), lifted.rowBytes));
 
   SmallVector<Value> sums(rowTiles() * config.getCols() * 2, b.f32(0));
-  if (whole > 0) {
-    auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
-    waitForPredecessor(ahead);
-    sums = addTiles(
-        part, config.getSplit(), ahead, sums,
-        [&](Value tile, const Fragments &fragments, ValueRange carried) {
-          return addTile(tile, fragments, inTile, carried);
-        });
-  } else {
-    kernel.waitForPredecessor(b);
-  }
-  if (!inTail.empty()) {
-    auto addTail = [&] {
-      Value tile = b.index(whole);
-      return addTile(tile, load(tile, inTail), inTail, sums);
-    };
-    // It is one warp's.
-    int64_t split = config.getSplit();
-    sums = split == 1
-               ? addTail()
-               : b.ifElse(b.equal(part, b.index(whole % split)), sums, addTail);
-  }
+  sums = addWholeTiles(
+      sums, [&](Value tile, const Fragments &fragments, ValueRange carried) {
+        return addTile(tile, fragments, inTile, carried);
+      });
+  sums = addTail(
+      sums, [&](Value tile, const Fragments &fragments, ValueRange carried) {
+        return addTile(tile, fragments, inTail, carried);
+      });
   storeResult(byColumns(sums));
   return success();
 }

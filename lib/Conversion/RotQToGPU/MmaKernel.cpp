@@ -250,31 +250,17 @@ LogicalResult MmaEmitter::emit() {
   if (isStaged()) {
     startStages();
     sums = addStagedTiles(sums);
-  } else if (whole > 0) {
-    auto ahead = loadAhead(part, config.getSplit(), config.getDepth());
-    waitForPredecessor(ahead);
-    sums = addTiles(
-        part, config.getSplit(), ahead, sums,
-        [&](Value tile, const Fragments &fragments, ValueRange carried) {
+  } else {
+    sums = addWholeTiles(
+        sums, [&](Value tile, const Fragments &fragments, ValueRange carried) {
           return addTile(tile, fragments, inTile,
                          /*isFull=*/true, carried);
         });
-  } else {
-    kernel.waitForPredecessor(b);
   }
-  if (!inTail.empty()) {
-    auto addTail = [&] {
-      Value tile = b.index(whole);
-      if (isStaged())
-        takeStage(tile);
-      return addTile(tile, load(tile, inTail), inTail, /*isFull=*/false, sums);
-    };
-    // It is one warp's.
-    int64_t split = config.getSplit();
-    sums = split == 1
-               ? addTail()
-               : b.ifElse(b.equal(part, b.index(whole % split)), sums, addTail);
-  }
+  sums = addTail(
+      sums, [&](Value tile, const Fragments &fragments, ValueRange carried) {
+        return addTile(tile, fragments, inTail, /*isFull=*/false, carried);
+      });
   storeResult(sums);
   return success();
 }

@@ -280,11 +280,9 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
 /// A buffer for what the rows are lifted to, where there are few of them.
 Value ConvertRotQToGPU::allocateLifted(ImplicitLocOpBuilder &b,
                                        QuantizeActivationOp op, Value rows) {
-  auto codebook = op.getFrameAttr().getCodebook();
   int64_t k = cast<MemRefType>(op.getInput().getType()).getDimSize(1);
-  ::rotq::LiftedLayout layout(
-      static_cast<const ::rotq::FrameCodebook &>(*codebook), k,
-      op.getRests() ? 2 : 1);
+  ::rotq::LiftedLayout layout(*op.getFrameAttr().getFrame(), k,
+                              op.getRests() ? 2 : 1);
   rows = arith::MinUIOp::create(
       b, rows, arith::ConstantIndexOp::create(b, ::rotq::kMaxRowsLifted));
   auto type =

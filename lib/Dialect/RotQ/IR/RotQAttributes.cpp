@@ -227,6 +227,10 @@ LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 std::shared_ptr<const ::rotq::Codebook> FrameAttr::getCodebook() const {
+  return getFrame();
+}
+
+std::shared_ptr<const ::rotq::FrameCodebook> FrameAttr::getFrame() const {
   return std::make_shared<::rotq::FrameCodebook>(getDim(), getVectors().vec(),
                                                  getDeviation());
 }

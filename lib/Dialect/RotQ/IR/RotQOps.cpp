@@ -8,7 +8,7 @@
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 
 #include "rotq/Codec/ActivationLayout.h"
-#include "rotq/Codec/TiledLayout.h"
+#include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/IR/AsmState.h"
@@ -385,10 +385,8 @@ LogicalResult QuantizeActivationOp::verify() {
 
 bool mlir::rotq::canLift(FormatAttr format, int64_t group) {
   constexpr int64_t kTile = ::rotq::TiledLayout::kColumns;
-  return isa<FrameAttr>(format.getCodebook()) &&
-         isa<FieldAttr>(format.getCoding()) && group == kTile &&
-         format.getScale().getGroup() >= kTile &&
-         !format.getScale().getHasOffset();
+  return group == kTile && format.getScale().getGroup() >= kTile &&
+         ::rotq::LiftedLayout::frameOf(format.getFormat()) != nullptr;
 }
 
 /// Ranges of M rise, and every kernel takes the activation there is, and has

@@ -8,7 +8,7 @@
 #ifndef ROTQ_DIALECT_ROTQ_IR_ROTQ_H
 #define ROTQ_DIALECT_ROTQ_IR_ROTQ_H
 
-#include "rotq/Codec/Format.h"
+#include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/PackedWeight.h"
 #include "rotq/Codec/TiledLayout.h"
 

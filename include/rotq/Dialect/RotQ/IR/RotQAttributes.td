@@ -103,6 +103,10 @@ def RotQ_FrameAttr : RotQ_Attr<"Frame", "frame",
   }];
   let parameters = (ins "int64_t":$dim, "unsigned":$deviation,
                         ArrayRefParameter<"int8_t">:$vectors);
+  let extraClassDeclaration = [{
+    /// What getCodebook returns, by its own type.
+    std::shared_ptr<const ::rotq::FrameCodebook> getFrame() const;
+  }];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
