@@ -126,6 +126,13 @@ LogicalResult buildMmaBits(KernelBuilder &b, KernelFunction &kernel,
 LogicalResult buildActivation(KernelBuilder &b, KernelFunction &kernel,
                               const ActivationProblem &problem);
 
+/// What buildActivation and describeActivation do where there is a frame;
+/// `info` has what is the same without one.
+void buildLifting(KernelBuilder &b, KernelFunction &kernel,
+                  const ActivationProblem &problem);
+void describeLifting(const ActivationProblem &problem,
+                     ::rotq::KernelInfo &info);
+
 /// Copies a canonical weight into tiles.
 void buildRepack(KernelBuilder &b, const KernelFunction &kernel,
                  WeightType type);

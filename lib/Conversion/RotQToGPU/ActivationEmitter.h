@@ -1,0 +1,81 @@
+//===- ActivationEmitter.h - What kernels that quantize have in common
+//
+// Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A warp has a slot of a row, kLane values a lane, which it rotates and
+// quantizes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ROTQ_LIB_CONVERSION_ROTQTOGPU_ACTIVATIONEMITTER_H
+#define ROTQ_LIB_CONVERSION_ROTQTOGPU_ACTIVATIONEMITTER_H
+
+#include "Kernels.h"
+
+#include "rotq/Codec/TiledLayout.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::rotq {
+
+class ActivationEmitter {
+public:
+  ActivationEmitter(KernelBuilder &b, KernelFunction &kernel,
+                    const ActivationProblem &problem)
+      : b(b), kernel(kernel), problem(problem),
+        groups(activationBlocking(problem.k, problem.group)),
+        stored(::rotq::storedLength(problem.k)) {}
+
+  /// Values a lane owns, and a warp.
+  static constexpr int64_t kLane = 8;
+  static constexpr int64_t kSlot = 32 * kLane;
+  static_assert(kSlot == ::rotq::TiledLayout::kColumns);
+  /// Warps of a block, each of which has a slot.
+  static constexpr int64_t kWarps = 4;
+
+  /// Blocks of kWarps slots.
+  void emit();
+
+protected:
+  Value splat(Value value) {
+    return vector::BroadcastOp::create(
+        b, VectorType::get({kLane}, b.getF32Type()), value);
+  }
+  /// The lane's values of a row, from `position` on, rotated.
+  Value rotatedValues(Value row, Value position);
+  /// The length of the group at `position`; null where all have the same.
+  Value groupLength(Value position);
+  /// Combines the values of the lanes that share a group; every lane of the
+  /// group gets the result.
+  Value reduceOverGroup(Value value, Value length,
+                        function_ref<Value(Value, Value)> combine);
+  /// most / largest, or 0.
+  Value inverseOf(Value largest, Value most);
+  /// value * inverse within [-most, most]; not-a-number is 0. Scalars or
+  /// vectors.
+  Value inSteps(Value value, Value inverse, Value most);
+  void quantize(Value values, Value row, Value position, Value length);
+
+  KernelBuilder &b;
+  KernelFunction &kernel;
+  const ActivationProblem &problem;
+  ::rotq::Blocking groups;
+  int64_t stored; ///< codes of a row
+
+private:
+  Value loadValues(Value row, Value position);
+  Value rotate(Value values, Value position);
+  Value lengthAt(const ::rotq::Blocking &blocking, Value position);
+  Value round(Value values);
+  Value integers(Value rounded);
+  void storeCodes(Value codes, Value row, Value position);
+  void storeRow(Value codes, Value scale, Value row, Value position,
+                Value length);
+};
+
+} // namespace mlir::rotq
+
+#endif // ROTQ_LIB_CONVERSION_ROTQTOGPU_ACTIVATIONEMITTER_H
