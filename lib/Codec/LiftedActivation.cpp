@@ -30,6 +30,15 @@ LiftedLayout::LiftedLayout(const FrameCodebook &frame, int64_t k, int64_t parts)
       scalesOffset(segments * segmentBytes()),
       rowBytes(roundUp(scalesOffset + 8 * segments, 16)) {}
 
+std::vector<LiftedLayout::Chunk> LiftedLayout::chunks() const {
+  std::vector<Chunk> result;
+  for (int64_t first = 0; first < words; first += result.back().size) {
+    int64_t left = words - first;
+    result.push_back({first, left >= 4 ? 4 : left >= 2 ? 2 : 1});
+  }
+  return result;
+}
+
 int64_t LiftedLayout::firstBit(int64_t position) const {
   int64_t run = position / (kColumns / 2), inRun = position % kRun;
   return (run * kRun + inRun) / dim * bits;
@@ -40,7 +49,8 @@ namespace {
 class Lifter {
 public:
   Lifter(const FrameCodebook &frame, int64_t k, int64_t parts)
-      : layout(frame, k, parts), frame(frame), blocking(k, kColumns) {}
+      : layout(frame, k, parts), frame(frame), blocking(k, kColumns),
+        chunks(layout.chunks()) {}
 
   void lift(std::span<const float> row, std::byte *out);
 
@@ -53,6 +63,7 @@ private:
 
   const FrameCodebook &frame;
   const Blocking blocking;
+  const std::vector<LiftedLayout::Chunk> chunks;
 };
 } // namespace
 
@@ -61,17 +72,17 @@ void Lifter::store(int64_t code, int64_t position, int64_t j,
                    std::byte *words) {
   int64_t t = position % (kColumns / 2) / kRun;
   int64_t bit = layout.firstBit(position) + j, word = bit / 32;
-  int64_t first = word / 4 * 4;
-  while (first + layout.chunkWords(first) <= word)
-    first += layout.chunkWords(first);
+  const LiftedLayout::Chunk &chunk =
+      *std::ranges::find_if(chunks, [&](const LiftedLayout::Chunk &chunk) {
+        return word < chunk.first + chunk.size;
+      });
   for (int64_t plane = 0; plane < LiftedLayout::kPlanes * layout.parts;
        ++plane) {
     if (!(code >> plane & 1))
       continue;
     int64_t lane = 4 * (plane % LiftedLayout::kPlanes) + t;
-    std::byte *at =
-        words + plane / LiftedLayout::kPlanes * layout.partBytes() +
-        4 * (32 * first + lane * layout.chunkWords(first) + word - first);
+    std::byte *at = words + plane / LiftedLayout::kPlanes * layout.partBytes() +
+                    chunk.offset(lane) + 4 * (word - chunk.first);
     uint32_t value = 0;
     std::memcpy(&value, at, 4);
     value |= 1u << bit % 32;

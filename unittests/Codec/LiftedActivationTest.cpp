@@ -8,6 +8,7 @@
 #include "rotq/Codec/LiftedActivation.h"
 #include "TestUtils.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -36,7 +37,9 @@ public:
       width = hasTwo && start == full ? 2 : 1;
     }
     EXPECT_LT(word, layout.words);
-    EXPECT_EQ(layout.chunkWords(start), width);
+    EXPECT_EQ(
+        std::ranges::count(layout.chunks(), LiftedLayout::Chunk{start, width}),
+        1);
     int64_t code = 0;
     for (int64_t part = 0; part < layout.parts; ++part)
       for (int64_t g = 0; g < 8; ++g) {
@@ -125,8 +128,9 @@ TEST(LiftedActivationTest, LayoutOfRows) {
   Format format = preset("liftquant_w20");
   LiftedLayout layout(*LiftedLayout::frameOf(format), 600, 2);
   EXPECT_EQ(layout.words, 5);
-  EXPECT_EQ(layout.chunkWords(0), 4);
-  EXPECT_EQ(layout.chunkWords(4), 1);
+  using Chunks = std::vector<LiftedLayout::Chunk>;
+  EXPECT_EQ(layout.chunks(), (Chunks{{0, 4}, {4, 1}}));
+  EXPECT_EQ(layout.chunks()[1].offset(3), 4 * (32 * 4 + 3));
   EXPECT_EQ(layout.segments, 4); // 256, 256, 64, 32
   EXPECT_EQ(layout.partBytes(), 640);
   EXPECT_EQ(layout.scalesOffset, 4 * 2 * 640);
@@ -139,7 +143,7 @@ TEST(LiftedActivationTest, LayoutOfRows) {
   // w24 of a segment: 6 words, chunks of 4 and 2, and a row is filled up.
   layout = LiftedLayout(*LiftedLayout::frameOf(preset("liftquant_w24")), 32, 1);
   EXPECT_EQ(layout.words, 6);
-  EXPECT_EQ(layout.chunkWords(4), 2);
+  EXPECT_EQ(layout.chunks(), (Chunks{{0, 4}, {4, 2}}));
   EXPECT_EQ(layout.mostCode(), 127);
   EXPECT_EQ(layout.rowBytes, 6 * 128 + 16);
   // w18: 4.5 words.

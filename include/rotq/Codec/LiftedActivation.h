@@ -42,10 +42,17 @@ struct LiftedLayout {
   /// frame, one behind the other, without offsets.
   static const FrameCodebook *frameOf(const Format &format);
 
-  /// Words of the chunk of a lane that starts at `word`.
-  int64_t chunkWords(int64_t word) const {
-    return words - word >= 4 ? 4 : words - word >= 2 ? 2 : 1;
-  }
+  /// Words of a lane that lie side by side.
+  struct Chunk {
+    int64_t first, size;
+    bool operator==(const Chunk &) const = default;
+    /// Bytes from the start of a part to the word `first` of a lane.
+    int64_t offset(int64_t lane) const {
+      return 4 * (32 * first + lane * size);
+    }
+  };
+  /// All that a lane has, in order.
+  std::vector<Chunk> chunks() const;
   /// Bytes from a part to the next.
   int64_t partBytes() const { return 32 * 4 * words; }
   int64_t segmentBytes() const { return parts * partBytes(); }

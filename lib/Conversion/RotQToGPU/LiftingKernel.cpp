@@ -215,14 +215,13 @@ void LiftingEmitter::storePlanes(ArrayRef<Value> codes, Value row,
           b.load(shared, source, VectorType::get({8}, b.getI32Type()), 16);
       // Where in its lane's words it is, and where those of the chunk are.
       Value inChunk, chunk, chunkSize;
-      for (int64_t at = 0; at < words; at += lifted.chunkWords(at)) {
-        int64_t size = lifted.chunkWords(at);
-        Value isHere = chunk ? b.less(b.index(at - 1), word) : Value();
+      for (const auto &[first, size] : lifted.chunks()) {
+        Value isHere = chunk ? b.less(b.index(first - 1), word) : Value();
         auto choose = [&](Value value, Value otherwise) {
           return isHere ? b.select(isHere, value, otherwise) : value;
         };
-        inChunk = choose(b.sub(word, b.index(at)), inChunk);
-        chunk = choose(b.index(at), chunk);
+        inChunk = choose(b.sub(word, b.index(first)), inChunk);
+        chunk = choose(b.index(first), chunk);
         chunkSize = choose(b.index(size), chunkSize);
       }
       Value place = b.add(b.mul(row, lifted.rowBytes),

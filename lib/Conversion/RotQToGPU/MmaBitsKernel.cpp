@@ -54,14 +54,12 @@ private:
 /// The lane's words of a part.
 SmallVector<Value> BitsEmitter::planeWords(Value address) {
   SmallVector<Value> words;
-  for (int64_t at = 0; at < lifted.words;) {
-    int64_t count = lifted.chunkWords(at);
-    Value place = b.add(b.add(address, 32 * 4 * at), b.mul(lane, 4 * count));
+  for (const auto &[first, size] : lifted.chunks()) {
+    Value place = b.add(b.add(address, 32 * 4 * first), b.mul(lane, 4 * size));
     Value chunk = b.load(kernel.argument("planes"), place,
-                         VectorType::get({count}, b.getI32Type()), 4 * count);
-    for (int64_t i = 0; i < count; ++i)
+                         VectorType::get({size}, b.getI32Type()), 4 * size);
+    for (int64_t i = 0; i < size; ++i)
       words.push_back(b.word(chunk, i));
-    at += count;
   }
   return words;
 }
