@@ -9,6 +9,7 @@
 #include "TestUtils.h"
 
 #include <algorithm>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
