@@ -33,16 +33,17 @@ public:
   static constexpr int64_t kLane = 8;
   static constexpr int64_t kSlot = 32 * kLane;
   static_assert(kSlot == ::rotq::TiledLayout::kColumns);
-  /// Warps of a block, each of which has a slot.
+  /// Warps of a block that share what it does.
   static constexpr int64_t kWarps = 4;
 
-  /// Blocks of kWarps slots.
+  /// A slot for every warp of a block.
   void emit();
 
 protected:
-  Value splat(Value value) {
-    return vector::BroadcastOp::create(
-        b, VectorType::get({kLane}, b.getF32Type()), value);
+  /// `value` as it is for scalars, for every element of vectors.
+  Value splat(Value value, Type type) {
+    return isa<VectorType>(type) ? vector::BroadcastOp::create(b, type, value)
+                                 : value;
   }
   /// The lane's values of a row, from `position` on, rotated.
   Value rotatedValues(Value row, Value position);
@@ -54,9 +55,13 @@ protected:
                         function_ref<Value(Value, Value)> combine);
   /// most / largest, or 0.
   Value inverseOf(Value largest, Value most);
-  /// value * inverse within [-most, most]; not-a-number is 0. Scalars or
-  /// vectors.
+  /// value * inverse within [-most, most]; not-a-number is 0. `value` here and
+  /// below is a scalar or a vector, the others are scalars.
   Value inSteps(Value value, Value inverse, Value most);
+  /// To the nearest even integer, as a float up from 1.5 * 2^23.
+  Value round(Value value);
+  /// What was rounded, as i32.
+  Value integers(Value rounded);
   void quantize(Value values, Value row, Value position, Value length);
 
   KernelBuilder &b;
@@ -69,8 +74,6 @@ private:
   Value loadValues(Value row, Value position);
   Value rotate(Value values, Value position);
   Value lengthAt(const ::rotq::Blocking &blocking, Value position);
-  Value round(Value values);
-  Value integers(Value rounded);
   void storeCodes(Value codes, Value row, Value position);
   void storeRow(Value codes, Value scale, Value row, Value position,
                 Value length);

@@ -10,6 +10,7 @@
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/bit.h"
 
 #include <cmath>
 #include <numeric>
@@ -76,8 +77,6 @@ Value ActivationEmitter::rotate(Value values, Value position) {
   return b.mulF(rotated, factors);
 }
 
-/// Combines the values of the lanes that share a group; every lane of the group
-/// gets the result.
 Value ActivationEmitter::reduceOverGroup(
     Value value, Value length, function_ref<Value(Value, Value)> combine) {
   for (int64_t mask = 1; mask * kLane < problem.group; mask *= 2) {
@@ -89,7 +88,6 @@ Value ActivationEmitter::reduceOverGroup(
   return value;
 }
 
-/// most / largest, or 0.
 Value ActivationEmitter::inverseOf(Value largest, Value most) {
   Value isPositive =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, largest, b.f32(0));
@@ -97,8 +95,9 @@ Value ActivationEmitter::inverseOf(Value largest, Value most) {
                   b.f32(0));
 }
 
-/// value * inverse within [-most, most]; not-a-number is 0. Scalars or vectors.
 Value ActivationEmitter::inSteps(Value value, Value inverse, Value most) {
+  inverse = splat(inverse, value.getType());
+  most = splat(most, value.getType());
   Value scaled = b.mulF(value, inverse);
   Value clamped = arith::MinNumFOp::create(b, scaled, most);
   clamped =
@@ -108,18 +107,19 @@ Value ActivationEmitter::inSteps(Value value, Value inverse, Value most) {
   return b.select(isNumber, clamped, b.zero(value.getType()));
 }
 
-/// To the nearest even integer, up from 1.5 * 2^23: around it floats are the
-/// integers, and so are the bits.
-Value ActivationEmitter::round(Value values) {
-  return b.addF(values, splat(b.f32(0x1.8p23f)));
+// Around 1.5 * 2^23 floats are the integers, and so are their bits.
+static constexpr float kOrigin = 0x1.8p23f;
+
+Value ActivationEmitter::round(Value value) {
+  return b.addF(value, splat(b.f32(kOrigin), value.getType()));
 }
 
-/// What was rounded, as i32.
 Value ActivationEmitter::integers(Value rounded) {
-  auto words = VectorType::get({kLane}, b.getI32Type());
+  Type words = b.getI32Type();
+  if (auto vector = dyn_cast<VectorType>(rounded.getType()))
+    words = vector.clone(words);
   Value bits = arith::BitcastOp::create(b, words, rounded);
-  Value origin = vector::BroadcastOp::create(b, words, b.i32(0x4b400000));
-  return b.sub(bits, origin);
+  return b.sub(bits, splat(b.i32(llvm::bit_cast<int32_t>(kOrigin)), words));
 }
 
 /// In order or, within whole tiles, interleaved.
@@ -174,7 +174,7 @@ void ActivationEmitter::quantize(Value values, Value row, Value position,
     return arith::MaxNumFOp::create(b, x, y);
   });
   Value most = b.f32(127);
-  Value steps = inSteps(values, splat(inverseOf(largest, most)), splat(most));
+  Value steps = inSteps(values, inverseOf(largest, most), most);
   Value rounded = round(steps);
   Value scale = arith::DivFOp::create(b, largest, most);
   if (problem.layout != ActivationLayout::Rests) {
@@ -184,10 +184,11 @@ void ActivationEmitter::quantize(Value values, Value row, Value position,
   Value first = b.mul(row, 2);
   storeRow(integers(rounded), scale, first, position, length);
   // What is left is exact.
-  Value nearest = arith::SubFOp::create(b, rounded, splat(b.f32(0x1.8p23f)));
+  Value nearest = arith::SubFOp::create(
+      b, rounded, splat(b.f32(kOrigin), rounded.getType()));
   Value left = arith::SubFOp::create(b, steps, nearest);
   Value parts = b.f32(::rotq::kRests);
-  storeRow(integers(round(b.mulF(left, splat(parts)))),
+  storeRow(integers(round(b.mulF(left, splat(parts, left.getType())))),
            arith::DivFOp::create(b, scale, parts), b.add(first, 1), position,
            length);
 }

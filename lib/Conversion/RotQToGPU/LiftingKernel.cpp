@@ -39,8 +39,6 @@ public:
 
   void emit();
 
-  using ActivationEmitter::kWarps;
-
 private:
   int64_t codesOfLane() const { return kLane / lifted.dim * lifted.bits; }
   SmallVector<Value> lift(Value values, Value warp, int64_t ofWarp);
@@ -124,9 +122,7 @@ void LiftingEmitter::storeLifted(Value values, Value row, Value slot,
   Value inverse = inverseOf(largest, most);
   Value total = b.i32(0);
   for (Value &code : codes) {
-    code = b.addF(inSteps(code, inverse, most), b.f32(0x1.8p23f));
-    code = b.sub(arith::BitcastOp::create(b, b.getI32Type(), code),
-                 b.i32(0x4b400000));
+    code = integers(round(inSteps(code, inverse, most)));
     total = b.add(total, code);
   }
   leave(reduceOverGroup(total, length, sum), 1);
@@ -291,7 +287,7 @@ void mlir::rotq::describeLifting(const ActivationProblem &problem,
                          "i8",
                          {"m", lifted.rowBytes}});
   info.sharedBytes = lifted.parts * 4 * lifted.words * TiledLayout::kRun +
-                     LiftingEmitter::kWarps * 32 * 8;
+                     ActivationEmitter::kWarps * 32 * 8;
   info.grid[1].count = int64_t(llvm::divideCeil(::rotq::storedLength(problem.k),
                                                 ActivationEmitter::kSlot));
   info.block[0] += 32;
