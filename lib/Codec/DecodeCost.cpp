@@ -81,6 +81,11 @@ DecodeCost DecodeCost::of(const Codebook &codebook, const Coding &coding) {
   std::vector<Expr> planes;
   for (unsigned bytes : coding.runBytes())
     planes.push_back(counter.make((bytes + 3) / 4));
+  if (coding.circle()) {
+    // Comes from another lane: a choice, and a shuffle at half the rate.
+    planes.push_back(counter.make(1));
+    cost.operations += 3;
+  }
   codebook.decode(counter, coding.unpack(counter, planes, 32));
   return cost;
 }

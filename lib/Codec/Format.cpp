@@ -488,7 +488,9 @@ Expected<Format> Format::fromJson(std::string_view text) {
   format.coding = readCoding(root.object("coding"));
   root.finish();
   if (error.empty())
-    if (Status status = checkParts(*format.codebook, *format.coding); !status)
+    if (Status status =
+            checkParts(format.scale, *format.codebook, *format.coding);
+        !status)
       error = status.error();
   if (!error.empty())
     return failure(std::move(error));

@@ -31,7 +31,8 @@ WeightLayout::WeightLayout(const Format &format, int64_t n, int64_t k)
   totalBytes = scalesOffset + 2 * n * numbersPerRow;
 }
 
-Status rotq::checkParts(const Codebook &codebook, const Coding &coding) {
+Status rotq::checkParts(const Scale &scale, const Codebook &codebook,
+                        const Coding &coding) {
   if (codebook.bits() != coding.bits())
     return failure(
         message("expected a coding of {} bits, as the codebook has, but got {}",
@@ -43,6 +44,10 @@ Status rotq::checkParts(const Codebook &codebook, const Coding &coding) {
   if (codebook.unpackedBits() != coding.unpackedBits())
     return failure(message("expected a coding for a {} codebook but got {}",
                            codebook.kind(), coding.kind()));
+  if (coding.circle() && scale.group != kWholeRow)
+    return failure(message("expected a scale for a row, as circles of {} "
+                           "weights need, but got groups of {}",
+                           coding.circle(), scale.group));
   // Codes that overlap take a path through a trellis.
   if (auto *window = dynamic_cast<const WindowCoding *>(&coding)) {
     auto *trellis = dynamic_cast<const TrellisCodebook *>(&codebook);
@@ -61,7 +66,9 @@ Status rotq::checkParts(const Codebook &codebook, const Coding &coding) {
 Status rotq::checkShape(const Format &format, int64_t n, int64_t k) {
   if (!format.rotation || !format.codebook || !format.coding)
     return failure(message("format \"{}\" lacks a part", format.name));
-  if (Status status = checkParts(*format.codebook, *format.coding); !status)
+  if (Status status =
+          checkParts(format.scale, *format.codebook, *format.coding);
+      !status)
     return status;
   for (int64_t length : {format.scale.group, format.rotation->block()})
     if (length && length != kWholeRow &&
@@ -81,6 +88,27 @@ Status rotq::checkShape(const Format &format, int64_t n, int64_t k) {
   return {};
 }
 
+std::vector<std::vector<uint32_t>>
+rotq::wordsOfRow(const Format &format, const WeightLayout &layout,
+                 std::span<const std::byte> blob, int64_t row) {
+  std::vector<std::vector<uint32_t>> result;
+  for (const WeightLayout::Plane &plane : layout.planes) {
+    std::vector<uint32_t> &words =
+        result.emplace_back(size_t(roundUp(plane.rowBytes, 4) / 4));
+    std::memcpy(words.data(), blob.data() + plane.offset + row * plane.rowBytes,
+                size_t(plane.rowBytes));
+  }
+  if (int64_t circle = format.coding->circle()) {
+    int64_t ofRun = layout.planes.front().runBytes / 4;
+    std::vector<uint32_t> before;
+    for (int64_t run = 0; run < storedLength(layout.k) / kRowGranule; ++run)
+      before.push_back(result.front()[size_t(
+          (runBefore(run, layout.k, circle) + 1) * ofRun - 1)]);
+    result.push_back(std::move(before));
+  }
+  return result;
+}
+
 namespace {
 
 /// Decodes rows of one blob, a row at a time. Not thread-safe.
@@ -94,13 +122,8 @@ public:
   std::span<const int8_t> points(int64_t row) {
     evaluator = EvalBuilder();
     std::vector<Expr> planes;
-    for (const WeightLayout::Plane &plane : layout.planes) {
-      words.assign(size_t(roundUp(plane.rowBytes, 4) / 4), 0);
-      std::memcpy(words.data(),
-                  blob.data() + plane.offset + row * plane.rowBytes,
-                  size_t(plane.rowBytes));
+    for (const auto &words : wordsOfRow(format, layout, blob, row))
       planes.push_back(evaluator.input(words));
-    }
     Expr codes =
         format.coding->unpack(evaluator, planes, storedLength(layout.k));
     std::span<const uint32_t> result =
@@ -145,7 +168,6 @@ private:
   const WeightLayout &layout;
   std::span<const std::byte> blob;
   EvalBuilder evaluator;
-  std::vector<uint32_t> words;
   std::vector<float> padded;
 };
 

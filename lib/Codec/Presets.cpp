@@ -10,7 +10,9 @@
 #include "Message.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
+#include "rotq/Codec/WindowCoding.h"
 
 using namespace rotq;
 
@@ -45,6 +47,16 @@ static Format makeFrame(unsigned bits) {
               std::vector<int8_t>(frame.vectors.begin(), frame.vectors.end()),
               frame.deviation),
           .coding = std::make_shared<FieldCoding>(bits, 8)};
+}
+
+/// A step for a row alone: a path has no borders at those of groups.
+static Format makeTrellis(unsigned rate) {
+  return {.name = "trellis" + std::to_string(rate),
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = kWholeRow},
+          .codebook = std::make_shared<TrellisCodebook>(rate, 0x83dcd12d,
+                                                        /*increment=*/0),
+          .coding = std::make_shared<WindowCoding>(rate)};
 }
 
 /// `positive` and its mirror image.
@@ -105,6 +117,8 @@ static std::vector<Format> makePresets() {
   // Those that leave no words of a lane of TiledLayout empty.
   for (unsigned bits : {12, 16, 18, 20, 24})
     formats.push_back(makeFrame(bits));
+  for (unsigned rate : {2, 3, 4})
+    formats.push_back(makeTrellis(rate));
   return formats;
 }
 

@@ -36,7 +36,7 @@ public:
   Repacker(const Format &format, int64_t n, int64_t k,
            std::span<const std::byte> source, std::span<std::byte> target)
       : canonical(format, n, k), tiled(format, n, k), source(source),
-        target(target) {}
+        target(target), isCircular(format.coding->circle() != 0) {}
 
   void copyStrip(int64_t strip) {
     for (int64_t tile = 0; tile < tiled.tilesPerStrip; ++tile)
@@ -53,11 +53,12 @@ private:
 
   std::span<const std::byte> source;
   std::span<std::byte> target;
+  bool isCircular;
 };
 } // namespace
 
 void Repacker::copyTile(int64_t strip, int64_t tile) {
-  constexpr int64_t kRun = TiledLayout::kRun;
+  constexpr int64_t kRun = TiledLayout::kRun, kColumns = TiledLayout::kColumns;
   std::byte *record =
       target.data() + (strip * tiled.tilesPerStrip + tile) * tiled.tileBytes();
   std::memset(record, 0, size_t(tiled.tileBytes()));
@@ -66,8 +67,9 @@ void Repacker::copyTile(int64_t strip, int64_t tile) {
     for (int64_t lane = 0; lane < 32; ++lane)
       for (int64_t run = 0; run < 4; ++run) { // row half, then run
         int64_t row = strip * TiledLayout::kRows + lane / 4 + 8 * (run / 2);
-        int64_t column =
-            tile * TiledLayout::kColumns + 128 * (run % 2) + kRun * (lane % 4);
+        int64_t column = tile * kColumns + 128 * (run % 2) + kRun * (lane % 4);
+        if (isCircular && column + kRun == tiled.tilesPerStrip * kColumns)
+          column = paddedLength(canonical.k) - kRun;
         int64_t inRow = column / kRun * plane.runBytes;
         if (row >= canonical.n || inRow >= plane.rowBytes)
           continue;

@@ -29,18 +29,18 @@ void WindowCoding::pack(std::span<const uint32_t> codes,
 
 Expr WindowCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,
                           int64_t n) const {
-  // A run is `newBits` words. Its first one once more closes the circle.
-  int64_t words = newBits;
+  // A run is `newBits` words. Of the one before, the last word is enough.
+  int64_t runs = n / kRowGranule, words = newBits;
   std::vector<int64_t> indices;
   std::vector<uint32_t> offsets;
-  for (int64_t run = 0; run < n / kRowGranule; ++run) {
-    for (int64_t i = 0; i <= words; ++i)
-      indices.push_back(run * words + i % words);
+  for (int64_t run = 0; run < runs; ++run) {
+    int64_t start = 32 * int64_t(indices.size());
+    indices.push_back(run);
+    for (int64_t i = 0; i < words; ++i)
+      indices.push_back(runs + run * words + i);
     for (int64_t i = 1; i <= kRowGranule; ++i)
-      offsets.push_back(
-          uint32_t(32 * run * (words + 1) +
-                   (i * words + 32 * words - kWidth) % (32 * words)));
+      offsets.push_back(uint32_t(start + 32 + i * words - kWidth));
   }
-  return builder.bitField(builder.shuffle(planes[0], planes[0], indices),
+  return builder.bitField(builder.shuffle(planes[1], planes[0], indices),
                           offsets, kWidth);
 }

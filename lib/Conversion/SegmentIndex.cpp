@@ -92,3 +92,18 @@ Value mlir::rotq::emitSegmentOffset(OpBuilder &builder, Location loc,
   }
   return offset;
 }
+
+Value mlir::rotq::emitRunBefore(OpBuilder &builder, Location loc, Value run,
+                                int64_t length, int64_t circle) {
+  Emitter emit{builder, loc, run.getType()};
+  int64_t runs = circle / ::rotq::kRowGranule;
+  Value inCircle =
+      arith::RemUIOp::create(builder, loc, run, emit.constant(runs));
+  Value end = arith::MinUIOp::create(
+      builder, loc,
+      arith::AddIOp::create(builder, loc, run, emit.constant(runs - 1)),
+      emit.constant(::rotq::paddedLength(length) / ::rotq::kRowGranule - 1));
+  Value last = arith::MaxUIOp::create(builder, loc, end, run);
+  Value before = arith::SubIOp::create(builder, loc, run, emit.constant(1));
+  return emit.select(emit.atLeast(inCircle, 1), before, last);
+}

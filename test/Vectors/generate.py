@@ -10,8 +10,10 @@ standard library, so that it shares no mistake with lib/Codec.
   generate.py --check   fails if a file differs from what would be written
 """
 
+import itertools
 import json
 import math
+import operator
 import pathlib
 import re
 import statistics
@@ -205,6 +207,20 @@ def formats():
         }
     for bits in (12, 16, 18, 20, 24):
         yield make_frame(bits)
+    for rate in (2, 3, 4):
+        yield {
+            "name": f"trellis{rate}",
+            "rotation": hadamard,
+            "scale": {"type": "f16", "group": "row", "offset": False},
+            "codebook": {
+                "kind": "trellis",
+                "bits": 16,
+                "rate": rate,
+                "multiplier": 0x83DCD12D,
+                "increment": 0,
+            },
+            "coding": {"kind": "window", "bits": 16, "rate": rate},
+        }
 
 
 # --- Rows ------------------------------------------------------------------------
@@ -594,8 +610,119 @@ class FrameEncoder(Encoder):
         return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
 
 
+# --- Trellises -----------------------------------------------------------------------
+
+
+class TrellisEncoder(Encoder):
+    """Codes that are states of a path."""
+
+    def __init__(self, fmt):
+        book = fmt["codebook"]
+        self.offset, self.rate = False, book["rate"]
+        self.multiplier, self.increment = book["multiplier"], book["increment"]
+        points = [int(self.point(state)[0]) for state in range(1 << 16)]
+        rms = f32(math.sqrt(f32(f32(sum(p * p for p in points)) / 65536)))
+        self.step = f32(f32(f32(0.9) + f32(f32(0.04) * self.rate)) / rms)
+        # From here on states have their newest bit lowest.
+        self.points = [points[self.mirrored(state)] for state in range(1 << 16)]
+        self.overlaps = 1 << 16 - self.rate
+        self.found = {}
+
+    @staticmethod
+    def mirrored(state):
+        return int(f"{state:016b}"[::-1], 2)
+
+    def point(self, code):
+        h = (code * self.multiplier + self.increment) % 2**32
+        return [float(sum(h.to_bytes(4, "little")) // 4 - 128)]
+
+    @staticmethod
+    def distance(point, x):
+        twice = min(2 * abs(max(-32768, min(32767, 256 * point - x))), 65535)
+        return twice * twice >> 16
+
+    def advance(self, x):
+        """The costs before every weight and behind the last, given the first."""
+        least = 0
+        for v in x:
+            table = {p: self.distance(p, v) for p in range(-128, 128)}
+            sums = list(
+                map(
+                    operator.add,
+                    # State s comes from overlap s >> rate.
+                    itertools.chain.from_iterable(
+                        map(itertools.repeat, self.costs[-1], itertools.repeat(1 << self.rate))
+                    ),
+                    map(table.__getitem__, self.points),
+                )
+            )
+            at = range(0, 1 << 16, self.overlaps)
+            best = map(min, *(sums[i : i + self.overlaps] for i in at))
+            self.costs.append([min(c, 65535) - least for c in best])
+            least = min(self.costs[-1])
+
+    def state(self, i, v, overlap):
+        """The best state of weight i with `overlap` behind it."""
+        states = range(overlap, 1 << 16, self.overlaps)
+        costs = self.costs[i]
+        return min(states, key=lambda s: costs[s >> self.rate] + self.distance(self.points[s], v))
+
+    def circle(self, x):
+        n, start, seam = len(x), 0, None
+        states = [0] * n
+        for _ in range(3):
+            start = (start + n // 2) % n
+            turned = x[start:] + x[:start]
+            self.costs = [[0 if seam is None else 65535] * self.overlaps]
+            if seam is not None:
+                self.costs[0][seam] = 0
+            self.advance(turned)
+            last = self.costs[-1]
+            overlap = last.index(min(last)) if seam is None else seam
+            for i in reversed(range(n)):
+                state = self.state(i, turned[i], overlap)
+                states[(start + i) % n] = state
+                overlap = state >> self.rate
+                if i == n // 2:
+                    seam = overlap
+        # The codes are what the new bits say.
+        state, codes = 0, []
+        for s in states + states:
+            state = (state << self.rate | s % (1 << self.rate)) % 65536
+            codes.append(self.mirrored(state))
+        return codes[n:]
+
+    def assign(self, x, step, offset):
+        inverse, codes = f32(256 / step), []
+        scaled = [f32(f32(v - offset) * inverse) for v in x]
+        scaled = tuple(round(min(max(v, -32767.0), 32767.0)) for v in scaled)
+        for at in range(0, len(x), 256):
+            part = scaled[at : at + 256]
+            if part not in self.found:
+                self.found[part] = self.circle(part)
+            codes += self.found[part]
+        return codes
+
+    def fit(self, x):
+        squares = ordered_sum(f32(v * v) for v in x)
+        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
+
+    def moments(self, x, step, offset):
+        q = [self.point(code)[0] for code in self.assign(x, step, offset)]
+        return (
+            ordered_sum(f32(a * b) for a, b in zip(x, q)),
+            ordered_sum(f32(b * b) for b in q),
+            ordered_sum(q),
+        )
+
+
 def make_encoder(fmt):
-    kinds = {"frame": FrameEncoder, "grid": GridEncoder, "voronoi": VoronoiEncoder}
+    kinds = {
+        "frame": FrameEncoder,
+        "grid": GridEncoder,
+        "trellis": TrellisEncoder,
+        "voronoi": VoronoiEncoder,
+    }
     return kinds.get(fmt["codebook"]["kind"], Encoder)(fmt)
 
 
@@ -607,6 +734,8 @@ def plane_widths(fmt):
     bits = fmt["coding"]["bits"]
     if fmt["coding"]["kind"] == "field":
         return [32, bits - 32] if bits > 32 else [bits]
+    if fmt["coding"]["kind"] == "window":
+        return [fmt["coding"]["rate"]]
     return [2, 1] if bits == 3 else [bits]
 
 
@@ -627,6 +756,9 @@ def layout(fmt, n, k):
 
 def code_bits(fmt, n, k):
     """(row, number and bit of the code, bit of the blob) of every stored bit."""
+    if fmt["coding"]["kind"] == "window":
+        yield from window_bits(fmt, n, k)
+        return
     offsets, _, _ = layout(fmt, n, k)
     stored = round_up(k, 64) // weights_per_code(fmt)
     low = 0
@@ -644,6 +776,18 @@ def code_bits(fmt, n, k):
                 for b in range(width):
                     yield row, i, low + b, at + b
         low += width
+
+
+def window_bits(fmt, n, k):
+    """The same where every bit belongs to several codes."""
+    rate, stored, padded = fmt["coding"]["rate"], round_up(k, 64), round_up(k, 32)
+    for row in range(n):
+        for i in range(padded):
+            first = i - i % 256
+            bits = rate * (min(padded, first + 256) - first)
+            for b in range(16):
+                at = ((i - first + 1) * rate - 16 + b) % bits
+                yield row, i, b, (row * stored + first) * rate + at
 
 
 def encode(fmt, rows, n, k):

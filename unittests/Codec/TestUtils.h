@@ -86,6 +86,13 @@ inline uint32_t codeAt(const Format &format, const WeightLayout &layout,
   } else if (format.coding->kind() == "field") {
     for (unsigned b = 0; b < format.coding->bits(); ++b)
       take(layout.planes[0], index * format.coding->bits() + b);
+  } else if (format.coding->kind() == "window") {
+    int64_t rate = layout.planes[0].runBytes / 4, first = index - index % 256;
+    int64_t bits =
+        rate * std::min<int64_t>(256, paddedLength(layout.k) - first);
+    int64_t start = (index - first + 1) * rate - 16 + bits;
+    for (int64_t b = start; b < start + 16; ++b)
+      take(layout.planes[0], first * rate + b % bits);
   } else {
     ADD_FAILURE() << "no definition of coding " << format.coding->kind();
   }
@@ -99,12 +106,8 @@ inline std::vector<uint64_t> codesOf(const Format &format,
                                      int64_t row) {
   EvalBuilder builder;
   std::vector<Expr> planes;
-  for (const WeightLayout::Plane &plane : layout.planes) {
-    std::vector<uint32_t> words(size_t((plane.rowBytes + 3) / 4));
-    std::memcpy(words.data(), blob.data() + plane.offset + row * plane.rowBytes,
-                size_t(plane.rowBytes));
-    planes.push_back(builder.input(words));
-  }
+  for (const auto &ofPlane : wordsOfRow(format, layout, blob, row))
+    planes.push_back(builder.input(ofPlane));
   std::span<const uint32_t> words = builder.words(
       format.coding->unpack(builder, planes, storedLength(layout.k)));
   if (format.coding->unpackedBits() == 32)

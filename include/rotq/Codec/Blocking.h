@@ -8,6 +8,7 @@
 #ifndef ROTQ_CODEC_BLOCKING_H
 #define ROTQ_CODEC_BLOCKING_H
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -38,6 +39,17 @@ inline constexpr int64_t paddedLength(int64_t k) {
 /// `k` rounded up to `kPitchGranule`: the length that is stored.
 inline constexpr int64_t storedLength(int64_t k) {
   return roundUp(k, kPitchGranule);
+}
+
+/// The run of 32 weights before run `run` of a row of `k`. Circles of `circle`
+/// weights start at every multiple of it, and the last one ends with the padded
+/// row; a run behind that has any run before it.
+inline constexpr int64_t runBefore(int64_t run, int64_t k, int64_t circle) {
+  int64_t runs = circle / kRowGranule, first = run - run % runs;
+  if (run != first)
+    return run - 1;
+  int64_t end = std::min(first + runs, paddedLength(k) / kRowGranule);
+  return std::max(end - 1, first);
 }
 
 /// A run of consecutive weights of a row.

@@ -172,6 +172,10 @@ public:
   /// Bits of an unpacked code: 4, eight codes a word, 32, or 64, two words a
   /// code, the low one first.
   virtual unsigned unpackedBits() const = 0;
+  /// Weights of a circle, a multiple of 32, or 0 where every run stands alone.
+  /// In a circle a code may begin in the run before its own, and the first run
+  /// follows the last one (runBefore).
+  virtual int64_t circle() const { return 0; }
   /// Packs the codes of whole runs, which Codebook says how to list;
   /// `planes[p]` has `runBytes()[p]` a run.
   virtual void pack(std::span<const uint32_t> codes,
@@ -179,7 +183,8 @@ public:
   /// The bytes of `n` consecutive weights (n a multiple of 32, the first
   /// weight at a multiple of 32) in every plane, filled up to whole words ->
   /// n / dim unpacked codes: nibble i mod 8 of word i / 8, word i, or words
-  /// 2 i and 2 i + 1.
+  /// 2 i and 2 i + 1. Where there are circles, one vector more comes behind the
+  /// planes: for every run, the last word of the run before it in plane 0.
   virtual Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,
                       int64_t n) const = 0;
 };
@@ -239,8 +244,10 @@ private:
   std::vector<unsigned> widths, bytes; ///< of the planes
 };
 
-/// Whether the codes of one are those of the other.
-Status checkParts(const Codebook &codebook, const Coding &coding);
+/// Whether the codes of the codebook are those of the coding, and scales leave
+/// its circles whole.
+Status checkParts(const Scale &scale, const Codebook &codebook,
+                  const Coding &coding);
 
 /// A weight format. Copies share the parts.
 struct Format {

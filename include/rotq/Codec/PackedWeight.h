@@ -43,6 +43,12 @@ struct WeightLayout {
   }
 };
 
+/// What Coding::unpack takes to unpack row `row` of a blob.
+std::vector<std::vector<uint32_t>> wordsOfRow(const Format &format,
+                                              const WeightLayout &layout,
+                                              std::span<const std::byte> blob,
+                                              int64_t row);
+
 struct EncodeOptions {
   /// 0: one for every core. The bytes do not depend on it.
   unsigned threads = 0;

@@ -31,6 +31,10 @@ namespace rotq {
 /// run), (row g + 8, second run), as in the canonical plane: a run of b bytes
 /// takes b words of the lane. One or two words over make a narrow last slot.
 /// The scales start at a multiple of 16 bytes.
+///
+/// Codings of circles have circles of a tile. Where columns of the last tile
+/// lie beyond the matrix, its last run is the last one of the row once more, so
+/// that in every tile it is the one before the first.
 struct TiledLayout {
   static constexpr int64_t kRows = 16, kColumns = 256, kRun = 32;
 

@@ -17,7 +17,8 @@ namespace rotq {
 /// Trellis-coded quantization (Marcellin and Fischer, 1990) on a bit-shift
 /// trellis with computed points. A code is a state of 16 bits; the state of the
 /// next weight drops the `rate` lowest bits and takes as many new ones on top.
-/// Every run of 32 weights is a circle: the first weight follows the last. With
+/// Every 256 weights, and what is left of a row, are a circle: the first weight
+/// follows the last. With
 /// h = state * multiplier + increment (mod 2^32), the point is the sum of the
 /// bytes of h, divided by 4 and rounded down, less 128.
 class TrellisCodebook final : public Codebook {
@@ -36,8 +37,9 @@ public:
   unsigned bits() const override { return kStateBits; }
   void point(uint64_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
-  /// The circle of every 32 weights with the least squared error among those
-  /// that a bounded search sees. Ties do not go to any particular code.
+  /// Of every circle the path of least squared error through a seam that the
+  /// weights around it chose. `x` starts with a circle and has whole runs of 32
+  /// weights. Ties do not go to any particular code.
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
   float gaussianStep() const override;

@@ -13,12 +13,14 @@
 namespace rotq {
 
 /// Codes of 16 bits of which every one shares all but `rate` bits with the one
-/// before. A run of 32 weights is a circular string of 32 * rate bits, lowest
-/// bit of a byte first; the code of weight i is the 16 bits that end before bit
-/// (i + 1) * rate of it, the lowest first.
+/// before. The n weights of a circle, 256 or what is left of a row, are a
+/// circular string of n * rate bits, lowest bit of a byte first; the code of
+/// weight i is the 16 bits that end before bit (i + 1) * rate of it, the lowest
+/// first.
 class WindowCoding final : public Coding {
 public:
   static constexpr unsigned kWidth = 16;
+  static constexpr int64_t kCircle = 256;
 
   /// `rate`: 1 to 6.
   explicit WindowCoding(unsigned rate);
@@ -26,6 +28,7 @@ public:
   unsigned bits() const override { return kWidth; }
   std::span<const unsigned> runBytes() const override { return {&bytes, 1}; }
   unsigned unpackedBits() const override { return 32; }
+  int64_t circle() const override { return kCircle; }
   /// Keeps the `rate` highest bits of every code.
   void pack(std::span<const uint32_t> codes,
             std::span<const std::span<std::byte>> planes) const override;

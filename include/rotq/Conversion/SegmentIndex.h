@@ -34,6 +34,11 @@ Value emitSegmentLength(OpBuilder &builder, Location loc,
 Value emitSegmentOffset(OpBuilder &builder, Location loc,
                         const ::rotq::Blocking &blocking, Value index);
 
+/// rotq::runBefore: the run of 32 weights before `run` of a row of `length` in
+/// its circle.
+Value emitRunBefore(OpBuilder &builder, Location loc, Value run, int64_t length,
+                    int64_t circle);
+
 } // namespace mlir::rotq
 
 #endif // ROTQ_CONVERSION_SEGMENTINDEX_H

@@ -182,6 +182,13 @@ Value KernelBuilder::shuffleXor(Value value, int64_t mask) {
       .getShuffleResult();
 }
 
+Value KernelBuilder::shuffleFrom(Value value, Value lane) {
+  Value index = arith::IndexCastOp::create(*this, getI32Type(), lane);
+  return gpu::ShuffleOp::create(*this, value, index, i32(32),
+                                gpu::ShuffleMode::IDX)
+      .getShuffleResult();
+}
+
 Value KernelBuilder::warpSum(Value value) {
   for (int64_t mask = 16; mask != 0; mask /= 2)
     value = addF(value, shuffleXor(value, mask));

@@ -72,6 +72,8 @@ public:
 
   /// `value` of the lane whose number differs by `mask`.
   Value shuffleXor(Value value, int64_t mask);
+  /// `value` of lane `lane`.
+  Value shuffleFrom(Value value, Value lane);
   /// Sum over the warp of an f32.
   Value warpSum(Value value);
 

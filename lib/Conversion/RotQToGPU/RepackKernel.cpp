@@ -22,14 +22,17 @@ using ::rotq::TiledLayout;
 using ::rotq::WeightLayout;
 
 static constexpr int64_t kWarps = 4;
+static constexpr int64_t kRunsPerTile =
+    TiledLayout::kColumns / TiledLayout::kRun;
 
 namespace {
 class RepackEmitter {
 public:
   RepackEmitter(KernelBuilder &b, const KernelFunction &kernel, WeightType type)
       : b(b), canonical(type.getCanonicalLayout()),
-        tiled(type.getTiledLayout()), source(kernel.argument("source")),
-        target(kernel.argument("weight")) {}
+        tiled(type.getTiledLayout()),
+        isCircular(type.getFormat().getFormat().coding->circle() != 0),
+        source(kernel.argument("source")), target(kernel.argument("weight")) {}
 
   void emit();
 
@@ -44,6 +47,7 @@ private:
   KernelBuilder &b;
   WeightLayout canonical;
   TiledLayout tiled;
+  bool isCircular;
   Value source, target, lane;
 };
 } // namespace
@@ -69,7 +73,14 @@ Value RepackEmitter::loadWord(const WeightLayout::Plane &plane, Value firstRow,
                               Value firstRun, int64_t word) {
   auto part = [&](int64_t byte, IntegerType type) {
     int64_t run = byte / plane.runBytes; // row half, then run
-    Value inRow = b.mul(b.add(firstRun, 4 * (run % 2)), plane.runBytes);
+    Value inStrip = b.add(firstRun, 4 * (run % 2));
+    // In circles the last run of a tile is before the first.
+    int64_t runs = ::rotq::paddedLength(canonical.k) / TiledLayout::kRun;
+    int64_t last = tiled.tilesPerStrip * kRunsPerTile - 1;
+    if (isCircular && last >= runs)
+      inStrip =
+          b.select(b.equal(inStrip, b.index(last)), b.index(runs - 1), inStrip);
+    Value inRow = b.mul(inStrip, plane.runBytes);
     return loadPart(plane, b.add(firstRow, 8 * (run / 2)),
                     b.add(inRow, byte % plane.runBytes), type);
   };
@@ -89,8 +100,7 @@ Value RepackEmitter::loadWord(const WeightLayout::Plane &plane, Value firstRow,
 void RepackEmitter::copyTile(Value strip, Value tile) {
   Value g = b.div(lane, 4), t = b.rem(lane, 4);
   Value firstRow = b.add(b.mul(strip, TiledLayout::kRows), g);
-  Value firstRun =
-      b.add(b.mul(tile, TiledLayout::kColumns / TiledLayout::kRun), t);
+  Value firstRun = b.add(b.mul(tile, kRunsPerTile), t);
   Value record =
       b.mul(b.add(b.mul(strip, tiled.tilesPerStrip), tile), tiled.tileBytes());
   SmallVector<Value> words;

@@ -80,6 +80,20 @@ SmallVector<Value> TileReader::bits(ArrayRef<Value> slots, int64_t half) {
   return words(slots, plane, half * bytes, bytes);
 }
 
+/// The last word of the run before the lane's, which the lane before has: lane
+/// 4g that of its other run in lane 4g + 3.
+Value TileReader::wordBefore(ArrayRef<Value> slots, int64_t half, int64_t run) {
+  const TiledLayout::Plane &plane = layout.planes.front();
+  auto lastWord = [&](int64_t ofRun) {
+    int64_t end = (2 * half + ofRun + 1) * plane.runBytes;
+    return words(slots, plane, end - 4, 4).front();
+  };
+  Value t = b.rem(lane, 4), first = b.sub(lane, t);
+  Value given =
+      b.select(b.equal(t, b.index(3)), lastWord(1 - run), lastWord(run));
+  return b.shuffleFrom(given, b.add(first, b.rem(b.add(t, 3), 4)));
+}
+
 Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
   FormatAttr format = type.getFormat();
   SmallVector<Value> planes;
@@ -90,6 +104,9 @@ Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
         b, VectorType::get({int64_t(ofRun.size())}, b.getI32Type()), ofRun));
   }
   auto coding = format.getCoding().getCoding();
+  if (coding->circle())
+    planes.push_back(vector::BroadcastOp::create(
+        b, VectorType::get({1}, b.getI32Type()), wordBefore(slots, half, run)));
   auto codes = VectorType::get({TiledLayout::kRun / coding->dim()},
                                b.getIntegerType(coding->unpackedBits()));
   auto points = VectorType::get({TiledLayout::kRun}, b.getI8Type());

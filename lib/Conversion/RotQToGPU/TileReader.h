@@ -65,6 +65,7 @@ private:
   SmallVector<Value> words(ArrayRef<Value> slots,
                            const ::rotq::TiledLayout::Plane &plane,
                            int64_t start, int64_t bytes);
+  Value wordBefore(ArrayRef<Value> slots, int64_t half, int64_t run);
   Value number(Value numbers, int64_t half, int64_t which);
 
   KernelBuilder &b;

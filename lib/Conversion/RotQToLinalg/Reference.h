@@ -80,6 +80,8 @@ public:
                  RowFn rowFn) const;
 
 private:
+  SmallVector<Value> emitWords(ImplicitLocOpBuilder &builder, size_t plane,
+                               Value row, Value run, int64_t from) const;
   SmallVector<Value> emitRun(ImplicitLocOpBuilder &builder, Value row,
                              Value run) const;
 

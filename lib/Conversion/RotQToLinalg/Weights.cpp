@@ -54,31 +54,45 @@ ReferenceWeight::ReferenceWeight(ImplicitLocOpBuilder &builder,
   scales = emitPart(builder, buffers.scales, buffers.firstRow, layout.n);
 }
 
+/// The bytes from byte `from` of a run on, as words.
+SmallVector<Value> ReferenceWeight::emitWords(ImplicitLocOpBuilder &builder,
+                                              size_t plane, Value row,
+                                              Value run, int64_t from) const {
+  Type i32 = builder.getI32Type();
+  int64_t runBytes = layout.planes[plane].runBytes;
+  Value first = arith::MulIOp::create(
+      builder, run, arith::ConstantIndexOp::create(builder, runBytes));
+  SmallVector<Value> words;
+  for (int64_t i = from; i < runBytes; ++i) {
+    Value at = arith::AddIOp::create(
+        builder, first, arith::ConstantIndexOp::create(builder, i));
+    Value byte = arith::ExtUIOp::create(
+        builder, i32, emitElement(builder, planes[plane], {row, at}));
+    if ((i - from) % 4 == 0) {
+      words.push_back(byte);
+      continue;
+    }
+    byte = arith::ShLIOp::create(
+        builder, byte,
+        arith::ConstantIntOp::create(builder, 8 * ((i - from) % 4), 32));
+    words.back() = arith::OrIOp::create(builder, words.back(), byte);
+  }
+  return words;
+}
+
 /// The words of the points of 32 weights.
 SmallVector<Value> ReferenceWeight::emitRun(ImplicitLocOpBuilder &builder,
                                             Value row, Value run) const {
   ScalarMaterializer materializer(builder);
   SmallVector<::rotq::Expr> parts;
-  Type i32 = builder.getI32Type();
-  for (auto [plane, data] : llvm::zip(layout.planes, planes)) {
-    SmallVector<Value> words;
-    Value first = arith::MulIOp::create(
-        builder, run, arith::ConstantIndexOp::create(builder, plane.runBytes));
-    for (int64_t i = 0; i < plane.runBytes; ++i) {
-      Value at = arith::AddIOp::create(
-          builder, first, arith::ConstantIndexOp::create(builder, i));
-      Value byte = arith::ExtUIOp::create(
-          builder, i32, emitElement(builder, data, {row, at}));
-      if (i % 4 == 0) {
-        words.push_back(byte);
-        continue;
-      }
-      byte = arith::ShLIOp::create(
-          builder, byte,
-          arith::ConstantIntOp::create(builder, 8 * (i % 4), 32));
-      words.back() = arith::OrIOp::create(builder, words.back(), byte);
-    }
-    parts.push_back(materializer.input(words));
+  for (size_t plane = 0; plane < planes.size(); ++plane)
+    parts.push_back(materializer.input(emitWords(builder, plane, row, run, 0)));
+  if (int64_t circle = format.coding->circle()) {
+    Value before =
+        emitRunBefore(builder, builder.getLoc(), run, layout.k, circle);
+    int64_t lastWord = layout.planes.front().runBytes - 4;
+    parts.push_back(
+        materializer.input(emitWords(builder, 0, row, before, lastWord)));
   }
   return SmallVector<Value>(materializer.words(format.codebook->decode(
       materializer, format.coding->unpack(

@@ -104,6 +104,24 @@ void HostBuilder::prefetch(const WeightBuffers &weight, Value row, Value k) {
   }
 }
 
+/// The last word of the run before each of `count / 32`, given their words. Of
+/// all but the first one it is among them: `k` is a multiple of `count`.
+Value HostBuilder::wordsBefore(const WeightBuffers &weight, Value row, Value k,
+                               int64_t count, Value words) {
+  constexpr int64_t run = ::rotq::kRowGranule;
+  const ::rotq::WeightLayout::Plane &plane = weight.layout.planes.front();
+  Value before = emitRunBefore(*this, getLoc(),
+                               arith::DivUIOp::create(*this, k, index(run)),
+                               weight.layout.k, weight.format.coding->circle());
+  Value start = arith::MulIOp::create(*this, before, index(plane.runBytes));
+  Value first = this->words(
+      load(weight.planes.front(), {row, add(start, plane.runBytes - 4)}, 4));
+  SmallVector<int64_t> indices = {0};
+  for (int64_t i = 1; i < count / run; ++i)
+    indices.push_back(i * plane.runBytes / 4);
+  return vector::ShuffleOp::create(*this, first, words, indices);
+}
+
 Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
                           int64_t count) {
   SmallVector<Value> planes;
@@ -111,6 +129,8 @@ Value HostBuilder::points(const WeightBuffers &weight, Value row, Value k,
     planes.push_back(words(load(view, {row, byteOf(plane, k)},
                                 count / ::rotq::kRowGranule * plane.runBytes)));
   }
+  if (weight.format.coding->circle())
+    planes.push_back(wordsBefore(weight, row, k, count, planes.front()));
   FormatAttr format = weight.formatAttr;
   const ::rotq::Coding &coding = *weight.format.coding;
   Value codes =

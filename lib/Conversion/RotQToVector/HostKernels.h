@@ -103,6 +103,8 @@ private:
   void rotateSegment(Value scratch, Value offset, int64_t length);
   Value byteOf(const ::rotq::WeightLayout::Plane &plane, Value k);
   Value words(Value bytes);
+  Value wordsBefore(const WeightBuffers &weight, Value row, Value k,
+                    int64_t count, Value words);
 };
 
 /// Receives y[m, n].

@@ -481,12 +481,14 @@ void FormatAttr::print(AsmPrinter &printer) const {
 
 LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef name, RotationAttrInterface,
-                                 ScaleAttr, CodebookAttrInterface codebook,
+                                 ScaleAttr scale,
+                                 CodebookAttrInterface codebook,
                                  CodingAttrInterface coding) {
   if (name.empty())
     return emitError() << "expected a format to have a name";
   if (auto status =
-          ::rotq::checkParts(*codebook.getCodebook(), *coding.getCoding());
+          ::rotq::checkParts({scale.getGroup(), scale.getHasOffset()},
+                             *codebook.getCodebook(), *coding.getCoding());
       !status)
     return emitError() << status.error();
   return success();

@@ -627,7 +627,10 @@ LogicalResult UnpackOp::verify() {
                          << count;
   if (failed(verifyCodes(*this, getType(), coding->unpackedBits())))
     return failure();
-  auto runBytes = coding->runBytes();
+  SmallVector<unsigned> runBytes(coding->runBytes().begin(),
+                                  coding->runBytes().end());
+  if (coding->circle())
+    runBytes.push_back(4);
   if (getPlanes().size() != runBytes.size())
     return emitOpError() << "expected " << runBytes.size() << " planes but got "
                          << getPlanes().size();

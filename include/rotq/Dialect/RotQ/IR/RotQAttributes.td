@@ -175,8 +175,9 @@ def RotQ_WindowAttr : RotQ_Attr<"Window", "window",
     [DeclareAttrInterfaceMethods<CodingAttrInterface>]> {
   let summary = "codes of 16 bits that overlap";
   let description = [{
-    `#rotq.window<3>`: 32 weights are a circular string of 3 bits each, and a
-    code is the 3 bits of its weight and the 13 before them. 1 to 6 bits a weight.
+    `#rotq.window<3>`: 256 weights, or what is left of a row, are a circular
+    string of 3 bits each, and a code is the 3 bits of its weight and the 13
+    before them. 1 to 6 bits a weight, and one scale a row.
   }];
   let parameters = (ins "unsigned":$rate);
   let assemblyFormat = "`<` $rate `>`";

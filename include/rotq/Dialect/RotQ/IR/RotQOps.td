@@ -357,11 +357,14 @@ def RotQ_UnpackOp : RotQ_Op<"unpack", [Pure]> {
   let description = [{
     The bytes of n consecutive weights of a row (n a multiple of 32, starting at
     a multiple of 32), one vector a plane, filled up to whole words, become n
-    codes, or fewer where a code stands for several weights:
+    codes, or fewer where a code stands for several weights. Codings of circles
+    take one vector more: for every 32 weights, the last word of plane 0 of the
+    32 weights before them in their circle.
 
     ```mlir
     %c = rotq.unpack #rotq.fixed<3> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi4>
     %d = rotq.unpack #rotq.field<11, 2> %x : vector<6xi32> -> vector<16xi32>
+    %e = rotq.unpack #rotq.window<3> %y, %before : vector<3xi32>, vector<1xi32> -> vector<32xi32>
     ```
   }];
   let arguments = (ins CodingAttrInterface:$coding,
