@@ -52,8 +52,10 @@ public:
     cost.gathers += numWords(indices);
     return make(numWords(indices));
   }
-  Expr sumBytes(Expr value) override { return operation(value); }
-  Expr narrow(Expr value) override {
+  Expr sumBytes(Expr value, uint8_t, uint32_t) override {
+    return operation(value);
+  }
+  Expr narrow(Expr value, unsigned) override {
     int64_t words = numWords(value) / 4;
     cost.operations += 3 * words;
     return make(words);

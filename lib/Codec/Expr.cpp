@@ -23,15 +23,16 @@ Expr ExprBuilder::bitField(Expr value, std::span<const uint32_t> offsets,
   for (uint32_t offset : offsets) {
     uint32_t amount = offset % 32;
     firsts.push_back(std::min<int64_t>(offset / 32, last));
-    seconds.push_back(std::min<int64_t>(firsts.back() + 1, last));
     amounts.push_back(amount);
-    // Where a field ends within its word, bits that the mask below drops.
-    rests.push_back(std::min<uint32_t>(32 - amount, 31));
-    crosses |= amount + width > 32;
+    // Where a field ends within its word, a zero.
+    bool isWithin = amount + width <= 32 || firsts.back() == last;
+    seconds.push_back(isWithin ? last + 1 : firsts.back() + 1);
+    rests.push_back(isWithin ? 0 : 32 - amount);
+    crosses |= !isWithin;
   }
   Expr low = shiftRight(shuffle(value, value, firsts), amounts);
   if (crosses)
-    low = bitOr(low, shiftLeft(shuffle(value, value, seconds), rests));
+    low = bitOr(low, shiftLeft(shuffle(value, splat(0, 1), seconds), rests));
   return width == 32 ? low : bitAnd(low, (1u << width) - 1);
 }
 
@@ -168,18 +169,19 @@ Expr EvalBuilder::gather(Expr indices, std::span<const uint32_t> table) {
   return append(values, std::move(result));
 }
 
-Expr EvalBuilder::sumBytes(Expr value) {
+Expr EvalBuilder::sumBytes(Expr value, uint8_t factor, uint32_t start) {
   std::vector<uint32_t> result(values[value.id]);
   for (uint32_t &word : result)
-    word = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
+    word = start + factor * ((word & 255) + (word >> 8 & 255) +
+                             (word >> 16 & 255) + (word >> 24));
   return append(values, std::move(result));
 }
 
-Expr EvalBuilder::narrow(Expr value) {
+Expr EvalBuilder::narrow(Expr value, unsigned byte) {
   const std::vector<uint32_t> &words = values[value.id];
   assert(words.size() % 4 == 0 && "expected whole words of bytes");
   std::vector<uint32_t> result(words.size() / 4);
   for (size_t i = 0; i < words.size(); ++i)
-    result[i / 4] |= (words[i] & 255) << (8 * (i % 4));
+    result[i / 4] |= (words[i] >> (8 * byte) & 255) << (8 * (i % 4));
   return append(values, std::move(result));
 }

@@ -70,16 +70,15 @@ void TrellisCodebook::point(uint64_t code, std::span<int8_t> out) const {
   out[0] = pointOf(code);
 }
 
-// Less 128 is a flip of the top bit.
+// 64 times the sum has its quarter, rounded down, in the second byte, and less
+// 128 is a flip of the top bit of that byte.
 Expr TrellisCodebook::decode(ExprBuilder &builder, Expr codes) const {
   int64_t count = builder.numWords(codes);
   Expr hash = builder.multiply(codes, builder.splat(factor, count));
   if (term)
     hash = builder.add(hash, builder.splat(term, count));
-  std::vector<uint32_t> amounts(size_t(count), 2);
-  Expr bytes =
-      builder.narrow(builder.shiftRight(builder.sumBytes(hash), amounts));
-  return builder.bitXor(bytes, builder.splat(0x80808080, count / 4));
+  return builder.narrow(builder.sumBytes(hash, /*factor=*/64, /*start=*/0x8000),
+                        /*byte=*/1);
 }
 
 const TrellisCodebook::Tables &TrellisCodebook::tables() const {

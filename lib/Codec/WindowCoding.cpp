@@ -32,15 +32,36 @@ Expr WindowCoding::unpack(ExprBuilder &builder, std::span<const Expr> planes,
   // A run is `newBits` words. Of the one before, the last word is enough.
   int64_t runs = n / kRowGranule, words = newBits;
   std::vector<int64_t> indices;
-  std::vector<uint32_t> offsets;
   for (int64_t run = 0; run < runs; ++run) {
-    int64_t start = 32 * int64_t(indices.size());
     indices.push_back(run);
     for (int64_t i = 0; i < words; ++i)
       indices.push_back(runs + run * words + i);
-    for (int64_t i = 1; i <= kRowGranule; ++i)
-      offsets.push_back(uint32_t(start + 32 + i * words - kWidth));
   }
-  return builder.bitField(builder.shuffle(planes[1], planes[0], indices),
-                          offsets, kWidth);
+  Expr strings = builder.shuffle(planes[1], planes[0], indices);
+  // Of code `i`, in `strings`.
+  auto offsetOf = [&](int64_t i) {
+    int64_t run = i / kRowGranule, inRun = i % kRowGranule;
+    return uint32_t(32 * (run * (words + 1) + 1) + (inRun + 1) * words -
+                    kWidth);
+  };
+  std::vector<uint32_t> offsets;
+  // Where another code begins as one ends, 32 bits are both.
+  int64_t apart = kWidth % words == 0 ? kWidth / words : 0;
+  if (!apart) {
+    for (int64_t i = 0; i < n; ++i)
+      offsets.push_back(offsetOf(i));
+    return builder.bitField(strings, offsets, kWidth);
+  }
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < n; ++i) {
+    bool isSecond = i / apart % 2 != 0;
+    if (!isSecond)
+      offsets.push_back(offsetOf(i));
+    int64_t pair = i / (2 * apart) * apart + i % apart;
+    order.push_back(isSecond ? n / 2 + pair : pair);
+  }
+  Expr pairs = builder.bitField(strings, offsets, 2 * kWidth);
+  std::vector<uint32_t> amounts(offsets.size(), kWidth);
+  return builder.shuffle(builder.bitAnd(pairs, (1u << kWidth) - 1),
+                         builder.shiftRight(pairs, amounts), order);
 }

@@ -131,16 +131,17 @@ Expr ExprMaterializer::gather(Expr indices, std::span<const uint32_t> table) {
   return input(emitGather(value(indices), table));
 }
 
-Expr ExprMaterializer::sumBytes(Expr expr) {
-  return input(emitSumBytes(value(expr)));
+Expr ExprMaterializer::sumBytes(Expr expr, uint8_t factor, uint32_t start) {
+  return input(emitSumBytes(value(expr), factor, start));
 }
 
-Expr ExprMaterializer::narrow(Expr expr) {
-  return input(emitNarrow(value(expr)));
+Expr ExprMaterializer::narrow(Expr expr, unsigned byte) {
+  return input(emitNarrow(value(expr), byte));
 }
 
 /// Pairs of bytes, then pairs of pairs.
-Value ExprMaterializer::emitSumBytes(Value value) {
+Value ExprMaterializer::emitSumBytes(Value value, uint8_t factor,
+                                     uint32_t start) {
   size_t count = size_t(cast<VectorType>(value.getType()).getDimSize(0));
   auto splatOf = [&](uint32_t word) {
     return constant(std::vector<uint32_t>(count, word));
@@ -151,11 +152,20 @@ Value ExprMaterializer::emitSumBytes(Value value) {
         builder, loc, arith::AndIOp::create(builder, loc, words, splatOf(mask)),
         arith::AndIOp::create(builder, loc, high, splatOf(mask)));
   };
-  return fold(fold(value, 8, 0x00ff00ff), 16, 0x0000ffff);
+  Value sum = fold(fold(value, 8, 0x00ff00ff), 16, 0x0000ffff);
+  if (factor != 1)
+    sum = arith::MulIOp::create(builder, loc, sum, splatOf(factor));
+  if (start != 0)
+    sum = arith::AddIOp::create(builder, loc, sum, splatOf(start));
+  return sum;
 }
 
-Value ExprMaterializer::emitNarrow(Value value) {
+Value ExprMaterializer::emitNarrow(Value value, unsigned byte) {
   int64_t count = cast<VectorType>(value.getType()).getDimSize(0);
+  if (byte != 0)
+    value = arith::ShRUIOp::create(
+        builder, loc, value,
+        constant(std::vector<uint32_t>(size_t(count), 8 * byte)));
   Value bytes = arith::TruncIOp::create(
       builder, loc, VectorType::get({count}, builder.getI8Type()), value);
   return vector::BitCastOp::create(

@@ -27,9 +27,8 @@ TEST(DecodeCostTest, CountsWords) {
       // to the sums; the 128s: two words.
       {"liftquant_w16", 2 + 4 + 4 * (3 + 6 + 2), 4 * 2 * 2},
       // Three bytes, and codes that start at bits 0, 24, 48 and 72, two of
-      // which
-      // cross words: all are shifted both ways then, but for the first.
-      {"liftquant_w24", 3 + 4 + 4 + 4 + 4 * (3 + 7 + 6 + 2), 4 * 2 * 3}};
+      // which cross words and are shifted both ways; all are masked.
+      {"liftquant_w24", 3 + 2 + 4 + 4 + 4 * (3 + 7 + 6 + 2), 4 * 2 * 3}};
   for (const Case &c : cases) {
     Format format = preset(c.name);
     DecodeCost cost = DecodeCost::of(*format.codebook, *format.coding);

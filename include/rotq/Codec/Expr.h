@@ -60,10 +60,11 @@ public:
   virtual Expr lookup(Expr codes, std::span<const int8_t> table) = 0;
   /// Every word becomes `table[word]`; the words stay below its size.
   virtual Expr gather(Expr indices, std::span<const uint32_t> table) = 0;
-  /// The sum of the four bytes of every word, each from 0 to 255.
-  virtual Expr sumBytes(Expr value) = 0;
-  /// The low bytes of four words become one word, in order.
-  virtual Expr narrow(Expr value) = 0;
+  /// `start` and `factor` times the sum of the four bytes of every word, which
+  /// are 0 to 255.
+  virtual Expr sumBytes(Expr value, uint8_t factor = 1, uint32_t start = 0) = 0;
+  /// Byte `byte` of four words become one word, in order.
+  virtual Expr narrow(Expr value, unsigned byte) = 0;
 
   /// Word i becomes the `width` bits (1 to 32) from bit `offsets[i]` on of
   /// `value`, whose words are one string of bits, lowest first. Bits behind its
@@ -92,8 +93,8 @@ public:
   Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;
   Expr lookup(Expr codes, std::span<const int8_t> table) override;
   Expr gather(Expr indices, std::span<const uint32_t> table) override;
-  Expr sumBytes(Expr value) override;
-  Expr narrow(Expr value) override;
+  Expr sumBytes(Expr value, uint8_t factor, uint32_t start) override;
+  Expr narrow(Expr value, unsigned byte) override;
 
 private:
   template <typename Fn> Expr combine(Expr a, Expr b, Fn fn);

@@ -56,8 +56,9 @@ public:
                       std::span<const int8_t> table) override;
   ::rotq::Expr gather(::rotq::Expr indices,
                       std::span<const uint32_t> table) override;
-  ::rotq::Expr sumBytes(::rotq::Expr value) override;
-  ::rotq::Expr narrow(::rotq::Expr value) override;
+  ::rotq::Expr sumBytes(::rotq::Expr value, uint8_t factor,
+                        uint32_t start) override;
+  ::rotq::Expr narrow(::rotq::Expr value, unsigned byte) override;
 
 protected:
   /// vector<nxi32> of nibble codes -> vector<2nxi32> of looked-up bytes.
@@ -65,8 +66,8 @@ protected:
   /// vector<nxi32> of indices -> vector<nxi32> of entries.
   virtual Value emitGather(Value indices, std::span<const uint32_t> table) = 0;
   /// As ExprBuilder has them, by arithmetic that every target has.
-  virtual Value emitSumBytes(Value value);
-  virtual Value emitNarrow(Value value);
+  virtual Value emitSumBytes(Value value, uint8_t factor, uint32_t start);
+  virtual Value emitNarrow(Value value, unsigned byte);
 
   Value constant(std::span<const uint32_t> words);
 

@@ -44,8 +44,8 @@ public:
 protected:
   Value emitLookup(Value codes, std::span<const int8_t> table) override;
   Value emitGather(Value indices, std::span<const uint32_t> table) override;
-  Value emitSumBytes(Value value) override;
-  Value emitNarrow(Value value) override;
+  Value emitSumBytes(Value value, uint8_t factor, uint32_t start) override;
+  Value emitNarrow(Value value, unsigned byte) override;
 
 private:
   template <typename Fn> Value mapWords(Value value, Fn fn);
@@ -141,29 +141,32 @@ Value PermuteMaterializer::emitGather(Value indices,
   });
 }
 
-Value PermuteMaterializer::emitSumBytes(Value value) {
+Value PermuteMaterializer::emitSumBytes(Value value, uint8_t factor,
+                                        uint32_t start) {
   auto bytes = VectorType::get({4}, builder.getI8Type());
   auto quad = [&](Value word) -> Value {
     return LLVM::BitcastOp::create(builder, loc, bytes, word);
   };
-  Value ones = quad(i32(0x01010101)), zero = i32(0);
+  Value factors = quad(i32(factor * 0x01010101u)), first = i32(start);
   return mapWords(value, [&](Value word) -> Value {
     return NVVM::DotAccumulate4WayOp::create(
         builder, loc, builder.getI32Type(), quad(word),
-        NVVM::DotAccumulateType::UNSIGNED, ones,
-        NVVM::DotAccumulateType::UNSIGNED, zero);
+        NVVM::DotAccumulateType::UNSIGNED, factors,
+        NVVM::DotAccumulateType::UNSIGNED, first);
   });
 }
 
 /// Two words give two bytes, two pairs four.
-Value PermuteMaterializer::emitNarrow(Value value) {
+Value PermuteMaterializer::emitNarrow(Value value, unsigned byte) {
   SmallVector<Value> words;
+  // Byte `byte` of both words, twice.
+  Value pick = i32((4 + byte) << 4 | byte);
   for (int64_t i = 0, e = numWordsOf(value); i < e; i += 4) {
     SmallVector<Value, 4> part;
     for (int64_t j = 0; j < 4; ++j)
       part.push_back(vector::ExtractOp::create(builder, loc, value, i + j));
-    words.push_back(permute(i32(0x5410), permute(i32(0x0040), part[0], part[1]),
-                            permute(i32(0x0040), part[2], part[3])));
+    words.push_back(permute(i32(0x5410), permute(pick, part[0], part[1]),
+                            permute(pick, part[2], part[3])));
   }
   return vector::FromElementsOp::create(
       builder, loc,

@@ -152,21 +152,25 @@ Expr ScalarMaterializer::gather(Expr indices, std::span<const uint32_t> table) {
   return input(result);
 }
 
-Expr ScalarMaterializer::sumBytes(Expr value) {
+Expr ScalarMaterializer::sumBytes(Expr value, uint8_t factor, uint32_t start) {
   SmallVector<Value> result;
   for (Value word : SmallVector<Value>(words(value))) {
     Value sum = byteOf(word, 0);
     for (int64_t i = 1; i < 4; ++i)
       sum = arith::AddIOp::create(builder, sum, byteOf(word, i));
+    if (factor != 1)
+      sum = arith::MulIOp::create(builder, sum, constant(factor));
+    if (start != 0)
+      sum = arith::AddIOp::create(builder, sum, constant(start));
     result.push_back(sum);
   }
   return input(result);
 }
 
-Expr ScalarMaterializer::narrow(Expr value) {
+Expr ScalarMaterializer::narrow(Expr value, unsigned byte) {
   SmallVector<Value> bytes;
   for (Value word : SmallVector<Value>(words(value)))
-    bytes.push_back(byteOf(word, 0));
+    bytes.push_back(byteOf(word, byte));
   SmallVector<Value> result;
   for (size_t i = 0; i < bytes.size(); i += 4)
     result.push_back(joinBytes(ArrayRef<Value>(bytes).slice(i, 4)));

@@ -41,8 +41,8 @@ public:
   Expr shuffle(Expr a, Expr b, std::span<const int64_t> indices) override;
   Expr lookup(Expr codes, std::span<const int8_t> table) override;
   Expr gather(Expr indices, std::span<const uint32_t> table) override;
-  Expr sumBytes(Expr value) override;
-  Expr narrow(Expr value) override;
+  Expr sumBytes(Expr value, uint8_t factor, uint32_t start) override;
+  Expr narrow(Expr value, unsigned byte) override;
 
 private:
   Value constant(uint32_t word);
