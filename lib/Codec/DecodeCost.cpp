@@ -55,10 +55,16 @@ public:
   Expr sumBytes(Expr value, uint8_t, uint32_t) override {
     return operation(value);
   }
-  Expr narrow(Expr value, unsigned) override {
-    int64_t words = numWords(value) / 4;
-    cost.operations += 3 * words;
-    return make(words);
+  Expr shuffleBytes(Expr, std::span<const int64_t> indices) override {
+    // One permutation takes bytes of two words.
+    for (size_t i = 0; i < indices.size(); i += 4) {
+      auto isNear = [&](int64_t index) {
+        return index / 4 == indices[i] / 4 || index / 4 == indices[i + 3] / 4;
+      };
+      cost.operations +=
+          std::ranges::all_of(indices.subspan(i, 4), isNear) ? 1 : 3;
+    }
+    return make(int64_t(indices.size() / 4));
   }
 
 private:

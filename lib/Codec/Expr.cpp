@@ -177,11 +177,15 @@ Expr EvalBuilder::sumBytes(Expr value, uint8_t factor, uint32_t start) {
   return append(values, std::move(result));
 }
 
-Expr EvalBuilder::narrow(Expr value, unsigned byte) {
+Expr EvalBuilder::shuffleBytes(Expr value, std::span<const int64_t> indices) {
   const std::vector<uint32_t> &words = values[value.id];
-  assert(words.size() % 4 == 0 && "expected whole words of bytes");
-  std::vector<uint32_t> result(words.size() / 4);
-  for (size_t i = 0; i < words.size(); ++i)
-    result[i / 4] |= (words[i] >> (8 * byte) & 255) << (8 * (i % 4));
+  assert(indices.size() % 4 == 0 && "expected whole words of bytes");
+  std::vector<uint32_t> result(indices.size() / 4);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    size_t index = size_t(indices[i]);
+    assert(index < 4 * words.size() && "index out of range");
+    result[i / 4] |= (words[index / 4] >> (8 * (index % 4)) & 255)
+                     << (8 * (i % 4));
+  }
   return append(values, std::move(result));
 }

@@ -71,14 +71,26 @@ void TrellisCodebook::point(uint64_t code, std::span<int8_t> out) const {
 }
 
 // 64 times the sum has its quarter, rounded down, in the second byte, and less
-// 128 is a flip of the top bit of that byte.
+// 128 is a flip of the top bit of that byte. What carries beyond 16 bits stays
+// below the second byte of the sum above.
 Expr TrellisCodebook::decode(ExprBuilder &builder, Expr codes) const {
   int64_t count = builder.numWords(codes);
   Expr hash = builder.multiply(codes, builder.splat(factor, count));
   if (term)
     hash = builder.add(hash, builder.splat(term, count));
-  return builder.narrow(builder.sumBytes(hash, /*factor=*/64, /*start=*/0x8000),
-                        /*byte=*/1);
+  Expr sums = builder.sumBytes(hash, /*factor=*/64, /*start=*/0x8000);
+  std::vector<int64_t> even, odd, bytes;
+  for (int64_t i = 0; i < count; i += 2) {
+    even.push_back(i);
+    odd.push_back(i + 1);
+    bytes.push_back(2 * i + 1);
+    bytes.push_back(2 * i + 3);
+  }
+  std::vector<uint32_t> amounts(odd.size(), 16);
+  Expr pairs =
+      builder.add(builder.shuffle(sums, sums, even),
+                  builder.shiftLeft(builder.shuffle(sums, sums, odd), amounts));
+  return builder.shuffleBytes(pairs, bytes);
 }
 
 const TrellisCodebook::Tables &TrellisCodebook::tables() const {

@@ -135,8 +135,9 @@ Expr ExprMaterializer::sumBytes(Expr expr, uint8_t factor, uint32_t start) {
   return input(emitSumBytes(value(expr), factor, start));
 }
 
-Expr ExprMaterializer::narrow(Expr expr, unsigned byte) {
-  return input(emitNarrow(value(expr), byte));
+Expr ExprMaterializer::shuffleBytes(Expr expr,
+                                    std::span<const int64_t> indices) {
+  return input(emitShuffleBytes(value(expr), {indices.data(), indices.size()}));
 }
 
 /// Pairs of bytes, then pairs of pairs.
@@ -160,16 +161,15 @@ Value ExprMaterializer::emitSumBytes(Value value, uint8_t factor,
   return sum;
 }
 
-Value ExprMaterializer::emitNarrow(Value value, unsigned byte) {
+Value ExprMaterializer::emitShuffleBytes(Value value,
+                                         ArrayRef<int64_t> indices) {
   int64_t count = cast<VectorType>(value.getType()).getDimSize(0);
-  if (byte != 0)
-    value = arith::ShRUIOp::create(
-        builder, loc, value,
-        constant(std::vector<uint32_t>(size_t(count), 8 * byte)));
-  Value bytes = arith::TruncIOp::create(
-      builder, loc, VectorType::get({count}, builder.getI8Type()), value);
-  return vector::BitCastOp::create(
-      builder, loc, VectorType::get({count / 4}, builder.getI32Type()), bytes);
+  Value bytes = bitCast(builder, loc, value,
+                        VectorType::get({4 * count}, builder.getI8Type()));
+  bytes = vector::ShuffleOp::create(builder, loc, bytes, bytes, indices);
+  return bitCast(
+      builder, loc, bytes,
+      VectorType::get({int64_t(indices.size() / 4)}, builder.getI32Type()));
 }
 
 LLVM::GlobalOp mlir::rotq::getTable(OpBuilder &builder, Location loc,

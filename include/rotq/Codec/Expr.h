@@ -63,8 +63,9 @@ public:
   /// `start` and `factor` times the sum of the four bytes of every word, which
   /// are 0 to 255.
   virtual Expr sumBytes(Expr value, uint8_t factor = 1, uint32_t start = 0) = 0;
-  /// Byte `byte` of four words become one word, in order.
-  virtual Expr narrow(Expr value, unsigned byte) = 0;
+  /// Byte i of the result is byte `indices[i]` of `value`, counted through all
+  /// words; whole words.
+  virtual Expr shuffleBytes(Expr value, std::span<const int64_t> indices) = 0;
 
   /// Word i becomes the `width` bits (1 to 32) from bit `offsets[i]` on of
   /// `value`, whose words are one string of bits, lowest first. Bits behind its
@@ -94,7 +95,7 @@ public:
   Expr lookup(Expr codes, std::span<const int8_t> table) override;
   Expr gather(Expr indices, std::span<const uint32_t> table) override;
   Expr sumBytes(Expr value, uint8_t factor, uint32_t start) override;
-  Expr narrow(Expr value, unsigned byte) override;
+  Expr shuffleBytes(Expr value, std::span<const int64_t> indices) override;
 
 private:
   template <typename Fn> Expr combine(Expr a, Expr b, Fn fn);

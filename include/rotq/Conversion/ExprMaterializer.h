@@ -58,7 +58,8 @@ public:
                       std::span<const uint32_t> table) override;
   ::rotq::Expr sumBytes(::rotq::Expr value, uint8_t factor,
                         uint32_t start) override;
-  ::rotq::Expr narrow(::rotq::Expr value, unsigned byte) override;
+  ::rotq::Expr shuffleBytes(::rotq::Expr value,
+                            std::span<const int64_t> indices) override;
 
 protected:
   /// vector<nxi32> of nibble codes -> vector<2nxi32> of looked-up bytes.
@@ -67,7 +68,7 @@ protected:
   virtual Value emitGather(Value indices, std::span<const uint32_t> table) = 0;
   /// As ExprBuilder has them, by arithmetic that every target has.
   virtual Value emitSumBytes(Value value, uint8_t factor, uint32_t start);
-  virtual Value emitNarrow(Value value, unsigned byte);
+  virtual Value emitShuffleBytes(Value value, ArrayRef<int64_t> indices);
 
   Value constant(std::span<const uint32_t> words);
 

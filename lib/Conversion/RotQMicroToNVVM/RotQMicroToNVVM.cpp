@@ -45,10 +45,11 @@ protected:
   Value emitLookup(Value codes, std::span<const int8_t> table) override;
   Value emitGather(Value indices, std::span<const uint32_t> table) override;
   Value emitSumBytes(Value value, uint8_t factor, uint32_t start) override;
-  Value emitNarrow(Value value, unsigned byte) override;
+  Value emitShuffleBytes(Value value, ArrayRef<int64_t> indices) override;
 
 private:
   template <typename Fn> Value mapWords(Value value, Fn fn);
+  Value pickBytes(Value value, ArrayRef<int64_t> indices);
   Value i32(uint32_t value) {
     return arith::ConstantOp::create(builder, loc,
                                      builder.getI32IntegerAttr(int32_t(value)));
@@ -156,17 +157,35 @@ Value PermuteMaterializer::emitSumBytes(Value value, uint8_t factor,
   });
 }
 
-/// Two words give two bytes, two pairs four.
-Value PermuteMaterializer::emitNarrow(Value value, unsigned byte) {
+/// The bytes of a word, which lie in two words.
+Value PermuteMaterializer::pickBytes(Value value, ArrayRef<int64_t> indices) {
+  int64_t first = indices.front() / 4, second = first;
+  uint32_t selector = 0;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    if (index / 4 != first)
+      second = index / 4;
+    selector |= uint32_t(index % 4 + (index / 4 == first ? 0 : 4)) << (4 * i);
+  }
+  return permute(i32(selector),
+                 vector::ExtractOp::create(builder, loc, value, first),
+                 vector::ExtractOp::create(builder, loc, value, second));
+}
+
+/// Where bytes lie in more than two words, the low and the high half apart.
+Value PermuteMaterializer::emitShuffleBytes(Value value,
+                                            ArrayRef<int64_t> indices) {
   SmallVector<Value> words;
-  // Byte `byte` of both words, twice.
-  Value pick = i32((4 + byte) << 4 | byte);
-  for (int64_t i = 0, e = numWordsOf(value); i < e; i += 4) {
-    SmallVector<Value, 4> part;
-    for (int64_t j = 0; j < 4; ++j)
-      part.push_back(vector::ExtractOp::create(builder, loc, value, i + j));
-    words.push_back(permute(i32(0x5410), permute(pick, part[0], part[1]),
-                            permute(pick, part[2], part[3])));
+  for (size_t i = 0; i < indices.size(); i += 4) {
+    ArrayRef<int64_t> ofWord = indices.slice(i, 4);
+    llvm::SmallDenseSet<int64_t> sources;
+    for (int64_t index : ofWord)
+      sources.insert(index / 4);
+    if (sources.size() <= 2)
+      words.push_back(pickBytes(value, ofWord));
+    else
+      words.push_back(permute(i32(0x5410),
+                              pickBytes(value, ofWord.take_front(2)),
+                              pickBytes(value, ofWord.take_back(2))));
   }
   return vector::FromElementsOp::create(
       builder, loc,

@@ -167,10 +167,11 @@ Expr ScalarMaterializer::sumBytes(Expr value, uint8_t factor, uint32_t start) {
   return input(result);
 }
 
-Expr ScalarMaterializer::narrow(Expr value, unsigned byte) {
+Expr ScalarMaterializer::shuffleBytes(Expr value,
+                                      std::span<const int64_t> indices) {
   SmallVector<Value> bytes;
-  for (Value word : SmallVector<Value>(words(value)))
-    bytes.push_back(byteOf(word, byte));
+  for (int64_t index : indices)
+    bytes.push_back(byteOf(words(value)[index / 4], index % 4));
   SmallVector<Value> result;
   for (size_t i = 0; i < bytes.size(); i += 4)
     result.push_back(joinBytes(ArrayRef<Value>(bytes).slice(i, 4)));

@@ -42,7 +42,7 @@ public:
   Expr lookup(Expr codes, std::span<const int8_t> table) override;
   Expr gather(Expr indices, std::span<const uint32_t> table) override;
   Expr sumBytes(Expr value, uint8_t factor, uint32_t start) override;
-  Expr narrow(Expr value, unsigned byte) override;
+  Expr shuffleBytes(Expr value, std::span<const int64_t> indices) override;
 
 private:
   Value constant(uint32_t word);
