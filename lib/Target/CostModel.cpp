@@ -24,6 +24,8 @@ namespace {
 /// what was measured on an H100.
 struct Rates {
   double decode = 0;    ///< slots to decode 16 rows, for every bit of a code
+  double operation = 0; ///< slots of an operation where decoding is described;
+                        ///< a chip has some that are two of them
   double multiply = 0;  ///< to multiply 16 x 8 outputs, by mma.sync
   double scale = 0;     ///< to scale them, for every scale
   double load = 0;      ///< to load the activation of 8 columns
@@ -41,6 +43,7 @@ struct Rates {
 // What kernels that load weights into registers wait for is latency; those that
 // stage them share a block's time.
 static constexpr Rates kUnstaged = {.decode = 68.7,
+                                    .operation = 0.66,
                                     .multiply = 4.66,
                                     .scale = 19,
                                     .load = 43.1,
@@ -51,6 +54,7 @@ static constexpr Rates kUnstaged = {.decode = 68.7,
                                     .reduce = 0.124,
                                     .launch = 0.994};
 static constexpr Rates kStaged = {.decode = 28.6,
+                                  .operation = 0.39,
                                   .multiply = 0.957,
                                   .scale = 7.57,
                                   .load = 6.43,
@@ -136,8 +140,9 @@ double Launch::issueSlots() const {
   }
   double tiles = rowTiles * colTiles, scales = double(shape.groupsOfTile());
   // A lane has four runs of 32 weights in a tile.
-  double decode = shape.decodeSlots != 0 ? 4 * double(shape.decodeSlots)
-                                         : rates.decode * double(shape.slots);
+  double decode = shape.decodeOperations != 0
+                      ? 4 * double(shape.decodeOperations) * rates.operation
+                      : rates.decode * double(shape.slots);
   double slots = rowTiles * decode + tiles * scales * rates.scale;
   if (shape.hasOffset)
     slots += tiles * scales *

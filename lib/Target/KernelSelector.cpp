@@ -49,8 +49,13 @@ static double squaredDistance(const MatmulShape &a, int64_t mOfA,
                     square(double(a.slots - b.slots)) +
                     square(log(a.group) - log(b.group));
   // Other arithmetic says least.
-  if (a.hasOffset != b.hasOffset)
+  if (a.hasOffset != b.hasOffset ||
+      (a.liftedWords == 0) != (b.liftedWords == 0))
     distance += square(3);
+  if ((a.decodeOperations == 0) != (b.decodeOperations == 0))
+    distance += square(2);
+  else if (a.decodeOperations != 0)
+    distance += square(log(a.decodeOperations) - log(b.decodeOperations));
   if ((a.members == 1) != (b.members == 1))
     distance += square(0.25);
   return distance;

@@ -18,11 +18,10 @@ using namespace mlir;
 using namespace mlir::rotq;
 
 namespace {
-/// Several M of one weight, as the file has them.
+/// A matmul, as the file has it.
 struct Entry {
-  std::string format; ///< for readers: the rest says what counts
-  MatmulShape shape;
-  int64_t m = 0;
+  std::string format;
+  int64_t n = 0, k = 0, members = 1, group = 0, m = 0;
   std::vector<MeasuredKernel> kernels;
 };
 
@@ -58,21 +57,17 @@ template <> struct CustomMappingTraits<std::vector<MeasuredKernel>> {
 template <> struct MappingTraits<Entry> {
   static void mapping(IO &io, Entry &entry) {
     io.mapRequired("format", entry.format);
-    io.mapRequired("slots", entry.shape.slots);
-    io.mapRequired("offset", entry.shape.hasOffset);
-    io.mapRequired("group", entry.shape.group);
-    io.mapRequired("n", entry.shape.n);
-    io.mapRequired("k", entry.shape.k);
-    io.mapOptional("members", entry.shape.members, int64_t(1));
+    io.mapRequired("group", entry.group);
+    io.mapRequired("n", entry.n);
+    io.mapRequired("k", entry.k);
+    io.mapOptional("members", entry.members, int64_t(1));
     io.mapRequired("m", entry.m);
     io.mapRequired("us", entry.kernels);
   }
   static std::string validate(IO &io, Entry &entry) {
     if (io.error()) // there may be no place for another
       return "";
-    const MatmulShape &shape = entry.shape;
-    if (std::min({shape.slots, shape.group, shape.n, shape.k, shape.members,
-                  entry.m}) < 1)
+    if (std::min({entry.group, entry.n, entry.k, entry.members, entry.m}) < 1)
       return "expected sizes above 0";
     if (entry.kernels.empty())
       return "expected a kernel at least";
@@ -138,14 +133,19 @@ llvm::Expected<KernelTable> KernelTable::parse(StringRef text, StringRef file) {
       return std::tie(a.microseconds, a.config) <
              std::tie(b.microseconds, b.config);
     });
+    auto format = ::rotq::lookupFormat(entry.format);
+    if (!format)
+      return llvm::createStringError(file + ": " + format.error());
+    MatmulShape shape =
+        MatmulShape::get(*format, entry.n, entry.k, entry.members, entry.group);
     bool isKnown = llvm::any_of(table.rows, [&](const MeasuredRow &row) {
-      return row.shape == entry.shape && row.m == entry.m;
+      return row.shape == shape && row.m == entry.m;
     });
     if (isKnown)
       return llvm::createStringError(
-          file + ": " + entry.format + " " + Twine(entry.shape.n) + " x " +
-          Twine(entry.shape.k) + ", M = " + Twine(entry.m) + " occurs twice");
-    table.rows.push_back({entry.shape, entry.m, std::move(entry.kernels)});
+          file + ": " + entry.format + " " + Twine(entry.n) + " x " +
+          Twine(entry.k) + ", M = " + Twine(entry.m) + " occurs twice");
+    table.rows.push_back({shape, entry.m, std::move(entry.kernels)});
   }
   return std::move(table);
 }

@@ -62,7 +62,8 @@ private:
 static QuantizeActivationOp lifter(MatmulOpInterface op) {
   auto activation = op.getInputs()[0].getDefiningOp<QuantizeActivationOp>();
   FormatAttr format = op.getWeightTypes()[0].getFormat();
-  if (!activation || !canLift(format, int64_t(op.getGroup().value_or(0))) ||
+  if (!activation ||
+      !canLift(format.getFormat(), int64_t(op.getGroup().value_or(0))) ||
       (activation.getFrameAttr() &&
        activation.getFrameAttr() != format.getCodebook()))
     return {};

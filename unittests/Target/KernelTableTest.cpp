@@ -28,8 +28,8 @@ wgmma-products: 0
 measured:
 )";
 static const std::string kRow =
-    "- {format: rq3, slots: 3, offset: false, group: 256, n: 64, k: 512, "
-    "m: 8, us: {mma_s8_r16c8w4: 2.5, mma_s8_r16c8w8: 1.5}}\n";
+    "- {format: rq3, group: 256, n: 64, k: 512, m: 8, "
+    "us: {mma_s8_r16c8w4: 2.5, mma_s8_r16c8w8: 1.5}}\n";
 
 static std::string messageOf(const std::string &text) {
   llvm::Expected<KernelTable> table = KernelTable::parse(text, "t.yaml");
@@ -60,6 +60,18 @@ TEST(KernelTable, IsRead) {
   EXPECT_EQ(row.kernels[0].microseconds, 1.5);
 }
 
+TEST(KernelTable, FormatsSayWhatDecodingTakes) {
+  llvm::Expected<KernelTable> table =
+      KernelTable::parse(kHead + replaced(kRow, "rq3", "trellis3") +
+                             replaced(kRow, "rq3", "liftquant_w20"),
+                         "t.yaml");
+  ASSERT_TRUE(bool(table)) << llvm::toString(table.takeError());
+  ASSERT_EQ(table->rows.size(), 2u);
+  EXPECT_GT(table->rows[0].shape.decodeOperations, 100);
+  EXPECT_EQ(table->rows[0].shape.liftedWords, 0);
+  EXPECT_GT(table->rows[1].shape.liftedWords, 0);
+}
+
 TEST(KernelTable, ErrorsNameFileAndLine) {
   struct Case {
     StringRef from, to, message;
@@ -79,7 +91,8 @@ TEST(KernelTable, ErrorsNameFileAndLine) {
            Case{"mma_s8_r16c8w4:", "mma_s8_r16c8w8:", "t.yaml:13: duplicated"},
            Case{"us: {mma_s8_r16c8w4: 2.5, mma_s8_r16c8w8: 1.5}", "us: {}",
                 "t.yaml:13: expected a kernel at least"},
-           Case{"slots: 3, ", "", "t.yaml:13: missing required key 'slots'"},
+           Case{"group: 256, ", "", "t.yaml:13: missing required key 'group'"},
+           Case{"rq3", "rq9", "t.yaml: expected a format among rq3, "},
            Case{"}}\n", "}\n", "t.yaml:13: Unexpected token"},
        }) {
     std::string message =

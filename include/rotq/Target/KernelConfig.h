@@ -51,15 +51,17 @@ struct MatmulShape {
   int64_t sums = 1;  ///< of members, that one element takes
   bool hasEpilogue = false;
   int64_t tableBytes = 0; ///< that decoding keeps in shared memory
-  /// Issue slots that decoding 32 weights takes; 0: those of a table of levels,
-  /// which were measured.
-  int64_t decodeSlots = 0;
+  /// What decoding 32 weights takes; 0: what a table of levels does, which was
+  /// measured.
+  int64_t decodeOperations = 0;
   /// Words of a lane for a part of an activation that is lifted; 0: none is.
   int64_t liftedWords = 0;
 
   bool operator==(const MatmulShape &) const = default;
 
   /// `group` values of the activation share a scale.
+  static MatmulShape get(const ::rotq::Format &format, int64_t n, int64_t k,
+                         int64_t members, int64_t group);
   static MatmulShape get(ArrayRef<WeightType> weights, int64_t group,
                          int64_t sums = 1, bool hasEpilogue = false);
 

@@ -383,10 +383,10 @@ LogicalResult QuantizeActivationOp::verify() {
 // Products
 //===----------------------------------------------------------------------===//
 
-bool mlir::rotq::canLift(FormatAttr format, int64_t group) {
+bool mlir::rotq::canLift(const ::rotq::Format &format, int64_t group) {
   constexpr int64_t kTile = ::rotq::TiledLayout::kColumns;
-  return group == kTile && format.getScale().getGroup() >= kTile &&
-         ::rotq::LiftedLayout::frameOf(format.getFormat()) != nullptr;
+  return group == kTile && format.scale.group >= kTile &&
+         ::rotq::LiftedLayout::frameOf(format) != nullptr;
 }
 
 /// Ranges of M rise, and every kernel takes the activation there is, and has
@@ -411,7 +411,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
     if (kind == KernelKind::MmaB1) {
-      if (!canLift(op.getWeightTypes().front().getFormat(),
+      if (!canLift(op.getWeightTypes().front().getFormat().getFormat(),
                    int64_t(*op.getGroup())))
         return op.emitOpError()
                << "expected codes of a frame, one behind the other, scales of "
@@ -444,7 +444,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     int64_t bytes = sharedMemoryOf(
         StagedMatmul::get(kernel, op.getWeightTypes().front(),
                           int64_t(op.getGroup().value_or(0)), op.getNumSums()));
-    bytes += tableMemoryOf(op.getWeightTypes().front());
+    bytes += tableMemoryOf(op.getWeightTypes().front().getFormat().getFormat());
     if (int64_t most = mostSharedMemory(kind); bytes > most)
       return op.emitOpError()
              << "expected at most " << most << " bytes of shared memory but "
@@ -628,7 +628,7 @@ LogicalResult UnpackOp::verify() {
   if (failed(verifyCodes(*this, getType(), coding->unpackedBits())))
     return failure();
   SmallVector<unsigned> runBytes(coding->runBytes().begin(),
-                                  coding->runBytes().end());
+                                 coding->runBytes().end());
   if (coding->circle())
     runBytes.push_back(4);
   if (getPlanes().size() != runBytes.size())

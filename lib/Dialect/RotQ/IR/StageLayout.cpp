@@ -57,9 +57,9 @@ int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
                             : std::max(sums, StageLayout(matmul).totalBytes);
 }
 
-int64_t mlir::rotq::tableMemoryOf(WeightType weight) {
-  auto codebook = weight.getFormat().getCodebook().getCodebook();
-  return ::rotq::roundUp(int64_t(codebook->gathered().size_bytes()), 1024);
+int64_t mlir::rotq::tableMemoryOf(const ::rotq::Format &format) {
+  return ::rotq::roundUp(int64_t(format.codebook->gathered().size_bytes()),
+                         1024);
 }
 
 int64_t mlir::rotq::mostSharedMemory(KernelKind kind) {

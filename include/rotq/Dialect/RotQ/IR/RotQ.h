@@ -47,7 +47,7 @@ inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
 
 /// Whether activations quantized in groups can be lifted for products with
 /// weights of the format (`rotq::LiftedLayout`).
-bool canLift(FormatAttr format, int64_t group);
+bool canLift(const ::rotq::Format &format, int64_t group);
 
 /// Warps of a block that multiply together: a warpgroup of `wgmma`.
 int64_t warpsAtOnce(KernelKind kind);

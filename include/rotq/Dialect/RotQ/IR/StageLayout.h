@@ -57,7 +57,7 @@ int64_t sharedMemoryOf(const StagedMatmul &matmul);
 
 /// What a kernel keeps in shared memory beside that: the table that points of
 /// the weight are gathered from, up to where dynamic memory can start.
-int64_t tableMemoryOf(WeightType weight);
+int64_t tableMemoryOf(const ::rotq::Format &format);
 
 /// The most a block can have on every chip, or on those with warpgroups where
 /// the kernel is of these.
