@@ -48,8 +48,11 @@ public:
     cost.operations += table.size() > 8 ? 3 * words : words;
     return make(words);
   }
-  Expr gather(Expr indices, std::span<const uint32_t>) override {
-    cost.gathers += numWords(indices);
+  Expr gather(Expr indices, std::span<const uint32_t> table) override {
+    constexpr double kBanks = 32;
+    double ofBank = std::max(1.0, double(table.size()) / kBanks);
+    cost.wavefronts +=
+        double(numWords(indices)) * std::min(ofBank, DecodeCost::kWavefronts);
     return make(numWords(indices));
   }
   Expr sumBytes(Expr value, uint8_t, uint32_t) override {

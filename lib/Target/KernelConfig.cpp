@@ -75,15 +75,13 @@ KernelAttr KernelConfig::getAttr(MLIRContext *context, int64_t mMin,
                          depth, stages, blocks);
 }
 
-/// A word that every lane gathers from a table in shared memory keeps its 32
-/// banks busy for 3.5 cycles on average. Of kernels that were measured it takes
-/// as long as six operations.
+/// While banks take a turn as many operations are issued.
 static int64_t decodeOperationsOf(const ::rotq::Format &format) {
-  constexpr int64_t kGatherOperations = 6;
+  constexpr double kPerWavefront = 3.15;
   if (format.codebook->kind() == "table")
     return 0;
   auto cost = ::rotq::DecodeCost::of(*format.codebook, *format.coding);
-  return cost.operations + kGatherOperations * cost.gathers;
+  return cost.operations + int64_t(kPerWavefront * cost.wavefronts);
 }
 
 MatmulShape MatmulShape::get(const ::rotq::Format &format, int64_t n, int64_t k,
