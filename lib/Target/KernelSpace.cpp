@@ -116,10 +116,14 @@ static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
     extra += std::max<int64_t>(0, shape.slots - kSlots) * kSlotWords *
              rowTiles * tile.depth;
   // mma.sync decodes a run at a time, in the registers of those that follow;
-  // loops that are a tile ahead gather a run of two tiles at once. wgmma takes
-  // all runs in one instruction; what its widest tiles spill of a word under
-  // way costs less than fewer columns do (docs/performance.md).
-  if (shape.tableBytes != 0 && tile.kind == kMma)
+  // loops that are a tile ahead gather, or work on a lattice, for a run of two
+  // tiles at once. wgmma takes all runs in one instruction; what its widest
+  // tiles spill of a word under way costs less than fewer columns do
+  // (docs/performance.md).
+  constexpr int64_t kManyOperations = 300; // of 32 weights
+  bool isLong =
+      shape.tableBytes != 0 || shape.decodeOperations > kManyOperations;
+  if (isLong && tile.kind == kMma)
     extra += 16 * (tile.depth - 1);
   return extra;
 }
