@@ -58,6 +58,21 @@ TEST(BlockingTest, Invariants) {
     }
 }
 
+TEST(BlockingTest, RunsInCircles) {
+  auto before = [](int64_t k) {
+    std::vector<int64_t> runs;
+    for (int64_t run = 0; run < storedLength(k) / kRowGranule; ++run)
+      runs.push_back(runBefore(run, k, 256));
+    return runs;
+  };
+  using Runs = std::vector<int64_t>;
+  EXPECT_EQ(before(256), (Runs{7, 0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(before(350), (Runs{7, 0, 1, 2, 3, 4, 5, 6, 10, 8, 9, 10}));
+  // Alone, with a run behind the padded row.
+  EXPECT_EQ(before(32), (Runs{0, 0}));
+  EXPECT_EQ(before(257), (Runs{7, 0, 1, 2, 3, 4, 5, 6, 8, 8}));
+}
+
 TEST(BlockingTest, IndexOfEveryPosition) {
   Blocking blocking(4304, 256);
   for (int64_t i = 0; i < blocking.size(); ++i) {

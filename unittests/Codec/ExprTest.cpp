@@ -40,6 +40,26 @@ TEST(ExprTest, Shuffle) {
   EXPECT_EQ(values(b, b.shuffle(x, y, indices)), (Words{5, 1, 1, 3}));
 }
 
+TEST(ExprTest, BitFields) {
+  EvalBuilder b;
+  Expr x = b.input(Words{0x76543210, 0xfedcba98});
+  EXPECT_EQ(values(b, b.bitField(x, Words{0, 4, 28, 52}, 12)),
+            (Words{0x210, 0x321, 0x987, 0xfed}));
+  // A field that fills its word has nothing of the next one.
+  EXPECT_EQ(values(b, b.bitField(x, Words{0, 8, 32}, 32)),
+            (Words{0x76543210, 0x98765432, 0xfedcba98}));
+}
+
+TEST(ExprTest, Bytes) {
+  EvalBuilder b;
+  Expr x = b.input(Words{0x04030201, 0xfffefdfc});
+  EXPECT_EQ(values(b, b.shuffleBytes(x, std::vector<int64_t>{7, 0, 4, 3})),
+            (Words{0x04fc01ff}));
+  EXPECT_EQ(values(b, b.sumBytes(x, 1, 0)), (Words{10, 1014}));
+  EXPECT_EQ(values(b, b.sumBytes(x, 64, 0x8000)),
+            (Words{0x8000 + 640, 0x8000 + 64 * 1014}));
+}
+
 TEST(ExprTest, LookupOrder) {
   EvalBuilder b;
   std::vector<int8_t> table(16);

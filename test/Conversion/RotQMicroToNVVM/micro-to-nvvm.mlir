@@ -100,4 +100,20 @@ gpu.module @kernels {
     %1 = rotq.decode #rotq.voronoi<16, [3, 4, 5, 7]> %0 : vector<4xi64> -> vector<32xi8>
     return %1 : vector<32xi8>
   }
+
+  // Two codes of a word; the sums of the bytes of their hashes, of which a byte
+  // of each is a point.
+  // CHECK-LABEL: func.func @decode_trellis
+  //   CHECK-NOT: rotq.
+  //       CHECK: arith.muli %{{.*}}, %{{.*}} : vector<32xi32>
+  // CHECK-COUNT-32: nvvm.dot.accumulate.4way
+  //   CHECK-NOT: nvvm.dot.accumulate.4way
+  // CHECK-COUNT-8: nvvm.prmt
+  //   CHECK-NOT: nvvm.prmt
+  //       CHECK: vector.bitcast {{.*}} : vector<8xi32> to vector<32xi8>
+  func.func @decode_trellis(%words: vector<2xi32>, %before: vector<1xi32>) -> vector<32xi8> {
+    %0 = rotq.unpack #rotq.window<2> %words, %before : vector<2xi32>, vector<1xi32> -> vector<32xi32>
+    %1 = rotq.decode #rotq.trellis<2, 2212286765, 0> %0 : vector<32xi32> -> vector<32xi8>
+    return %1 : vector<32xi8>
+  }
 }

@@ -376,6 +376,11 @@ func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identi
 
 // -----
 
+// expected-error @below {{expected a scale for a row, as circles of 256 weights need, but got groups of 128}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<128>, codebook = #rotq.trellis<3, 1, 0>, coding = #rotq.window<3>>}
+
+// -----
+
 // expected-error @below {{expected a coding of 2 bits, as the codebook has, but got 16}}
 func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.grid<2, 1, "81c03f7f">, coding = #rotq.window<2>>}
 

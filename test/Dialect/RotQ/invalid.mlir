@@ -540,6 +540,22 @@ func.func @f(%p: vector<4xi32>) {
 
 // -----
 
+func.func @f(%p: vector<3xi32>) {
+  // expected-error @below {{expected 2 planes but got 1}}
+  %0 = rotq.unpack #rotq.window<3> %p : vector<3xi32> -> vector<32xi32>
+  return
+}
+
+// -----
+
+func.func @f(%p: vector<6xi32>, %before: vector<1xi32>) {
+  // expected-error @below {{expected 2 words in plane 1 but got 1}}
+  %0 = rotq.unpack #rotq.window<3> %p, %before : vector<6xi32>, vector<1xi32> -> vector<64xi32>
+  return
+}
+
+// -----
+
 func.func @f(%c: vector<64xi4>) {
   // expected-error @below {{expected 64 values but got 32}}
   %0 = rotq.decode #rotq.table<1, [0, 1]> %c : vector<64xi4> -> vector<32xi8>

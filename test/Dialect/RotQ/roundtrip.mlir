@@ -98,6 +98,8 @@ func.func @memrefs(%x: memref<?x576xf32>, %w: !rotq.weight<8x576, #rq3>, %y: mem
 func.func @micro(%lo: vector<4xi32>, %hi: vector<2xi32>, %f: vector<8xf32>, %n: i32, %z: vector<16xi32>, %p: i32) {
   // CHECK: rotq.unpack #rotq.fixed<3> %{{.*}}, %{{.*}} : vector<4xi32>, vector<2xi32> -> vector<64xi4>
   %c = rotq.unpack #rotq.fixed<3> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi4>
+  // CHECK: rotq.unpack #rotq.window<2> %{{.*}}, %{{.*}} : vector<4xi32>, vector<2xi32> -> vector<64xi32>
+  %states = rotq.unpack #rotq.window<2> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi32>
   // CHECK: rotq.decode #rotq.table<2, [-127, -38, 38, 127]> %{{.*}} : vector<64xi4> -> vector<64xi8>
   %d = rotq.decode #rotq.table<2, [-127, -38, 38, 127]> %c : vector<64xi4> -> vector<64xi8>
   // CHECK: rotq.fwht %{{.*}} block(256) {lanes = 32 : i64} : vector<8xf32>
