@@ -86,11 +86,17 @@ def test_unseen_shapes_are_twenty_and_not_those_of_the_table():
     assert {name for name, _, _ in problems} == set(tune.speed.FORMATS)
 
 
+def kernels_that_can_be_chosen(m):
+    answer = tune.ask(PROBLEM, [m], "sm_90a", tune.ANY_SLACK)[m]
+    return sorted(map(tune.short_name, answer["candidates"]))
+
+
 def test_table_keeps_the_best_and_what_comes_near(tmp_path):
-    rows = [(PROBLEM, 8, f"mma_s8_r16c8w4b{i}", 10 + i) for i in range(1, 8)]
-    rows += [(PROBLEM, 8, "mma_s8_r16c8w4b1", 12), (GROUP, 64, "wgmma_s8_r16c64w8t4b1", 3.14159)]
-    # A kind that takes other rows.
-    rows += [(PROBLEM, 64, "mma_s8_r16c32w4", 1)]
+    kernels = kernels_that_can_be_chosen(8)[:7]
+    rows = [(PROBLEM, 8, kernel, 11 + i) for i, kernel in enumerate(kernels)]
+    rows += [(PROBLEM, 8, kernels[0], 12), (GROUP, 64, "wgmma_s8_r16c64w8t4b1", 3.14159)]
+    # A kind that takes other rows, and what ptxas has too few registers for.
+    rows += [(PROBLEM, 64, "mma_s8_r16c32w4", 1), (PROBLEM, 8, "mma_s8_r16c8w4b30", 1)]
     results = write_results(tmp_path / "a.jsonl", rows)
     path = tmp_path / "table.yaml"
     path.write_text(TABLE)
@@ -98,13 +104,32 @@ def test_table_keeps_the_best_and_what_comes_near(tmp_path):
     head, measured = path.read_text().split("measured:\n")
     assert "Old" not in head
     assert head.endswith("chip: sm_90a\nwarps: 64\ndevice: Test\ndate: 2026-02-03\n")
-    near = ", ".join(f"mma_s8_r16c8w4b{i}: {10 + i}.00" for i in range(1, 7))
+    near = ", ".join(f"{kernel}: {11 + i}.00" for i, kernel in enumerate(kernels[:6]))
     assert measured == (
-        "- {format: itq3_s, slots: 3, offset: true, group: 256, n: 6144, k: 4096, members: 3, "
+        "- {format: itq3_s, group: 256, n: 6144, k: 4096, members: 3, "
         "m: 64, us: {wgmma_s8_r16c64w8t4b1: 3.14}}\n"
-        "- {format: rq3, slots: 3, offset: false, group: 256, n: 4096, k: 4096, "
-        f"m: 8, us: {{{near}}}}}\n"
+        f"- {{format: rq3, group: 256, n: 4096, k: 4096, m: 8, us: {{{near}}}}}\n"
     )
+
+
+def test_table_keeps_formats_that_were_not_measured_again(tmp_path, capsys):
+    kernel = kernels_that_can_be_chosen(8)[0]
+    results = write_results(tmp_path / "a.jsonl", [(PROBLEM, 8, kernel, 5)])
+    rows = [
+        f"- {{format: {name}, group: 256, n: 64, k: 512, m: 1, us: {{{kernel}: 1.00}}}}\n"
+        for name in ("rq3", "rq4")
+    ]
+    path = tmp_path / "table.yaml"
+    path.write_text("chip: sm_90a\ndevice: Test\ndate: 2026-01-01\nmeasured:\n" + "".join(rows))
+    assert tune.main(["table", str(results), "--out", str(path)]) == 0
+    new = f"- {{format: rq3, group: 256, n: 4096, k: 4096, m: 8, us: {{{kernel}: 5.00}}}}\n"
+    text = path.read_text()
+    assert text.endswith("measured:\n" + new + rows[1])
+    # Times of two devices do not compare.
+    results = write_results(tmp_path / "b.jsonl", [(PROBLEM, 8, kernel, 5)], "Other")
+    assert tune.main(["table", str(results), "--out", str(path)]) == 2
+    assert "measured on another device than Other" in capsys.readouterr().err
+    assert path.read_text() == text
 
 
 def test_results_of_several_devices_are_refused(tmp_path):
@@ -128,7 +153,8 @@ def test_no_results_make_no_table(tmp_path, capsys):
 @pytest.mark.parametrize("ratio, code", [(1.05, 0), (1.2, 1)])
 def test_verify_compares_what_is_chosen_with_the_best(tmp_path, capsys, ratio, code):
     chosen = tune.short_name(tune.ask(PROBLEM, [8], "sm_90a", 1)[8]["chosen"])
-    rows = [(PROBLEM, 8, chosen, 10 * ratio), (PROBLEM, 8, "mma_s8_r16c8w4b1", 10)]
+    other = next(kernel for kernel in kernels_that_can_be_chosen(8) if kernel != chosen)
+    rows = [(PROBLEM, 8, chosen, 10 * ratio), (PROBLEM, 8, other, 10)]
     results = write_results(tmp_path / "a.jsonl", rows)
     assert tune.main(["verify", str(results)]) == code
     assert f"{ratio:.2f}  rq3 4096 x 4096, M = 8" in capsys.readouterr().out
