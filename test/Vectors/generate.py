@@ -280,7 +280,7 @@ class Encoder:
         return [self.levels[min(code, len(self.levels) - 1)]]
 
     def moments(self, x, step, offset):
-        q = [self.levels[c] for c in self.assign(x, step, offset)]
+        q = [v for code in self.assign(x, step, offset) for v in self.point(code)]
         return (
             ordered_sum(f32(a * b) for a, b in zip(x, q)),
             ordered_sum(f32(b * b) for b in q),
@@ -540,10 +540,21 @@ class VoronoiEncoder(Encoder):
         return f32(f32(f32(1.49283) / smallest) * rms), 0.0
 
 
+# --- Steps that are not searched -------------------------------------------------------
+
+
+class GaussianEncoder(Encoder):
+    """With `step` for weights of unit variance."""
+
+    def fit(self, x):
+        squares = ordered_sum(f32(v * v) for v in x)
+        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
+
+
 # --- Frames ------------------------------------------------------------------------
 
 
-class FrameEncoder(Encoder):
+class FrameEncoder(GaussianEncoder):
     """Codes whose bits are the signs of vectors that are added up."""
 
     def __init__(self, fmt):
@@ -605,15 +616,11 @@ class FrameEncoder(Encoder):
             xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
         return xq, qq, total
 
-    def fit(self, x):
-        squares = ordered_sum(f32(v * v) for v in x)
-        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
-
 
 # --- Trellises -----------------------------------------------------------------------
 
 
-class TrellisEncoder(Encoder):
+class TrellisEncoder(GaussianEncoder):
     """Codes that are states of a path."""
 
     def __init__(self, fmt):
@@ -702,18 +709,6 @@ class TrellisEncoder(Encoder):
                 self.found[part] = self.circle(part)
             codes += self.found[part]
         return codes
-
-    def fit(self, x):
-        squares = ordered_sum(f32(v * v) for v in x)
-        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
-
-    def moments(self, x, step, offset):
-        q = [self.point(code)[0] for code in self.assign(x, step, offset)]
-        return (
-            ordered_sum(f32(a * b) for a, b in zip(x, q)),
-            ordered_sum(f32(b * b) for b in q),
-            ordered_sum(q),
-        )
 
 
 def make_encoder(fmt):

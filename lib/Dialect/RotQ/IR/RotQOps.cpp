@@ -395,6 +395,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
   if (op.getKernels()->empty())
     return op.emitOpError("expected at least one kernel");
   std::optional<int64_t> last = 0;
+  ::rotq::Format format = op.getWeightTypes().front().getFormat().getFormat();
   for (auto kernel : op.getKernels()->getAsRange<KernelAttr>()) {
     if (!last || kernel.getMMin() <= *last)
       return op.emitOpError()
@@ -411,8 +412,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
                               << (op.isQuantized() ? "an int8" : "a float")
                               << " activation but got " << kernel;
     if (kind == KernelKind::MmaB1) {
-      if (!canLift(op.getWeightTypes().front().getFormat().getFormat(),
-                   int64_t(*op.getGroup())))
+      if (!canLift(format, int64_t(*op.getGroup())))
         return op.emitOpError()
                << "expected codes of a frame, one behind the other, scales of "
                   "at least 256 weights without offsets and an activation "
@@ -444,7 +444,7 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     int64_t bytes = sharedMemoryOf(
         StagedMatmul::get(kernel, op.getWeightTypes().front(),
                           int64_t(op.getGroup().value_or(0)), op.getNumSums()));
-    bytes += tableMemoryOf(op.getWeightTypes().front().getFormat().getFormat());
+    bytes += tableMemoryOf(format);
     if (int64_t most = mostSharedMemory(kind); bytes > most)
       return op.emitOpError()
              << "expected at most " << most << " bytes of shared memory but "
