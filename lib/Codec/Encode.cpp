@@ -37,6 +37,9 @@ constexpr int kGridSteps = 16;
 constexpr int kFewGridSteps = 4;
 constexpr int kMaxRefits = 8;
 
+/// Weights that are worth a range of a thread: encoding them takes long.
+constexpr int64_t kRangeWeights = 4096;
+
 uint16_t toFiniteHalf(float value) {
   return toHalf(std::clamp(value, -65504.0f, 65504.0f));
 }
@@ -249,7 +252,7 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
   int64_t badRow = n;
 
   parallelRows(
-      n, rowGrain(k), options.threads, [&](int64_t first, int64_t last) {
+      n, rowGrain(k, kRangeWeights), options.threads, [&](int64_t first, int64_t last) {
         SegmentEncoder segments(format, spread);
         std::vector<float> row(padded);
         std::vector<uint32_t> codes(stored / dim * words);

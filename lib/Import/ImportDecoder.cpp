@@ -37,13 +37,16 @@ struct Parameter {
   }
 };
 
-/// Builds one of the two functions: on rows of any number, or on one.
+/// What a function computes of its tokens.
+enum class Purpose { Logits, Moments };
+
+/// Builds a function on rows of any number, or on one.
 class FunctionBuilder {
 public:
   FunctionBuilder(ModuleOp module, const Decoder &decoder, StringRef name,
-                  int64_t rows)
+                  int64_t rows, Purpose purpose = Purpose::Logits)
       : module(module), decoder(decoder), name(name), rows(rows),
-        b(module.getLoc(), module.getContext()) {}
+        purpose(purpose), b(module.getLoc(), module.getContext()) {}
 
   llvm::Error build();
 
@@ -60,17 +63,23 @@ private:
                    ShapedType::kDynamic, decoder.headSize});
   }
 
+  /// Of Moments' members, in their order; none where logits are wanted.
+  SmallVector<Type> momentTypes();
+
   SmallVector<Parameter> parametersOf(const DecoderLayer &layer);
   func::FuncOp buildLayer(const DecoderLayer &kind, StringRef symbol);
   func::FuncOp layerFunction(const DecoderLayer &layer);
   Value embed(Value tokens, Value table);
   /// Cosines and sines of the angles of every row.
   SmallVector<Value> angles(const Rotary &rotary, Value position);
+  /// The logits behind the last rows, as many as `logits` has room for.
+  Value buildLogits(Value logits, const llvm::StringMap<Value> &weight);
 
   ModuleOp module;
   const Decoder &decoder;
   StringRef name;
   int64_t rows;
+  Purpose purpose;
   TensorBuilder b;
   Value state; ///< the hidden state so far
   /// The layer functions so far, by what their layers consist of.
@@ -137,15 +146,19 @@ func::FuncOp FunctionBuilder::buildLayer(const DecoderLayer &kind,
   SmallVector<Type> inputs = {state, b.getIndexType(), b.getIndexType()};
   if (kind.rotary)
     inputs.append(2, tensor({rows, decoder.headSize / 2}));
-  inputs.append({keysType(), valuesType()});
+  SmallVector<Type> carried = {keysType(), valuesType()};
+  llvm::append_range(carried, momentTypes());
+  llvm::append_range(inputs, carried);
   SmallVector<Parameter> parameters = parametersOf(kind);
   for (const Parameter &parameter : parameters)
     inputs.push_back(tensor(parameter.shape));
 
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(module.getBody());
-  auto function = func::FuncOp::create(
-      b, symbol, b.getFunctionType(inputs, {state, keysType(), valuesType()}));
+  SmallVector<Type> results = {state};
+  llvm::append_range(results, carried);
+  auto function =
+      func::FuncOp::create(b, symbol, b.getFunctionType(inputs, results));
   function.setPrivate();
   b.setInsertionPointToStart(function.addEntryBlock());
   ArrayRef<BlockArgument> arguments = function.getArguments();
@@ -162,12 +175,18 @@ func::FuncOp FunctionBuilder::buildLayer(const DecoderLayer &kind,
   Caches caches;
   caches.keys = next();
   caches.values = next();
+  Moments moments;
+  if (purpose == Purpose::Moments)
+    moments = {next(), next(), next(), next()};
   LayerValues values;
   for (const Parameter &parameter : parameters)
     parameter.in(values) = next();
   LayerBuilder builder(b, decoder, kind, layer, position, cosines, sines);
-  x = builder.build(x, values, caches);
-  func::ReturnOp::create(b, ValueRange{x, caches.keys, caches.values});
+  x = builder.build(x, values, caches, moments);
+  SmallVector<Value> result = {x, caches.keys, caches.values};
+  if (purpose == Purpose::Moments)
+    result.append({moments.qkv, moments.o, moments.gateUp, moments.down});
+  func::ReturnOp::create(b, result);
   return function;
 }
 
@@ -177,6 +196,15 @@ func::FuncOp FunctionBuilder::layerFunction(const DecoderLayer &layer) {
     function =
         buildLayer(layer, (name + "_layer" + Twine(kinds.size() - 1)).str());
   return function;
+}
+
+SmallVector<Type> FunctionBuilder::momentTypes() {
+  SmallVector<Type> types;
+  if (purpose == Purpose::Moments)
+    for (int64_t size : {decoder.hidden, decoder.heads * decoder.headSize,
+                         decoder.hidden, decoder.mlpSize})
+      types.push_back(tensor({int64_t(decoder.layers.size()), size}));
+  return types;
 }
 
 //===----------------------------------------------------------------------===//
@@ -235,11 +263,42 @@ static std::string shapeText(ArrayRef<int64_t> shape) {
   return text;
 }
 
+Value FunctionBuilder::buildLogits(Value logits,
+                                   const llvm::StringMap<Value> &weight) {
+  if (rows != 1) {
+    SmallVector<OpFoldResult> shape = b.shapeOf(state);
+    shape[0] = b.shapeOf(logits)[0];
+    auto value = [&](OpFoldResult size) {
+      return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
+    };
+    OpFoldResult first =
+        arith::SubIOp::create(b, value(b.shapeOf(state)[0]), value(shape[0]))
+            .getResult();
+    state = b.slice(state, {first, b.getIndexAttr(0)}, shape);
+  }
+  state = buildNorm(b, decoder, state, weight.at(decoder.finalNorm));
+  Value result = b.matmul(state, weight.at(decoder.head.weight), logits);
+  if (decoder.head.bias)
+    result =
+        b.generic({{weight.at(*decoder.head.bias), {1}}}, {{result, {0, 1}}},
+                  [&](ValueRange e) {
+                    return SmallVector<Value>{b.add(e[1], e[0])};
+                  })
+            .front();
+  return result;
+}
+
 llvm::Error FunctionBuilder::build() {
-  // Arguments: the token, where it stands, the caches, the logits, the weights.
+  // Arguments: the tokens, where they stand, what is written (the caches and
+  // the logits, or the moments), the weights.
+  bool isLogits = purpose == Purpose::Logits;
+  SmallVector<Type> written = {keysType(), valuesType()};
+  llvm::append_range(written, momentTypes());
+  if (isLogits)
+    written.push_back(tensor({rows, decoder.vocabulary}));
   SmallVector<Type> inputs = {RankedTensorType::get({rows}, b.getI32Type()),
-                              b.getIndexType(), keysType(), valuesType(),
-                              tensor({rows, decoder.vocabulary})};
+                              b.getIndexType()};
+  llvm::append_range(inputs, written);
   llvm::MapVector<StringRef, RankedTensorType> weights;
   llvm::Error error = llvm::Error::success();
   auto declare = [&](StringRef name, ArrayRef<int64_t> shape) {
@@ -254,10 +313,12 @@ llvm::Error FunctionBuilder::build() {
   for (const DecoderLayer &layer : decoder.layers)
     for (const Parameter &parameter : parametersOf(layer))
       declare(parameter.name, parameter.shape);
-  declare(decoder.finalNorm, {decoder.hidden});
-  declare(decoder.head.weight, {decoder.vocabulary, decoder.hidden});
-  if (decoder.head.bias)
-    declare(*decoder.head.bias, {decoder.vocabulary});
+  if (isLogits) {
+    declare(decoder.finalNorm, {decoder.hidden});
+    declare(decoder.head.weight, {decoder.vocabulary, decoder.hidden});
+    if (decoder.head.bias)
+      declare(*decoder.head.bias, {decoder.vocabulary});
+  }
   if (error)
     return error;
   unsigned firstWeight = unsigned(inputs.size());
@@ -265,8 +326,10 @@ llvm::Error FunctionBuilder::build() {
     inputs.push_back(type);
 
   b.setInsertionPointToStart(module.getBody());
-  auto function = func::FuncOp::create(
-      b, name, b.getFunctionType(inputs, {inputs[4], inputs[2], inputs[3]}));
+  if (isLogits)
+    std::rotate(written.begin(), written.end() - 1, written.end());
+  auto function =
+      func::FuncOp::create(b, name, b.getFunctionType(inputs, written));
   b.setInsertionPointToStart(function.addEntryBlock());
   llvm::StringMap<Value> weight;
   for (auto [i, entry] : llvm::enumerate(weights)) {
@@ -275,8 +338,9 @@ llvm::Error FunctionBuilder::build() {
                         b.getStringAttr(entry.first));
   }
   Value tokens = function.getArgument(0), position = function.getArgument(1);
-  Caches caches = {function.getArgument(2), function.getArgument(3)};
-  Value logits = function.getArgument(4);
+  // What every layer hands on beside the state.
+  SmallVector<Value> carried(
+      function.getArguments().slice(2, written.size() - isLogits));
 
   state = embed(tokens, weight[decoder.embedding]);
   SmallVector<SmallVector<Value>> turns;
@@ -286,50 +350,46 @@ llvm::Error FunctionBuilder::build() {
     SmallVector<Value> operands = {state, b.index(int64_t(i)), position};
     if (layer.rotary)
       llvm::append_range(operands, turns[size_t(*layer.rotary)]);
-    operands.append({caches.keys, caches.values});
+    llvm::append_range(operands, carried);
     for (const Parameter &parameter : parametersOf(layer))
       operands.push_back(weight[parameter.name]);
     auto call = func::CallOp::create(b, layerFunction(layer), operands);
     state = call.getResult(0);
-    caches = {call.getResult(1), call.getResult(2)};
+    carried.assign(call.result_begin() + 1, call.result_end());
   }
-
-  // Logits of the last rows, as many as there is room for.
-  if (rows != 1) {
-    SmallVector<OpFoldResult> shape = b.shapeOf(state);
-    shape[0] = b.shapeOf(logits)[0];
-    auto value = [&](OpFoldResult size) {
-      return getValueOrCreateConstantIndexOp(b, b.getLoc(), size);
-    };
-    OpFoldResult first =
-        arith::SubIOp::create(b, value(b.shapeOf(state)[0]), value(shape[0]))
-            .getResult();
-    state = b.slice(state, {first, b.getIndexAttr(0)}, shape);
-  }
-  state = buildNorm(b, decoder, state, weight[decoder.finalNorm]);
-  Value result = b.matmul(state, weight[decoder.head.weight], logits);
-  if (decoder.head.bias)
-    result = b.generic({{weight[*decoder.head.bias], {1}}}, {{result, {0, 1}}},
-                       [&](ValueRange e) {
-                         return SmallVector<Value>{b.add(e[1], e[0])};
-                       })
-                 .front();
-  func::ReturnOp::create(b, ValueRange{result, caches.keys, caches.values});
+  if (isLogits)
+    carried.insert(carried.begin(),
+                   buildLogits(function.getArgument(firstWeight - 1), weight));
+  func::ReturnOp::create(b, carried);
   return llvm::Error::success();
+}
+
+static OwningOpRef<ModuleOp> emptyModule(MLIRContext &context,
+                                         const Decoder &decoder) {
+  context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                      linalg::LinalgDialect, math::MathDialect,
+                      tensor::TensorDialect>();
+  return ModuleOp::create(UnknownLoc::get(&context), decoder.architecture);
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 mlir::rotq::importDecoder(MLIRContext &context, const Decoder &decoder) {
-  context.loadDialect<arith::ArithDialect, func::FuncDialect,
-                      linalg::LinalgDialect, math::MathDialect,
-                      tensor::TensorDialect>();
-  OwningOpRef<ModuleOp> module =
-      ModuleOp::create(UnknownLoc::get(&context), decoder.architecture);
+  OwningOpRef<ModuleOp> module = emptyModule(context, decoder);
   FunctionBuilder prefill(*module, decoder, "prefill", ShapedType::kDynamic);
   if (llvm::Error error = prefill.build())
     return error;
   FunctionBuilder decode(*module, decoder, "decode", 1);
   if (llvm::Error error = decode.build())
+    return error;
+  return module;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+mlir::rotq::importCalibration(MLIRContext &context, const Decoder &decoder) {
+  OwningOpRef<ModuleOp> module = emptyModule(context, decoder);
+  FunctionBuilder calibrate(*module, decoder, "calibrate", ShapedType::kDynamic,
+                            Purpose::Moments);
+  if (llvm::Error error = calibrate.build())
     return error;
   return module;
 }

@@ -36,6 +36,12 @@ struct Caches {
   Value keys, values;
 };
 
+/// Sums over the rows so far of the squares of what linear layers read, layers
+/// x its size: q, k and v; o; gate and up; down. Null: they are not wanted.
+struct Moments {
+  Value qkv, o, gateUp, down;
+};
+
 /// Builds a layer on the rows of a T x hidden state.
 class LayerBuilder {
 public:
@@ -48,8 +54,10 @@ public:
       : b(b), decoder(decoder), kind(kind), layer(layer), position(position),
         cosines(cosines), sines(sines) {}
 
-  /// The state behind the layer; `caches` become those with its entries.
-  Value build(Value x, const LayerValues &values, Caches &caches);
+  /// The state behind the layer; `caches` become those with its entries, and
+  /// `moments` those with its rows.
+  Value build(Value x, const LayerValues &values, Caches &caches,
+              Moments &moments);
 
 private:
   Value linear(Value x, const LinearValues &values);
@@ -60,7 +68,9 @@ private:
   /// Writes T x kvHeads x headSize behind the entries there are.
   void append(Value k, Value v, Caches &caches);
   Value attention(Value q, const Caches &caches);
-  Value mlp(Value x, const LayerValues &values);
+  Value mlp(Value x, const LayerValues &values, Moments &moments);
+  /// Adds the squares of T x K rows to those of this layer.
+  void addSquares(Value x, Value &moments);
 
   TensorBuilder &b;
   const Decoder &decoder;

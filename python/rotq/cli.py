@@ -45,8 +45,13 @@ def _quantize(arguments: argparse.Namespace) -> None:
         if arguments.embeddings:
             options["embeddings"] = formats.lookup(arguments.embeddings)
         model = model_dir.open_model(arguments.model)
+        options["scales"] = arguments.scales
         report = quantize_model(model, arguments.out, format, **options)
     else:
+        if arguments.scales:
+            raise RotqError(
+                f"{arguments.model}: --scales is for model directories that have been calibrated"
+            )
         if arguments.embeddings:
             raise RotqError(
                 f"{arguments.model}: --embeddings is for model directories, which say what they "
@@ -61,6 +66,12 @@ def _quantize(arguments: argparse.Namespace) -> None:
         f"{report.bits_per_weight:.4f} bits per weight, {report.archive_bytes} bytes, "
         f"{report.weights_per_second / 1e6:.1f} M weights/s"
     )
+    if report.scales:
+        used = sum(choice.rule != "none" for choice in report.scales)
+        print(
+            f"activation-aware scales: {used} of {len(report.scales)} places, expected error of "
+            f"outputs {report.mean_gain_db:.2f} dB lower"
+        )
     if report.errors:
         print(
             f"relative squared error: mean {report.mean_error:.6f}, worst "
@@ -78,6 +89,15 @@ def _import(arguments: argparse.Namespace) -> None:
         f"{description['hidden']}, {attention['heads']} heads of {attention['head_size']}, "
         f"{description['vocabulary']} tokens"
     )
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from . import model_dir
+    from .calibrate import calibrate_file
+
+    model = model_dir.open_model(arguments.model)
+    tokens = calibrate_file(model, arguments.text, most=arguments.tokens, window=arguments.window)
+    print(f"{model.path / model_dir.CALIBRATION}: moments over {tokens} tokens")
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -220,6 +240,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--embeddings", metavar="FORMAT", help="of a model directory's embedding and head"
     )
+    command.add_argument(
+        "--scales",
+        action=argparse.BooleanOptionalAction,
+        help="activation-aware scales; default: of model directories that `calibrate` was run on",
+    )
     command.add_argument("--include", help="regular expression: the tensors to pack")
     command.add_argument("--exclude", help="regular expression: tensors to leave")
     command.add_argument("--threads", type=_count, default=0, help="default: one for every core")
@@ -234,6 +259,22 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="a Hugging Face directory or a GGUF file")
     command.add_argument("out", help="the directory to write")
     command.set_defaults(run=_import)
+
+    command = commands.add_parser(
+        "calibrate", help="measure what a model's layers read, for `quantize` to scale by"
+    )
+    command.add_argument("model", help="a model directory that is not packed")
+    command.add_argument("--text", required=True, help="a text file")
+    command.add_argument(
+        "--window", type=int, default=512, help="tokens read together; default %(default)s"
+    )
+    command.add_argument(
+        "--tokens",
+        type=_count,
+        default=8192,
+        help="of the text, from its start; default %(default)s",
+    )
+    command.set_defaults(run=_calibrate)
 
     command = commands.add_parser("generate", help="continue a text")
     command.add_argument("model", help="a model directory")

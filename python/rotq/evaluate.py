@@ -32,6 +32,7 @@ from . import model_dir
 from .error import RotqError
 from .inference import CHUNK, Runner, Session
 from .json_text import parse
+from .model_dir import Model
 
 FILE = model_dir.EVALUATIONS
 
@@ -86,10 +87,10 @@ def _read(session: Session, tokens: np.ndarray, first: int) -> Iterator[np.ndarr
         yield log_softmax(session.prefill(piece, logits=len(piece)))
 
 
-def tokens_of(runner: Runner, text: str, most: int | None) -> np.ndarray:
+def tokens_of(model: Model, text: str, most: int | None) -> np.ndarray:
     """The first `most` tokens of a text, without the one that starts texts."""
-    tokens = runner.model.tokenizer().encode(text)
-    if tokens and tokens[0] == runner.model.description.get("tokens", {}).get("begin"):
+    tokens = model.tokenizer().encode(text)
+    if tokens and tokens[0] == model.description.get("tokens", {}).get("begin"):
         tokens = tokens[1:]
     tokens = np.array(tokens[:most], np.int64)
     if len(tokens) < 2:
@@ -169,7 +170,7 @@ def evaluate_file(
 ) -> dict:
     """`evaluate` on the first `most` tokens of a text file: the row says which
     text, and against what."""
-    tokens = tokens_of(runner, Path(text).read_text(encoding="utf-8"), most)
+    tokens = tokens_of(runner.model, Path(text).read_text(encoding="utf-8"), most)
     row = evaluate(runner, tokens, **options)
     against = options.get("against")
     return row | {

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -78,19 +78,36 @@ class Runner:
         return Session(self, capacity)
 
 
+def caches(description: Mapping, capacity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Room for the keys and values of `capacity` tokens, as docs/models.md has them."""
+    sizes, layers = description["attention"], len(description["layers"])
+    kv_heads, head_size = sizes["kv_heads"], sizes["head_size"]
+    return (
+        np.zeros((layers, kv_heads, head_size, capacity), np.float32),
+        np.zeros((layers, kv_heads, capacity, head_size), np.float32),
+    )
+
+
+def checked(tokens: np.ndarray, vocabulary: int) -> np.ndarray:
+    """Tokens as compiled code takes them. Raises RotqError where one is not in the
+    vocabulary."""
+    outside = (tokens < 0) | (tokens >= vocabulary)
+    if outside.any():
+        raise RotqError(
+            f"expected tokens below {vocabulary} but got {int(tokens[outside.argmax()])}"
+        )
+    return tokens.astype(np.int32)
+
+
 class Session:
     """One text: the tokens so far, as keys and values of every layer."""
 
     def __init__(self, runner: Runner, capacity: int):
-        sizes = runner.model.description["attention"]
-        layers = len(runner.model.description["layers"])
-        kv_heads, head_size = sizes["kv_heads"], sizes["head_size"]
         self._runner = runner
         self.capacity = capacity
         #: Tokens so far.
         self.position = 0
-        self._keys = np.zeros((layers, kv_heads, head_size, capacity), np.float32)
-        self._values = np.zeros((layers, kv_heads, capacity, head_size), np.float32)
+        self._keys, self._values = caches(runner.model.description, capacity)
 
     def reset(self) -> None:
         """Forgets the text."""
@@ -131,10 +148,4 @@ class Session:
                 f"expected at most {self.capacity} tokens in this session but got "
                 f"{self.position + len(array)}"
             )
-        outside = (array < 0) | (array >= self._runner.vocabulary)
-        if outside.any():
-            raise RotqError(
-                f"expected tokens below {self._runner.vocabulary} but got "
-                f"{int(array[outside.argmax()])}"
-            )
-        return array.astype(np.int32)
+        return checked(array, self._runner.vocabulary)

@@ -25,6 +25,7 @@ WEIGHTS = "weights.safetensors"
 TOKENIZER = tokenizer.FILE
 QUANTIZATION = "quantize.json"
 EVALUATIONS = "evaluations.json"
+CALIBRATION = "calibration.safetensors"
 
 #: Where the files of a model are until it is whole, and what its writer locks.
 _UNFINISHED = ".unfinished"
@@ -109,7 +110,7 @@ def replace(out: str | os.PathLike, source: str | os.PathLike) -> Iterator[Path]
         yield unfinished
         # Files of two models must never be taken for one.
         (out / DECODER).unlink(missing_ok=True)
-        for name in (MODULE, WEIGHTS, TOKENIZER, QUANTIZATION, EVALUATIONS):
+        for name in (MODULE, WEIGHTS, TOKENIZER, QUANTIZATION, EVALUATIONS, CALIBRATION):
             if (unfinished / name).exists():
                 os.replace(unfinished / name, out / name)
             else:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import archive, checkpoint, codec, model_dir
+from . import archive, checkpoint, codec, model_dir, moments, scaling
 from .archive import Archive, ArchiveWriter
 from .checkpoint import Checkpoint, compiled
 from .description import LINEARS
@@ -26,6 +26,7 @@ from .formats import Format, Layout
 from .model_dir import Model
 from .plan import Plan, check_weight
 from .safetensors_writer import DTYPE_BYTES, Entry, Writer
+from .scaling import Choice
 from .tensors import Tensor, formats_of, mean_bits
 
 
@@ -40,6 +41,8 @@ class Report:
     archive_bytes: int = 0
     #: Spent encoding.
     seconds: float = 0.0
+    #: What became of the sites that could have activation-aware scales.
+    scales: list[Choice] = field(default_factory=list)
 
     @property
     def packed(self) -> list[Tensor]:
@@ -72,6 +75,11 @@ class Report:
     @property
     def mean_error(self) -> float:
         return sum(self.errors.values()) / len(self.errors)
+
+    @property
+    def mean_gain_db(self) -> float:
+        """Of activation-aware scales, over their sites."""
+        return sum(choice.gain_db for choice in self.scales) / len(self.scales)
 
     @property
     def worst(self) -> str:
@@ -152,26 +160,37 @@ def quantize_model(
     include: str | None = None,
     exclude: str | None = None,
     plan: Plan | None = None,
+    scales: bool | None = None,
     threads: int = 0,
     measure: bool = True,
     progress: bool = True,
 ) -> Report:
     """Makes the model directory `out` of another, as `quantize` makes an archive:
     the linear layers are those of its description, and its embedding and head are
-    packed in the format `embeddings`, if there is one. quantize.json has the
-    report."""
-    source = model.weights
+    packed in the format `embeddings`, if there is one. `scales` says whether weights
+    get activation-aware scales first (see `scaling`), by default where the model has
+    been calibrated. quantize.json has the report."""
+    source: Checkpoint | scaling.Scaled = model.weights
     linears = _linears_of_model(model, include, exclude)
     default = dict.fromkeys(linears, format)
     if embeddings:
         for part in ("embedding", "head"):
             default[model.description[part]["weight"]] = embeddings
     chosen = _choose(source, default, plan)
+    measured = None if scales is False else moments.read(model)
+    if scales and measured is None:
+        raise RotqError(f"{model.path}: not calibrated: run `rotq calibrate`")
     with model_dir.replace(out, model.path) as folder:
         for name in (model_dir.DECODER, model_dir.MODULE, model_dir.TOKENIZER):
             shutil.copyfile(model.path / name, folder / name)
+        choices: list[Choice] = []
+        if measured is not None:
+            source, choices = scaling.scaled(
+                source, model.description, measured, chosen, threads=threads, progress=progress
+            )
         path = folder / model_dir.WEIGHTS
         report = _pack(source, path, chosen, threads, measure, progress)
+        report.scales = choices
         text = json.dumps(_described(report, model.path.resolve().name), indent=1)
         (folder / model_dir.QUANTIZATION).write_text(text + "\n", encoding="utf-8")
     report.path = Path(out)
@@ -241,6 +260,7 @@ def _described(report: Report, source: str) -> dict:
         "bytes": report.archive_bytes,
         "packed_bits": report.bits_per_weight,
         "bits": mean_bits(report.tensors),
+        "scales": [asdict(choice) for choice in report.scales],
         "tensors": [asdict(tensor) for tensor in report.tensors],
     }
 

@@ -44,7 +44,7 @@ def log_softmax(logits):
 def test_numbers_are_those_of_the_formulas(pair, monkeypatch, window, stride):
     monkeypatch.setattr(evaluate, "CHUNK", 6)
     plain, packed = map(inference.Runner, pair)
-    tokens = evaluate.tokens_of(plain, TEXT, None)
+    tokens = evaluate.tokens_of(plain.model, TEXT, None)
     begin = plain.model.description["tokens"].get("begin")
     row = evaluate.evaluate(
         packed, tokens, window=window, stride=stride, against=plain, progress=False
@@ -79,7 +79,7 @@ def test_numbers_are_those_of_the_formulas(pair, monkeypatch, window, stride):
 
 def test_a_model_beside_itself(pair):
     runner = inference.Runner(pair[0])
-    tokens = evaluate.tokens_of(runner, TEXT, 40)
+    tokens = evaluate.tokens_of(runner.model, TEXT, 40)
     assert len(tokens) == 40
     row = evaluate.evaluate(runner, tokens, window=16, against=runner, progress=False)
     assert row["kl"] == pytest.approx(0, abs=1e-7) and row["top1"] == 1.0

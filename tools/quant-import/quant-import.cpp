@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 //   quant-import decoder.json -o model.mlir
+//   quant-import --calibration decoder.json -o calibration.mlir
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,9 @@ static cl::opt<std::string>
     inputPath(cl::Positional, cl::desc("<decoder.json>"), cl::init("-"));
 static cl::opt<std::string> outputPath("o", cl::desc("output file"),
                                        cl::value_desc("path"), cl::init("-"));
+static cl::opt<bool> isCalibration(
+    "calibration",
+    cl::desc("the function that calibrates and not those that run"));
 
 static llvm::Error run() {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(inputPath, /*IsText=*/true);
@@ -37,7 +41,8 @@ static llvm::Error run() {
   if (!decoder)
     return llvm::createFileError(inputPath, decoder.takeError());
   MLIRContext context;
-  auto imported = importDecoder(context, *decoder);
+  auto imported = isCalibration ? importCalibration(context, *decoder)
+                                : importDecoder(context, *decoder);
   if (!imported)
     return llvm::createFileError(inputPath, imported.takeError());
   OwningOpRef<ModuleOp> module = std::move(*imported);

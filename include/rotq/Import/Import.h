@@ -23,6 +23,11 @@ namespace mlir::rotq {
 llvm::Expected<OwningOpRef<ModuleOp>> importDecoder(MLIRContext &context,
                                                     const Decoder &decoder);
 
+/// The function `calibrate` of docs/models.md as such a module: what the linear
+/// layers read, as sums of squares.
+llvm::Expected<OwningOpRef<ModuleOp>> importCalibration(MLIRContext &context,
+                                                        const Decoder &decoder);
+
 } // namespace mlir::rotq
 
 #endif // ROTQ_IMPORT_IMPORT_H

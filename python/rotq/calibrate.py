@@ -1,0 +1,98 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the linear layers of a model read, measured on a text: the second moment
+m_j = mean of x_j^2 over tokens, of every input channel j. `scaling` makes
+activation-aware scales of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import compiler, evaluate, host, inference, model_dir, moments
+from .archive import Archive
+from .description import LINEARS, tensors
+from .error import RotqError
+from .model_dir import Model
+
+#: What each tensor of moments that `calibrate` of a module fills is of, in order.
+_SITES = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
+assert sorted(sum(_SITES, ())) == sorted(LINEARS)
+
+
+def measure(
+    model: Model, tokens: Sequence[int], *, window: int = 512, progress: bool = True
+) -> dict[str, np.ndarray]:
+    """The moments of every linear layer of `model`, which must not be packed, by
+    the name of its weight: K floats each. `tokens` are read in windows that do not
+    overlap, the token that starts texts ahead of each where the model has one. Raises
+    RotqError where the tokens, the window or the model are not fit for that."""
+    description = model.description
+    if isinstance(model.weights, Archive):
+        raise RotqError(f"{model.path}: expected a model to calibrate but it is packed already")
+    if not 2 <= window <= description["context"]:
+        raise RotqError(
+            f"expected a window from 2 to {description['context']} tokens, the context of the "
+            f"model, but got {window}"
+        )
+    begin = description.get("tokens", {}).get("begin")
+    ahead = [] if begin is None else [begin]
+    step = window - len(ahead)
+    tokens = inference.checked(np.asarray(tokens, np.int64), description["vocabulary"])
+    if not len(tokens):
+        raise RotqError("expected at least one token to calibrate with")
+    module = compiler.run("quant-import", "--calibration", model.path / model_dir.DECODER)
+    function = host.cached(module)["calibrate"]
+    names = [a["parameter"] for a in function.arguments if "parameter" in a]
+    run = function.bind({name: model.weights.float32(name) for name in names})
+    keys, values = inference.caches(description, window)
+    shapes, layers = tensors(description), description["layers"]
+    sizes = [shapes[layers[0][parts[0]]["weight"]][1] for parts in _SITES]
+    sums = [np.zeros((len(layers), size), np.float32) for size in sizes]
+    read = 0
+    bar = tqdm(
+        total=len(tokens),
+        desc="calibrate",
+        unit=" tokens",
+        dynamic_ncols=True,
+        disable=not progress,
+    )
+    with bar:
+        for start in range(0, len(tokens), step):
+            text = np.concatenate([ahead, tokens[start : start + step]]).astype(np.int32)
+            for at in range(0, len(text), inference.CHUNK):
+                piece = text[at : at + inference.CHUNK]
+                run(piece, at, keys, values, *sums)
+            read += len(text)
+            bar.update(len(text) - len(ahead))
+    result: dict[str, np.ndarray] = {}
+    for parts, site in zip(_SITES, sums):
+        for layer, squares in zip(layers, site):
+            for part in parts:
+                name = layer[part]["weight"]
+                # A weight in several places reads what each of them does.
+                result[name] = result.get(name, 0) + squares / np.float32(read)
+    for name, array in result.items():
+        if not np.isfinite(array).all():
+            raise RotqError(f"{model.path}: what '{name}' reads is not finite")
+    return result
+
+
+def calibrate_file(
+    model: Model,
+    text: str | os.PathLike,
+    *,
+    most: int | None = None,
+    window: int = 512,
+    progress: bool = True,
+) -> int:
+    """Calibrates with the first `most` tokens of a text file, and keeps the moments
+    in the model's directory. The number of tokens."""
+    tokens = evaluate.tokens_of(model, Path(text).read_text(encoding="utf-8"), most)
+    measured = measure(model, tokens, window=window, progress=progress)
+    moments.write(model.path, measured, Path(text).name, len(tokens))
+    return len(tokens)

@@ -1,0 +1,49 @@
+# Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Second moments of what the linear layers of a model read, as a file of its
+directory: calibration.safetensors, as docs/models.md has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from . import checkpoint, model_dir
+from .description import LINEARS, check_tensors, tensors
+from .error import RotqError
+from .model_dir import Model
+from .safetensors_writer import Entry, Writer
+
+VERSION = "1"
+
+
+def write(
+    directory: str | os.PathLike, moments: Mapping[str, np.ndarray], text: str, tokens: int
+) -> None:
+    """Puts `moments`, by the name of a weight, into a model directory, in place of
+    earlier ones; `text` and `tokens` say what they were measured on."""
+    entries = [Entry(name, "F32", array.shape) for name, array in moments.items()]
+    metadata = {"rotq.calibration": VERSION, "text": text, "tokens": str(tokens)}
+    with Writer(Path(directory) / model_dir.CALIBRATION, entries, metadata) as writer:
+        for entry in writer.entries:
+            writer.write(entry.name, moments[entry.name].astype(np.float32))
+
+
+def read(model: Model) -> dict[str, np.ndarray] | None:
+    """The moments in the directory of `model`: K floats for every linear layer, by the
+    name of its weight. None where it has not been calibrated. Raises RotqError where
+    the file has others, or numbers that are no moments."""
+    path = model.path / model_dir.CALIBRATION
+    if not path.exists():
+        return None
+    stored, shapes = checkpoint.open(path), tensors(model.description)
+    names = {layer[part]["weight"] for layer in model.description["layers"] for part in LINEARS}
+    check_tensors(stored, {name: shapes[name][1:] for name in names})
+    moments = {name: stored.float32(name) for name in names}
+    for name, array in moments.items():
+        if not (np.isfinite(array).all() and (array >= 0).all()):
+            raise RotqError(f"{path}: tensor '{name}': expected finite numbers from 0")
+    return moments
