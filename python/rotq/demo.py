@@ -13,6 +13,7 @@ import numpy as np
 
 from . import (
     archive,
+    calibrate,
     checkpoint,
     compiler,
     evaluate,
@@ -163,14 +164,17 @@ def write_ptx(out: Path) -> None:
             print(", not assembled: ptxas is not installed")
 
 
-#: What the model is packed in, the linear layers and then embedding and head.
-MODEL_FORMATS = (("rq4", "rq4"), ("rq3", "rq4"))
+#: What the model is packed in, the linear layers and then embedding and head, and
+#: whether it gets activation-aware scales.
+MODEL_FORMATS = (("rq4", "rq4", True), ("rq3", "rq4", True), ("rq3", "rq4", False))
 PROMPT = "The history of the city began when"
 GENERATED = 96
 #: Tokens of TEXT that perplexity is measured on, and in windows of how many.
 EVALUATED, WINDOW = 4096, 512
-#: The first 24 kB of the test set of WikiText-2.
+#: The first 24 kB of the test set of WikiText-2, and of its validation set, which
+#: scales are calibrated on.
 TEXT = Path(__file__).parent / "data" / "wikitext-2-test-head.txt"
+CALIBRATION = Path(__file__).parent / "data" / "wikitext-2-valid-head.txt"
 
 
 def run_model(out: Path) -> None:
@@ -179,20 +183,24 @@ def run_model(out: Path) -> None:
     plain = out / "smollm2-135m"
     print()
     importer.import_model(_model(), plain)
+    calibrate.calibrate_file(model_dir.open_model(plain), CALIBRATION)
     directories = [plain]
-    for name, embeddings in MODEL_FORMATS:
-        directories.append(out / f"smollm2-135m-{name}")
+    for name, embeddings, scales in MODEL_FORMATS:
+        directories.append(out / f"smollm2-135m-{name}{'' if scales else '-unscaled'}")
         quantize_model(
             model_dir.open_model(plain),
             directories[-1],
             formats.lookup(name),
             embeddings=formats.lookup(embeddings),
+            scales=scales,
         )
+    scaled = {d for d, (_, _, scales) in zip(directories[1:], MODEL_FORMATS) if scales}
     reference = inference.Runner(plain)
     rows = []
     for directory in directories:
         runner = reference if directory == plain else inference.Runner(directory)
-        print(f"\n{runner.formats_used()}: {PROMPT}", end="")
+        mark = ", scaled" if directory in scaled else ""
+        print(f"\n{runner.formats_used()}{mark}: {PROMPT}", end="")
         speed = generate.Speed()
         for piece in generate.generate(
             runner, PROMPT, most=GENERATED, sampling=generate.Sampling(), speed=speed
@@ -202,17 +210,17 @@ def run_model(out: Path) -> None:
         against = None if runner is reference else reference
         row = evaluate.evaluate_file(runner, TEXT, most=EVALUATED, window=WINDOW, against=against)
         evaluate.record(directory, row)
-        rows.append((row, runner.weight_bytes, speed))
+        rows.append((row, mark, runner.weight_bytes, speed))
     print(
         f"\nthe first {rows[0][0]['tokens']} scored tokens of WikiText-2 test, windows of {WINDOW}\n"
-        f"{'format':<10} {'bits/weight':>11} {'weights':>10} {'perplexity':>11} {'KL, nats':>9} "
+        f"{'format':<16} {'bits/weight':>11} {'weights':>10} {'perplexity':>11} {'KL, nats':>9} "
         f"{'top-1':>7} {'prefill':>10} {'decode':>10}"
     )
-    for row, size, speed in rows:
+    for row, mark, size, speed in rows:
         kl = "" if row["kl"] is None else f"{row['kl']:.4f}"
         top1 = "" if row["top1"] is None else f"{100 * row['top1']:.1f} %"
         print(
-            f"{row['format']:<10} {row['bits']:>11.4f} {size / 1e6:>7.1f} MB {row['ppl']:>11.3f} "
+            f"{row['format'] + mark:<16} {row['bits']:>11.4f} {size / 1e6:>7.1f} MB {row['ppl']:>11.3f} "
             f"{kl:>9} {top1:>7} {speed.prompt_tokens / speed.prefill:>8.1f}/s "
             f"{speed.tokens / speed.decode:>8.1f}/s"
         )
