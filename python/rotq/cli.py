@@ -31,7 +31,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
     from . import checkpoint, model_dir, plan
     from .quantize import quantize, quantize_model
 
-    format = formats.lookup(arguments.format)
+    format = formats.given(arguments.format)
     options = {
         "include": arguments.include,
         "exclude": arguments.exclude,
@@ -43,7 +43,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         options["measure"] = arguments.measure
     if model_dir.is_model(arguments.model):
         if arguments.embeddings:
-            options["embeddings"] = formats.lookup(arguments.embeddings)
+            options["embeddings"] = formats.given(arguments.embeddings)
         model = model_dir.open_model(arguments.model)
         options["scales"] = arguments.scales
         report = quantize_model(model, arguments.out, format, **options)
@@ -230,7 +230,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "out", help="the archive to write (.safetensors); of a model directory, another"
     )
-    command.add_argument("--format", default="rq3", help="see `rotq formats`; default %(default)s")
+    command.add_argument(
+        "--format",
+        default="rq3",
+        help="see `rotq formats`, or a .json file that declares one; default %(default)s",
+    )
     command.add_argument(
         "--plan",
         metavar="JSON",

@@ -8,8 +8,10 @@ import ctypes
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from . import _native
+from .error import RotqError
 
 
 @dataclass(frozen=True)
@@ -106,3 +108,14 @@ def lookup(text: str) -> Format:
     _native.call("rotqFormatToJson", text.encode(), buffer, len(buffer), ctypes.byref(size))
     declaration = buffer.value.decode()
     return Format(json.loads(declaration)["name"], declaration)
+
+
+def given(text: str) -> Format:
+    """As `lookup`, or the format that the file `text` declares where that ends in
+    ".json": what a command line gives."""
+    if not text.endswith(".json"):
+        return lookup(text)
+    try:
+        return lookup(Path(text).read_text(encoding="utf-8"))
+    except (RotqError, UnicodeDecodeError) as error:
+        raise RotqError(f"{text}: {error}") from None

@@ -10,13 +10,11 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from . import codec, formats
-from .error import RotqError
 from .formats import Format
 from .quantize import Error, encode_rows, open_linears
 
@@ -83,16 +81,9 @@ def _finite(value: float) -> float | None:
 def chosen(texts: Iterable[str]) -> list[Format]:
     """The formats that `texts` name, declare in JSON, or name a .json file of; every
     preset where there are none."""
-    return [_lookup(text) for text in texts] or [formats.lookup(name) for name in formats.names()]
-
-
-def _lookup(text: str) -> Format:
-    if not text.endswith(".json"):
-        return formats.lookup(text)
-    try:
-        return formats.lookup(Path(text).read_text(encoding="utf-8"))
-    except (RotqError, UnicodeDecodeError) as error:
-        raise RotqError(f"{text}: {error}") from None
+    return [formats.given(text) for text in texts] or [
+        formats.lookup(name) for name in formats.names()
+    ]
 
 
 def gaussian(rows: int, columns: int, seed: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,16 @@ def test_every_preset_is_measured(capsys):
         assert row["mse"] == pytest.approx(relative_error(weights, decoded))
         assert row["db"] == pytest.approx(-10 * math.log10(row["mse"]))
         assert row["gap_bits"] > 0
+
+
+@pytest.mark.parametrize("bits", range(7, 13))
+def test_joint_tables_beat_amplitude_and_phase(bits):
+    path = Path(__file__).parents[2] / f"docs/formats/declarations/qam_polar_w{bits}.json"
+    both = [formats.lookup(f"qam_w{bits}"), formats.given(str(path))]
+    weights = yardstick.gaussian(16, 4096, 1)
+    joint, polar = yardstick.measure(both, weights, progress=False)
+    assert joint.bits == polar.bits
+    assert 0.75 < joint.db - polar.db < 1.05
 
 
 def test_a_seed_gives_other_weights():
