@@ -175,11 +175,19 @@ def _eval(arguments: argparse.Namespace) -> None:
 
 
 def _yardstick(arguments: argparse.Namespace) -> None:
-    from . import yardstick
+    from . import products, yardstick
 
     chosen = yardstick.chosen(arguments.formats)
     width = max(len("format"), *(len(format.name) for format in chosen))
     options = {"threads": arguments.threads}
+    if arguments.activations:
+        if arguments.model:
+            raise RotqError("--activations is for Gaussian weights, and not for --model")
+        weights = yardstick.gaussian(arguments.rows, arguments.columns, arguments.seed)
+        x = products.activations(arguments.rows, arguments.columns, arguments.seed + 1)
+        losses = products.measure(chosen, weights, x, **options)
+        (products.print_json(losses) if arguments.json else products.print_table(losses, width))
+        return
     if arguments.model:
         losses = yardstick.measure_model(chosen, arguments.model, **options)
         show = yardstick.print_model
@@ -317,6 +325,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--model",
         help="measure on its linear layers and not on Gaussian weights: what `quantize` takes",
+    )
+    command.add_argument(
+        "--activations",
+        action="store_true",
+        help="measure products by activations rounded to int8, fp8, nvfp4 and mxfp4",
     )
     command.add_argument(
         "--rows", type=_count, default=64, help="of Gaussian weights; default %(default)s"
