@@ -15,25 +15,26 @@ from tqdm import tqdm
 
 from . import compiler, evaluate, host, inference, model_dir, moments
 from .archive import Archive
-from .description import LINEARS, tensors
+from .description import tensors
 from .error import RotqError
 from .model_dir import Model
 
-#: What each tensor of moments that `calibrate` of a module fills is of, in order.
-_SITES = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
-assert sorted(sum(_SITES, ())) == sorted(LINEARS)
+#: Tokens read together.
+WINDOW = 512
 
 
 def measure(
-    model: Model, tokens: Sequence[int], *, window: int = 512, progress: bool = True
+    model: Model, tokens: Sequence[int], *, window: int | None = None, progress: bool = True
 ) -> dict[str, np.ndarray]:
     """The moments of every linear layer of `model`, which must not be packed, by
     the name of its weight: K floats each. `tokens` are read in windows that do not
-    overlap, the token that starts texts ahead of each where the model has one. Raises
-    RotqError where the tokens, the window or the model are not fit for that."""
+    overlap (by default of WINDOW, or the context where that is less), the token that
+    starts texts ahead of each where the model has one. The weights are in memory as
+    f32. Raises RotqError where the tokens, the window or the model are not fit for that."""
     description = model.description
     if isinstance(model.weights, Archive):
         raise RotqError(f"{model.path}: expected a model to calibrate but it is packed already")
+    window = min(WINDOW, description["context"]) if window is None else window
     if not 2 <= window <= description["context"]:
         raise RotqError(
             f"expected a window from 2 to {description['context']} tokens, the context of the "
@@ -51,7 +52,7 @@ def measure(
     run = function.bind({name: model.weights.float32(name) for name in names})
     keys, values = inference.caches(description, window)
     shapes, layers = tensors(description), description["layers"]
-    sizes = [shapes[layers[0][parts[0]]["weight"]][1] for parts in _SITES]
+    sizes = [shapes[layers[0][parts[0]]["weight"]][1] for parts in moments.READ_TOGETHER]
     sums = [np.zeros((len(layers), size), np.float32) for size in sizes]
     read = 0
     bar = tqdm(
@@ -70,7 +71,7 @@ def measure(
             read += len(text)
             bar.update(len(text) - len(ahead))
     result: dict[str, np.ndarray] = {}
-    for parts, site in zip(_SITES, sums):
+    for parts, site in zip(moments.READ_TOGETHER, sums):
         for layer, squares in zip(layers, site):
             for part in parts:
                 name = layer[part]["weight"]
@@ -87,12 +88,12 @@ def calibrate_file(
     text: str | os.PathLike,
     *,
     most: int | None = None,
-    window: int = 512,
+    window: int | None = None,
     progress: bool = True,
 ) -> int:
     """Calibrates with the first `most` tokens of a text file, and keeps the moments
     in the model's directory. The number of tokens."""
-    tokens = evaluate.tokens_of(model, Path(text).read_text(encoding="utf-8"), most)
+    tokens = evaluate.tokens_of(model, evaluate.read_text(text), most)
     measured = measure(model, tokens, window=window, progress=progress)
     moments.write(model.path, measured, Path(text).name, len(tokens))
     return len(tokens)

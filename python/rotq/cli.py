@@ -278,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("model", help="a model directory that is not packed")
     command.add_argument("--text", required=True, help="a text file")
     command.add_argument(
-        "--window", type=int, default=512, help="tokens read together; default %(default)s"
+        "--window", type=int, help="tokens read together; default: 512, or the context if less"
     )
     command.add_argument(
         "--tokens",

@@ -87,6 +87,14 @@ def _read(session: Session, tokens: np.ndarray, first: int) -> Iterator[np.ndarr
         yield log_softmax(session.prefill(piece, logits=len(piece)))
 
 
+def read_text(path: str | os.PathLike) -> str:
+    """The text in a file of UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RotqError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
+
+
 def tokens_of(model: Model, text: str, most: int | None) -> np.ndarray:
     """The first `most` tokens of a text, without the one that starts texts."""
     tokens = model.tokenizer().encode(text)
@@ -170,7 +178,7 @@ def evaluate_file(
 ) -> dict:
     """`evaluate` on the first `most` tokens of a text file: the row says which
     text, and against what."""
-    tokens = tokens_of(runner.model, Path(text).read_text(encoding="utf-8"), most)
+    tokens = tokens_of(runner.model, read_text(text), most)
     row = evaluate(runner, tokens, **options)
     against = options.get("against")
     return row | {

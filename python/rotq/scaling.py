@@ -15,14 +15,14 @@ With second moments m_j of the channels and an error D = W' - W diag(s) of encod
 the expected error of the output is sum over j of m_j / s_j^2 sum over rows of D_rj^2.
 Two rules give s:
 
-    power        s_j = m_j^(a / 2), a = 0.1, 0.2 ... 1 (AWQ, Lin et al., arXiv
+    power        s_j = m_j^(a / 2), a = 0.1, 0.2 ... 0.7 (AWQ, Lin et al., arXiv
                  2306.00978, with root mean squares for mean magnitudes)
     closed form  s_j = (m_j / c_j)^(1/4), c_j = sum over rows of W_rj^2: the least
                  (sum of c_j s_j^2)(sum of m_j / s_j^2), which is the error where
                  rotations have spread it evenly
 
 Every site takes the rule, or none, by which rows of its weights, encoded and decoded,
-lose least.
+lose least together, of those by which none of its weights loses more than without.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ from tqdm import tqdm
 from . import codec
 from .checkpoint import ALL, Checkpoint
 from .description import LINEARS, NORMS
+from .error import RotqError
 from .formats import Format
 
-#: Rows of a weight that a rule is tried on.
-ROWS = 16
-POWERS = tuple(round(0.1 * step, 1) for step in range(1, 11))
+#: Rows of a weight that a rule is tried on. Of 16, formats that do not rotate took
+#: rules by which the whole weight lost more.
+ROWS = 64
+POWERS = tuple(round(0.1 * step, 1) for step in range(1, 8))
 #: Scales stay within this factor of 1: steps are f16.
 _REACH = 2.0**8
 #: Moments below this share of their mean are as good as zero.
@@ -91,7 +93,8 @@ class Choice:
     weights: tuple[str, ...]
     #: "power 0.5", "closed form", or "none".
     rule: str
-    #: The expected error of the output without scales over that with them, in dB.
+    #: The expected error of outputs without scales over that with them, in dB, by
+    #: the rows that the rule was tried on.
     gain_db: float
 
 
@@ -217,7 +220,7 @@ def _choose(
     threads: int,
 ) -> tuple[str, np.ndarray | None, float]:
     """Rule, scales and gain of a site."""
-    # They all read one vector.
+    # They all read one vector, as `moments.read` checks.
     read = moments[site.readers[0]].astype(np.float64)
     norms = np.zeros_like(read)
     samples = []
@@ -228,32 +231,38 @@ def _choose(
         picked = np.unique(np.linspace(0, n - 1, min(n, ROWS)).astype(int))
         dense = np.concatenate([source.float32(name, slice(row, row + 1)) for row in picked])
         samples.append((formats[name], dense, n / len(picked)))
-    # Weights that are not finite are for encoding to report.
     if not (read.any() and norms.any() and np.isfinite(norms).all()):
         return "none", None, 0.0
     read = np.maximum(read, _LEAST * read.mean())
     norms = np.maximum(norms, _LEAST * norms.mean())
 
-    def error(scales: np.ndarray) -> float:
-        total = 0.0
+    def errors(scales: np.ndarray) -> np.ndarray:
+        """Of the outputs of every reader."""
+        result = []
         for format, dense, weight in samples:
             wide = dense * scales
             blob = codec.encode(format, wide, threads=threads)
             wide -= codec.decode(format, blob, *wide.shape, threads=threads)
             squares = np.einsum("ij,ij->j", wide, wide, dtype=np.float64)
-            total += weight * float(squares @ (read / scales.astype(np.float64) ** 2))
-        return total
+            result.append(weight * float(squares @ (read / scales.astype(np.float64) ** 2)))
+        return np.array(result)
 
     shared, columns = site.shared(read), site.shared(norms)
     rules = {"none": np.ones_like(shared)}
     rules |= {f"power {power}": shared ** (power / 2) for power in POWERS}
     rules["closed form"] = (shared / columns) ** 0.25
     scales = {rule: _normalized(values, columns) for rule, values in rules.items()}
-    losses = {rule: error(site.spread(values)) for rule, values in scales.items()}
-    rule = min(losses, key=losses.__getitem__)
-    if rule == "none" or not losses[rule]:
+    try:
+        losses = {rule: errors(site.spread(values)) for rule, values in scales.items()}
+    except RotqError:
+        # What cannot be encoded is for encoding to report, by its row and tensor.
         return "none", None, 0.0
-    return rule, scales[rule], 10 * math.log10(losses["none"] / losses[rule])
+    allowed = [rule for rule in losses if (losses[rule] <= losses["none"]).all()]
+    rule = min(allowed, key=lambda rule: losses[rule].sum())
+    before, after = losses["none"].sum(), losses[rule].sum()
+    if rule == "none" or not after:
+        return "none", None, 0.0
+    return rule, scales[rule], 10 * math.log10(before / after)
 
 
 def _normalized(values: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -72,6 +72,17 @@ def test_the_command_keeps_what_it_measures(model, tmp_path, capsys):
         np.testing.assert_array_equal(array, expected[name])
 
 
+def test_texts_and_names_that_are_not_utf8(model, tmp_path, capsys):
+    binary = tmp_path / "binary.txt"
+    binary.write_bytes(b"abc\xff\xfe")
+    for command in ("calibrate", "eval"):
+        assert main([command, str(model.path), "--text", str(binary)]) == 1
+        assert "binary.txt: not UTF-8: invalid start byte at byte 3" in capsys.readouterr().err
+    measured = calibrate.measure(model, [1, 2, 3], progress=False)
+    moments.write(model.path, measured, "name\udcff.txt", 3)
+    assert set(moments.read(model)) == set(measured)
+
+
 @pytest.mark.parametrize(
     "tokens, window, words",
     [
@@ -106,7 +117,9 @@ def test_weights_that_are_not_finite_are_an_error(model):
 
 def test_moments_that_are_none(model):
     good = calibrate.measure(model, [1, 2, 3], window=16, progress=False)
-    name = next(iter(good))
+    layer = model.description["layers"][0]
+    readers = [layer[part]["weight"] for part in "qkv"]
+    name = readers[0]
 
     def write(changed):
         moments.write(model.path, good | changed, "text", 3)
@@ -114,19 +127,28 @@ def test_moments_that_are_none(model):
     for wrong in (np.nan, np.inf, -1.0):
         array = good[name].copy()
         array[3] = wrong
-        write({name: array})
+        write(dict.fromkeys(readers, array))
         with pytest.raises(RotqError, match="expected finite numbers from 0"):
             moments.read(model)
+    write({name: 2 * good[name]})
+    with pytest.raises(RotqError, match="differ, of weights that read one vector"):
+        moments.read(model)
     write({name: good[name][1:]})
     with pytest.raises(RotqError, match=r"expected shape \(64,\) but got \(63,\)"):
         moments.read(model)
     write({"other": good[name]})
     with pytest.raises(RotqError, match="tensor 'other' is not of a supported decoder"):
         moments.read(model)
-    with Writer(model.path / model_dir.CALIBRATION, [Entry(name, "F32", (64,))], {}) as writer:
-        writer.write(name, good[name])
-    with pytest.raises(RotqError, match="no tensor"):
-        moments.read(model)
+    for version, words in (
+        ({}, "calibration version None, expected '1'"),
+        ({"rotq.calibration": "99"}, "calibration version '99'"),
+        ({"rotq.calibration": "1"}, "no tensor"),
+    ):
+        path, entry = model.path / model_dir.CALIBRATION, Entry(name, "F32", (64,))
+        with Writer(path, [entry], version) as writer:
+            writer.write(name, good[name])
+        with pytest.raises(RotqError, match=words):
+            moments.read(model)
     (model.path / model_dir.CALIBRATION).write_bytes(b"x")
     with pytest.raises(RotqError, match="calibration.safetensors"):
         moments.read(model)

@@ -113,6 +113,87 @@ def test_the_closed_form(model, monkeypatch):
     assert gain == pytest.approx(10 * np.log10(formula), abs=1.0)
 
 
+def test_powers(model, monkeypatch):
+    """Of two rules the better one: by moments that one rule was made for."""
+    monkeypatch.setattr(scaling, "POWERS", (0.4,))
+    site = scaling.sites(model.description, linears(model.description))[3]
+    read = moments.read(model)[site.readers[0]].astype(np.float64)
+    tried = []
+
+    def decode(format, blob, n, k, *, threads):
+        tried.append(blob)
+        return blob
+
+    # Encoded without loss: what is tried is the weight times its scales.
+    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, threads: wide.copy())
+    monkeypatch.setattr(scaling.codec, "decode", decode)
+    chosen = scaling._choose(
+        model.weights, site, moments.read(model), dict.fromkeys(site.readers, RQ4), 0
+    )
+    assert chosen == ("none", None, 0.0)
+    none, power, _ = tried
+    ratio = (power / none)[0]
+    np.testing.assert_allclose(ratio / ratio[0], (read / read[0]) ** 0.2, rtol=1e-4)
+
+
+def test_every_weight_counts_by_its_rows_and_in_its_format(model, monkeypatch):
+    monkeypatch.setattr(scaling, "POWERS", ())
+    monkeypatch.setattr(scaling, "ROWS", 4)
+    site = scaling.sites(model.description, linears(model.description))[0]
+    formats_by_name = dict(zip(site.readers, map(formats.lookup, ("rq4", "rq2", "rq3"))))
+    rows = {name: model.weights.shape(name)[0] for name in site.readers}
+    assert len(set(rows.values())) == 2
+    encoded = []
+
+    def encode(format, wide, threads):
+        encoded.append((format.name, len(wide)))
+        return wide
+
+    def decode(format, wide, n, k, *, threads):
+        # An error of 1 everywhere, twice that in q unless it is scaled.
+        is_plain = len(encoded) <= 3
+        return wide - (2 if is_plain and format.name == "rq4" else 1)
+
+    monkeypatch.setattr(scaling.codec, "encode", encode)
+    monkeypatch.setattr(scaling.codec, "decode", decode)
+    monkeypatch.setattr(scaling, "_normalized", lambda values, columns: np.ones_like(values))
+    rule, _, gain = scaling._choose(model.weights, site, moments.read(model), formats_by_name, 0)
+    assert encoded == [("rq4", 4), ("rq2", 4), ("rq3", 4)] * 2
+    assert rule == "closed form"
+    q, k, v = (rows[name] for name in site.readers)
+    assert gain == pytest.approx(10 * np.log10((4 * q + k + v) / (q + k + v)), rel=1e-6)
+
+
+def test_no_weight_pays_for_another(model, monkeypatch):
+    monkeypatch.setattr(scaling, "POWERS", ())
+    site = scaling.sites(model.description, linears(model.description))[0]
+    formats_by_name = dict(zip(site.readers, map(formats.lookup, ("rq4", "rq2", "rq3"))))
+    calls = []
+
+    def decode(format, wide, n, k, *, threads):
+        calls.append(format.name)
+        # Scaled, q is far better and k a little worse.
+        errors = {"rq4": 9, "rq2": 1, "rq3": 1} if len(calls) <= 3 else {"rq4": 1, "rq2": 1.1}
+        return wide - np.float32(errors.get(format.name, 1))
+
+    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, threads: wide)
+    monkeypatch.setattr(scaling.codec, "decode", decode)
+    monkeypatch.setattr(scaling, "_normalized", lambda values, columns: np.ones_like(values))
+    chosen = scaling._choose(model.weights, site, moments.read(model), formats_by_name, 0)
+    assert chosen == ("none", None, 0.0)
+
+
+def test_scales_are_bounded(model):
+    site = scaling.sites(model.description, linears(model.description))[3]
+    name = site.readers[0]
+    read = moments.read(model)
+    read[name][:5] = 0
+    read[name][5] = 1e30
+    chosen = scaling._choose(model.weights, site, read, {name: RQ4}, 0)
+    assert chosen[0] != "none"
+    assert (chosen[1] >= 2.0**-8).all() and (chosen[1] <= 2.0**8).all()
+
+
 def expected_error(model, packed, read, scales):
     """Of all outputs: sum of m_j (W' / s - W)_rj^2."""
     total = 0.0
@@ -166,18 +247,21 @@ def test_no_moments_and_no_weights_need_no_scale(model):
     assert chosen == ("none", None, 0.0)
 
 
-def test_weights_that_are_not_finite_are_named(model, tmp_path):
-    name = model.description["layers"][0]["down"]["weight"]
+def test_weights_that_cannot_be_encoded_are_named(model, tmp_path):
+    name, value = model.description["layers"][0]["down"]["weight"], np.nan
 
     class Broken(scaling.Scaled):
         def float32(self, wanted, rows=slice(None)):
             values = super().float32(wanted)
             if wanted == name:
-                values[5, 7] = np.nan
+                values[5, 7] = value
             return values[rows]
 
     broken = model_dir.Model(model.path, model.description, Broken(model.weights, 0.0, []))
     with pytest.raises(RotqError, match=f"'{name}'.* row 5"):
+        quantize_model(broken, tmp_path / "out", RQ4, progress=False)
+    value = 1e20  # finite, and more than can be encoded
+    with pytest.raises(RotqError, match=f"'{name}'.*below 2\\^64.* row 5"):
         quantize_model(broken, tmp_path / "out", RQ4, progress=False)
     assert not (tmp_path / "out").exists()
 
