@@ -252,7 +252,8 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
   int64_t badRow = n;
 
   parallelRows(
-      n, rowGrain(k, kRangeWeights), options.threads, [&](int64_t first, int64_t last) {
+      n, rowGrain(k, kRangeWeights), options.threads,
+      [&](int64_t first, int64_t last) {
         SegmentEncoder segments(format, spread);
         std::vector<float> row(padded);
         std::vector<uint32_t> codes(stored / dim * words);

@@ -19,8 +19,8 @@ namespace rotq {
 void parallelRows(int64_t n, int64_t grain, unsigned threads,
                   const std::function<bool(int64_t begin, int64_t end)> &body);
 
-/// Rows of `k` weights that are worth a range of their own, which some `weights`
-/// are.
+/// Rows of `k` weights that are worth a range of their own, which some
+/// `weights` are.
 inline int64_t rowGrain(int64_t k, int64_t weights = 65536) {
   return weights / k + 1;
 }

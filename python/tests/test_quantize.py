@@ -310,8 +310,8 @@ def run(script, *arguments):
 
 MEMORY = """
 import sys
-from pathlib import Path
-from rotq import checkpoint, formats
+import numpy as np
+from rotq import checkpoint, formats, scaling
 from rotq.quantize import quantize
 
 def memory(kind):
@@ -323,13 +323,22 @@ quantize(checkpoint.open(small), out, formats.lookup("rq3"), measure=True, progr
 before = memory("VmRSS")
 for measure in (False, True):
     quantize(checkpoint.open(large), out, formats.lookup("rq4"), measure=measure, progress=False)
+source = checkpoint.open(large)
+readers = tuple(source.linear_layers())
+site = scaling.Site(readers, "", ())
+read = np.exp(np.random.default_rng(1).normal(size=source.shape(readers[0])[1]))
+by_name = dict.fromkeys(readers, formats.lookup("rq4"))
+rule, scales, _ = scaling._choose(source, site, dict.fromkeys(readers, read), by_name, 0)
+scaled = scaling.Scaled(source, 0.0, [(site, scales)])
+quantize(scaled, out, formats.lookup("rq4"), measure=True, progress=False)
 print(memory("VmHWM") - before)
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory(source, tmp_path):
-    """Two tensors to pack and one to keep, none of which is ever in memory as floats."""
+    """Two tensors to pack and one to keep, none of which is ever in memory as floats,
+    scaled or not."""
     shape = (12288, 2048)
     random = np.random.default_rng(0)
     block = random.standard_normal((1024, 2048), np.float32).astype(ml_dtypes.bfloat16)
