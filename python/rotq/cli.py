@@ -186,7 +186,7 @@ def _yardstick(arguments: argparse.Namespace) -> None:
         weights = yardstick.gaussian(arguments.rows, arguments.columns, arguments.seed)
         x = products.activations(arguments.rows, arguments.columns, arguments.seed + 1)
         losses = products.measure(chosen, weights, x, **options)
-        (products.print_json(losses) if arguments.json else products.print_table(losses, width))
+        (yardstick.print_json(losses) if arguments.json else products.print_table(losses, width))
         return
     if arguments.model:
         losses = yardstick.measure_model(chosen, arguments.model, **options)

@@ -16,7 +16,6 @@ what the format decodes to, but for fp8 their points are rounded to it as well:
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +24,9 @@ import ml_dtypes
 import numpy as np
 
 from . import codec
+from .error import RotqError
 from .formats import Format
+from .yardstick import print_rows
 
 INT8_GROUP = 256
 _LEAST = np.float32(2.0**-126)
@@ -121,6 +122,8 @@ def measure(
         turned = codec.rotate(format, np.pad(x, ((0, 0), (0, padded - k))))
         points = codec.decode_points(format, blob, n, k)[:, :padded].astype(np.float32)
         share = np.divide(_e4m3(points), points, out=np.ones_like(points), where=points != 0)
+        if format.declaration["scale"]["offset"] and (share != 1).any():
+            raise RotqError(f"{format.name}: points beside an offset that fp8 does not hold")
         result = {}
         for name, rounded in OPERANDS.items():
             used = decoded * share if name == "fp8" else decoded
@@ -132,15 +135,12 @@ def measure(
 
 def print_table(losses: Iterable[ProductLoss], width: int) -> None:
     """A row each, as they come, with `width` columns for the format."""
-    for i, loss in enumerate(losses):
-        if i == 0:
-            columns = "".join(f"{name:>8}" for name in OPERANDS)
-            print(f"{'format':<{width}} {'bits/weight':>11}{columns}  (dB)")
-        values = "".join(f"{loss.db[name]:>8.2f}" for name in OPERANDS)
-        print(f"{loss.format:<{width}} {loss.bits:>11.4f}{values}", flush=True)
-
-
-def print_json(losses: Iterable[ProductLoss]) -> None:
-    """A line each, as they come."""
-    for loss in losses:
-        print(json.dumps(loss.as_json()), flush=True)
+    columns = "".join(f"{name:>8}" for name in OPERANDS)
+    print_rows(
+        f"{'format':<{width}} {'bits/weight':>11}{columns}  (dB)",
+        (
+            f"{loss.format:<{width}} {loss.bits:>11.4f}"
+            + "".join(f"{loss.db[name]:>8.2f}" for name in OPERANDS)
+            for loss in losses
+        ),
+    )

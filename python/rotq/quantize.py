@@ -170,7 +170,7 @@ def quantize_model(
     packed in the format `embeddings`, if there is one. `scales` says whether weights
     get activation-aware scales first (see `scaling`), by default where the model has
     been calibrated. quantize.json has the report."""
-    source: Checkpoint | scaling.Scaled = model.weights
+    source = model.weights
     linears = _linears_of_model(model, include, exclude)
     default = dict.fromkeys(linears, format)
     if embeddings:

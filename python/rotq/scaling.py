@@ -107,7 +107,7 @@ def sites(description: Mapping, packed: Iterable[str]) -> list[Site]:
     result = []
     for layer in description["layers"]:
         weight = {part: layer[part]["weight"] for part in LINEARS}
-        rows = {part: tuple(layer[part].values()) for part in ("v", "up")}
+        rows = {part: _weight_and_bias(layer[part]) for part in ("v", "up")}
         result += [
             Site((weight["q"], weight["k"], weight["v"]), layer["input_norm"], ()),
             Site((weight["o"],), "", rows["v"], heads, sizes["heads"] // heads),
@@ -119,6 +119,10 @@ def sites(description: Mapping, packed: Iterable[str]) -> list[Site]:
         for site in result
         if packed.issuperset(site.weights()) and all(uses[name] == 1 for name in site.tensors())
     ]
+
+
+def _weight_and_bias(linear: Mapping) -> tuple[str, ...]:
+    return tuple(linear[key] for key in ("weight", "bias") if key in linear)
 
 
 def _names(description: Mapping) -> Iterator[str]:

@@ -166,7 +166,7 @@ def print_gaussian(losses: Iterable[GaussianLoss], width: int) -> None:
         f"{'format':<{width}} {'bits/weight':>11} {'rel. sq. error':>14} {'dB':>7} "
         f"{'perfect, dB':>11} {'gap, bits':>9}"
     )
-    _print_rows(
+    print_rows(
         header,
         (
             f"{loss.format:<{width}} {loss.bits:>11.4f} {loss.mse:>14.6f} {loss.db:>7.2f} "
@@ -186,7 +186,7 @@ def print_model(losses: Iterable[ModelLoss], width: int) -> None:
         f"{'format':<{width}} {'bits/weight':>11} {'rel. sq. error':>14} {'dB':>7} "
         f"{'worst':>9}  worst tensor"
     )
-    _print_rows(
+    print_rows(
         header,
         (
             f"{loss.format:<{width}} {loss.bits:>11.4f} {loss.mse:>14.6f} {loss.db:>7.2f} "
@@ -196,7 +196,7 @@ def print_model(losses: Iterable[ModelLoss], width: int) -> None:
     )
 
 
-def _print_rows(header: str, rows: Iterable[str]) -> None:
+def print_rows(header: str, rows: Iterable[str]) -> None:
     """The header comes with the first row: there may be an error instead of one."""
     for i, row in enumerate(rows):
         if i == 0:

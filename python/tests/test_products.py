@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from rotq import codec, formats, products, yardstick
+from rotq import RotqError, codec, formats, products, yardstick
 from rotq.cli import main
 
 E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
@@ -75,6 +75,15 @@ def test_rounding_costs_what_it_adds():
     turned = noise_db("nvfp4", codec.rotate(formats.lookup("qam_w8"), x))
     together = -10 * np.log10(10 ** (-loss.db["f32"] / 10) + 10 ** (-turned / 10))
     assert loss.db["nvfp4"] == pytest.approx(together, abs=0.15)
+
+
+def test_points_beside_an_offset():
+    declaration = formats.lookup("itq3_s").declaration | {"name": "mine"}
+    weights, x = yardstick.gaussian(2, 256, 1), products.activations(2, 256, 2)
+    assert len(list(products.measure([formats.lookup("itq3_s")], weights, x))) == 1
+    declaration["codebook"] = declaration["codebook"] | {"levels": [-33, 0, 33]}
+    with pytest.raises(RotqError, match="mine: points beside an offset"):
+        list(products.measure([formats.lookup(json.dumps(declaration))], weights, x))
 
 
 def test_the_command(capsys):

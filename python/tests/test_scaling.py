@@ -84,6 +84,12 @@ def test_what_is_not_scaled(models):
     # A weight that is kept keeps its values: v reads the norm, and o reads v.
     kept = readers([name for name in names if name != layer["v"]["weight"]])
     assert set(everything) - set(kept) == {qkv, o}
+    # The order of keys in decoder.json says nothing.
+    turned = copy.deepcopy(description)
+    for other in turned["layers"]:
+        other["v"] = dict(reversed(other["v"].items()))
+        assert list(other["v"]) == ["bias", "weight"]
+    assert readers(names, turned) == everything
     # So does a tensor that another place has as well.
     shared = copy.deepcopy(description)
     shared["layers"][1]["mlp_norm"] = layer["mlp_norm"]
