@@ -170,6 +170,11 @@ def tensors(description: Mapping) -> dict[str, tuple[int, ...]]:
     return result
 
 
+def linear_weights(description: Mapping) -> list[str]:
+    """The weights of the linear layers of all layers, as often as they stand there."""
+    return [layer[part]["weight"] for layer in description["layers"] for part in LINEARS]
+
+
 def check_tensors(
     weights, expected: Mapping[str, tuple[int, ...]], ignored: Iterable[str] = ()
 ) -> None:

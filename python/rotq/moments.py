@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from . import checkpoint, model_dir
-from .description import LINEARS, check_tensors, shown, tensors
+from .description import LINEARS, check_tensors, linear_weights, shown, tensors
 from .error import RotqError
 from .model_dir import Model
 from .safetensors_writer import Entry, Writer
@@ -50,7 +50,7 @@ def read(model: Model) -> dict[str, np.ndarray] | None:
     if version != VERSION:
         raise RotqError(f"{path}: calibration version {shown(version)}, expected '{VERSION}'")
     stored, shapes = checkpoint.open(path), tensors(model.description)
-    names = {layer[part]["weight"] for layer in model.description["layers"] for part in LINEARS}
+    names = set(linear_weights(model.description))
     check_tensors(stored, {name: shapes[name][1:] for name in names})
     with np.errstate(over="ignore"):  # what comes of it is checked
         moments = {name: stored.float32(name) for name in names}
@@ -73,7 +73,7 @@ def _metadata(path: Path) -> Mapping[str, str]:
 
 def _check_readers(path: Path, description: Mapping, moments: Mapping[str, np.ndarray]) -> None:
     """Refuses moments that differ where weights read one vector: some are wrong."""
-    uses = Counter(layer[part]["weight"] for layer in description["layers"] for part in LINEARS)
+    uses = Counter(linear_weights(description))
     for layer in description["layers"]:
         for parts in READ_TOGETHER:
             first, *others = (layer[part]["weight"] for part in parts)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from . import archive, checkpoint, codec, model_dir, moments, scaling
 from .archive import Archive, ArchiveWriter
 from .checkpoint import Checkpoint, compiled
-from .description import LINEARS
+from .description import linear_weights
 from .error import RotqError
 from .formats import Format, Layout
 from .model_dir import Model
@@ -211,8 +211,7 @@ def _linears_of_model(model: Model, include: str | None, exclude: str | None) ->
     _check_unpacked(source.path, isinstance(source, Archive))
     if include is not None:
         return source.linear_layers(include, exclude)
-    layers = model.description["layers"]
-    linears = dict.fromkeys(layer[part]["weight"] for layer in layers for part in LINEARS)
+    linears = dict.fromkeys(linear_weights(model.description))
     unwanted = compiled(exclude) if exclude else None
     return [name for name in linears if not (unwanted and unwanted.fullmatch(name))]
 

@@ -12,15 +12,11 @@ from reference_decoder import ReferenceDecoder
 
 from rotq import RotqError, archive, formats, model_dir, moments, scaling
 from rotq.cli import main
-from rotq.description import LINEARS
+from rotq.description import linear_weights as linears
 from rotq.plan import Plan
 from rotq.quantize import quantize_model
 
 RQ4 = formats.lookup("rq4")
-
-
-def linears(description):
-    return [layer[part]["weight"] for layer in description["layers"] for part in LINEARS]
 
 
 def random_moments(model, seed=0):
