@@ -40,8 +40,7 @@ def measure(
             f"expected a window from 2 to {description['context']} tokens, the context of the "
             f"model, but got {window}"
         )
-    begin = description.get("tokens", {}).get("begin")
-    ahead = [] if begin is None else [begin]
+    ahead = evaluate.ahead_of_texts(description)
     step = window - len(ahead)
     tokens = inference.checked(np.asarray(tokens, np.int64), description["vocabulary"])
     if not len(tokens):

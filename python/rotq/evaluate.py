@@ -22,7 +22,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +95,16 @@ def read_text(path: str | os.PathLike) -> str:
         raise RotqError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
+def ahead_of_texts(description: Mapping) -> list[int]:
+    """The token that starts a text of a model; none where it has no such."""
+    begin = description.get("tokens", {}).get("begin")
+    return [] if begin is None else [begin]
+
+
 def tokens_of(model: Model, text: str, most: int | None) -> np.ndarray:
     """The first `most` tokens of a text, without the one that starts texts."""
     tokens = model.tokenizer().encode(text)
-    if tokens and tokens[0] == model.description.get("tokens", {}).get("begin"):
+    if tokens[:1] == ahead_of_texts(model.description):
         tokens = tokens[1:]
     tokens = np.array(tokens[:most], np.int64)
     if len(tokens) < 2:
@@ -134,8 +140,7 @@ def evaluate(
             f"expected a reference of {runner.vocabulary} tokens but got {against.vocabulary}"
         )
     tokens = np.asarray(tokens, np.int64)
-    begin_token = description.get("tokens", {}).get("begin")
-    ahead = [] if begin_token is None else [begin_token]
+    ahead = ahead_of_texts(description)
     session = runner.session(window)
     other = against.session(window) if against else None
     scores = _Scores()
