@@ -241,6 +241,7 @@ void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
     pm.addNestedPass<func::FuncOp>(
         createQuantizeActivations(QuantizeActivationsOptions{options.group}));
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
+  pm.addNestedPass<func::FuncOp>(createFuseMatmuls());
   pm.addNestedPass<func::FuncOp>(createSelectKernels());
   addCleanup(pm);
   if (!options.reference) {

@@ -61,7 +61,10 @@ def ConvertRotQToVector : Pass<"convert-rotq-to-vector", "::mlir::func::FuncOp">
   let description = [{
     Loops over vectors of the host, built from the same micro-ops as the GPU
     kernels. Loops over rows of a weight, and over those of an activation, are
-    parallel, in ranges; where there is little work, one range is all of it.
+    parallel, in ranges; where there is little work, one range is all of it. A
+    `rotq.grouped_matmul` is one loop over the rows of all its weights, one weight
+    after the other; where an element takes several sums, a range has the same
+    rows of each.
 
     Products of linalg with a weight that is not packed, y[m, n] += x[m, k] w[n, k]
     in f32, become such loops too. Lanes of a vector have sums of their own, so

@@ -224,7 +224,7 @@ def FuseEpilogues : Pass<"rotq-fuse-epilogues", "::mlir::func::FuncOp"> {
 }
 
 def FuseMatmuls : Pass<"rotq-fuse-matmuls", "::mlir::func::FuncOp"> {
-  let summary = "let matmuls of one activation share a launch";
+  let summary = "let matmuls of one activation share a launch, or a loop";
   let description = [{
     Matmuls on tensors that read the same activation (in a transformer q, k and
     v), by weights of one format, layout and K, into one element type, with equal

@@ -17,6 +17,7 @@ namespace mlir::rotq {
 
 void populateRotQToLinalgWeightPatterns(RewritePatternSet &patterns);
 void populateRotQToLinalgActivationPatterns(RewritePatternSet &patterns);
+void populateRotQToLinalgGroupPatterns(RewritePatternSet &patterns);
 void populateRotQToLinalgProductPatterns(RewritePatternSet &patterns);
 
 /// What a tensor holds at the position `indices`.

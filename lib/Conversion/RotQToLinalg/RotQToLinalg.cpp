@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "rotq/Conversion/GroupedMatmul.h"
 #include "rotq/Conversion/Passes.h"
 
 #include "Reference.h"
@@ -42,7 +41,7 @@ struct ConvertRotQToLinalg
     populateRotQToLinalgWeightPatterns(patterns);
     populateRotQToLinalgActivationPatterns(patterns);
     populateRotQToLinalgProductPatterns(patterns);
-    populateExpandGroupedMatmulPatterns(patterns);
+    populateRotQToLinalgGroupPatterns(patterns);
 
     ConversionTarget target(getContext());
     target.addIllegalOp<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,

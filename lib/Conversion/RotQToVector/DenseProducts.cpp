@@ -98,17 +98,16 @@ SmallVector<Value> FloatTile::emit(int64_t k) {
   });
 }
 
-void mlir::rotq::emitFloatProducts(HostBuilder &b, Value x, Value w,
+void mlir::rotq::emitFloatProducts(HostBuilder &b, Value x, ValueRange ws,
                                    Value begin, Value end, ResultFn result) {
   int64_t k = cast<MemRefType>(x.getType()).getDimSize(1);
   // The rows of w stay in the cache while those of x pass.
   b.tiles(b.index(0), b.rows(x), kRowsOfX, [&](ArrayRef<Value> ms) {
     b.tiles(begin, end, kRowsOfW, [&](ArrayRef<Value> ns) {
-      Value sums = b.sumLanes(FloatTile(b, x, ms, w, ns).emit(k));
-      int64_t i = 0;
-      for (Value m : ms)
-        for (Value n : ns)
-          result(m, n, b.element(sums, i++));
+      SmallVector<Value> sums;
+      for (Value w : ws)
+        sums.push_back(b.sumLanes(FloatTile(b, x, ms, w, ns).emit(k)));
+      emitElements(b, ms, ns, sums, result);
     });
   });
 }
@@ -154,9 +153,9 @@ struct LowerDenseProduct : public OpInterfaceRewritePattern<linalg::LinalgOp> {
     Value x = op->getOperand(0), w = op->getOperand(1), y = op->getOperand(2);
     int64_t k = cast<MemRefType>(x.getType()).getDimSize(1);
     Value work = arith::MulIOp::create(b, b.rows(x), b.index(k));
-    auto addTo = [&](Value m, Value n, Value sum) {
+    auto addTo = [&](Value m, Value n, ValueRange sums) {
       Value old = memref::LoadOp::create(b, y, ValueRange{m, n});
-      Value value = arith::AddFOp::create(b, old, sum);
+      Value value = arith::AddFOp::create(b, old, sums[0]);
       memref::StoreOp::create(b, value, y, ValueRange{m, n});
     };
     b.parallel(b.rows(w), kGrain, work, [&](Value begin, Value end) {

@@ -107,17 +107,23 @@ private:
                     int64_t count, Value words);
 };
 
-/// Receives y[m, n].
-using ResultFn = function_ref<void(Value m, Value n, Value sum)>;
+/// Receives element (m, n) of the product with every weight.
+using ResultFn = function_ref<void(Value m, Value n, ValueRange sums)>;
 
-/// The products, in f32, of the rows of x with the rows [begin, end) of w.
-void emitFloatProducts(HostBuilder &b, Value x, Value w, Value begin, Value end,
-                       ResultFn result);
+/// `result` of the elements of a tile. The sum of rows ms[i] and ns[j] is at
+/// i * ns.size() + j of the vector that every weight has.
+void emitElements(HostBuilder &b, ArrayRef<Value> ms, ArrayRef<Value> ns,
+                  ValueRange sums, ResultFn result);
 
-/// The same of a quantized activation, with the rows [begin, end) of the
-/// weight, in vectors of `vectorBytes` codes.
-void emitQuantizedProducts(HostBuilder &b, MatmulOp op,
-                           const WeightBuffers &weight, int64_t vectorBytes,
+/// The products, in f32, of the rows of x with the rows [begin, end) of every
+/// matrix of `ws`.
+void emitFloatProducts(HostBuilder &b, Value x, ValueRange ws, Value begin,
+                       Value end, ResultFn result);
+
+/// The same of the quantized activation of `op`, with the rows [begin, end) of
+/// `weights`, in vectors of `vectorBytes` codes.
+void emitQuantizedProducts(HostBuilder &b, MatmulOpInterface op,
+                           ArrayRef<WeightBuffers> weights, int64_t vectorBytes,
                            Value begin, Value end, ResultFn result);
 
 /// Whether kernels know the parts of this format.

@@ -29,7 +29,7 @@ static constexpr int64_t kBytesAhead = 16384;
 
 /// The tile of the last kernel, that of many rows. Rows that fill no tile go
 /// one by one, so it does for few rows too.
-static int64_t tileOf(MatmulOp op) {
+static int64_t tileOf(MatmulOpInterface op) {
   std::optional<ArrayAttr> kernels = op.getKernels();
   if (!kernels || kernels->empty())
     return kDefaultTile;
@@ -72,9 +72,9 @@ public:
   using PointsFn =
       function_ref<SmallVector<Value>(Value n, Value k, int64_t count)>;
 
-  QuantizedTile(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                ArrayRef<Value> rowsOfX, ArrayRef<Value> rowsOfW,
-                const Tiling &tiling, PointsFn points)
+  QuantizedTile(HostBuilder &b, MatmulOpInterface op,
+                const WeightBuffers &weight, ArrayRef<Value> rowsOfX,
+                ArrayRef<Value> rowsOfW, const Tiling &tiling, PointsFn points)
       : b(b), codes(op.getInputs()[0]), scales(op.getInputs()[1]),
         sums(op.getInputs()[2]), weight(weight), rowsOfX(rowsOfX),
         rowsOfW(rowsOfW), tiling(tiling), points(points),
@@ -211,19 +211,27 @@ Value QuantizedTile::emit() {
 // Rows
 //===----------------------------------------------------------------------===//
 
-/// y[:, begin : end] of an int8 activation
-static void emitTiles(HostBuilder &b, MatmulOp op, const WeightBuffers &weight,
-                      const Tiling &tiling, Value begin, Value end,
-                      QuantizedTile::PointsFn points, ResultFn result) {
+/// Biased points of row n of weight `w`, in pieces (see emitPieces).
+using WeightPointsFn =
+    function_ref<SmallVector<Value>(size_t w, Value n, Value k, int64_t count)>;
+
+/// The rows [begin, end) of `weights`, a tile after the other.
+static void emitTiles(HostBuilder &b, MatmulOpInterface op,
+                      ArrayRef<WeightBuffers> weights, const Tiling &tiling,
+                      Value begin, Value end, WeightPointsFn points,
+                      ResultFn result) {
   auto emitTile = [&](ArrayRef<Value> ms, ArrayRef<Value> ns) {
-    QuantizedTile tile(b, op, weight, ms, ns, tiling, points);
-    Value sums = tile.emit();
-    int64_t i = 0;
-    for (Value m : ms)
-      for (Value n : ns)
-        result(m, n, b.element(sums, i++));
+    SmallVector<Value> sums;
+    for (auto [w, weight] : llvm::enumerate(weights)) {
+      auto pointsOf = [&](Value n, Value k, int64_t count) {
+        return points(w, n, k, count);
+      };
+      QuantizedTile tile(b, op, weight, ms, ns, tiling, pointsOf);
+      sums.push_back(tile.emit());
+    }
+    emitElements(b, ms, ns, sums, result);
   };
-  b.tiles(b.index(0), b.rows(op.getInits()), tiling.rowsOfX,
+  b.tiles(b.index(0), b.rows(op.getInputs()[0]), tiling.rowsOfX,
           [&](ArrayRef<Value> ms) {
             b.tiles(begin, end, tiling.rowsOfW,
                     [&](ArrayRef<Value> ns) { emitTile(ms, ns); });
@@ -240,11 +248,12 @@ static int64_t rowsAhead(const WeightBuffers &weight) {
 
 /// Few rows of the activation take points as they are decoded, more rows from
 /// memory.
-void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
-                                       const WeightBuffers &weight,
+void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOpInterface op,
+                                       ArrayRef<WeightBuffers> weights,
                                        int64_t vectorBytes, Value begin,
                                        Value end, ResultFn result) {
-  auto decode = [&](Value n, Value k, int64_t count) {
+  auto decode = [&](size_t w, Value n, Value k, int64_t count) {
+    const WeightBuffers &weight = weights[w];
     Value row = weight.rowOf(b, b.getLoc(), n);
     // Rows are short and take turns: the hardware does not see them coming.
     Value later = arith::MinUIOp::create(b, b.add(row, rowsAhead(weight)),
@@ -257,26 +266,33 @@ void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
     return pieces;
   };
   auto emitFew = [&] {
-    emitTiles(b, op, weight, {1, kRowsOfFew, vectorBytes, 2 * vectorBytes},
+    emitTiles(b, op, weights, {1, kRowsOfFew, vectorBytes, 2 * vectorBytes},
               begin, end, decode, result);
   };
   auto emitMany = [&] {
+    // The rows of a weight follow those of the one before.
     Value count = arith::SubIOp::create(b, end, begin);
-    int64_t length = ::rotq::storedLength(weight.layout.k);
+    auto rowOf = [&](size_t w, Value n) {
+      Value row = arith::SubIOp::create(b, n, begin);
+      for (size_t i = 0; i < w; ++i)
+        row = b.add(row, count);
+      return row;
+    };
+    int64_t length = ::rotq::storedLength(weights[0].layout.k);
     auto type = MemRefType::get({ShapedType::kDynamic, length}, b.getI8Type());
-    b.withScratch(type, count, [&](Value decoded) {
-      b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
-        Value row = arith::SubIOp::create(b, ns[0], begin);
-        b.loop(0, length, vectorBytes, [&](Value k) {
-          b.store(decode(ns[0], k, vectorBytes)[0], decoded, {row, k});
+    b.withScratch(type, rowOf(weights.size() - 1, end), [&](Value decoded) {
+      for (size_t w = 0; w < weights.size(); ++w)
+        b.tiles(begin, end, 1, [&](ArrayRef<Value> ns) {
+          Value row = rowOf(w, ns[0]);
+          b.loop(0, length, vectorBytes, [&](Value k) {
+            b.store(decode(w, ns[0], k, vectorBytes)[0], decoded, {row, k});
+          });
         });
-      });
       emitTiles(
-          b, op, weight, {tileOf(op), kRowsOfMany, vectorBytes, vectorBytes},
+          b, op, weights, {tileOf(op), kRowsOfMany, vectorBytes, vectorBytes},
           begin, end,
-          [&](Value n, Value k, int64_t count) -> SmallVector<Value> {
-            Value row = arith::SubIOp::create(b, n, begin);
-            return {b.load(decoded, {row, k}, count)};
+          [&](size_t w, Value n, Value k, int64_t count) -> SmallVector<Value> {
+            return {b.load(decoded, {rowOf(w, n), k}, count)};
           },
           result);
     });
@@ -285,6 +301,6 @@ void mlir::rotq::emitQuantizedProducts(HostBuilder &b, MatmulOp op,
   if (tile == 1)
     return emitFew();
   Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                      b.rows(op.getInits()), b.index(tile));
+                                      b.rows(op.getInputs()[0]), b.index(tile));
   b.branch(isFew, emitFew, emitMany);
 }

@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "rotq/Conversion/GroupedMatmul.h"
 #include "rotq/Conversion/Passes.h"
 
 #include "HostKernels.h"
@@ -42,7 +41,6 @@ struct ConvertRotQToVector
     populateRotQToVectorDensePatterns(patterns);
     populateRotQToVectorProductPatterns(patterns, vectorBytes);
     populateRotQToVectorWeightPatterns(patterns);
-    populateExpandGroupedMatmulPatterns(patterns);
 
     ConversionTarget target(getContext());
     target.addIllegalOp<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,

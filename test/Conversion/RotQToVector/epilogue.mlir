@@ -27,14 +27,15 @@ func.func @bias(%x: memref<?x64xf32>, %w: !w, %b: memref<8xf16>, %r: memref<?x8x
 }
 
 // CHECK-LABEL: func.func @pair(
-//  CHECK-SAME:   %[[X:[a-z0-9]*]]: memref<?x64xf32>, {{.*}} %[[Y:[a-z0-9]*]]: memref<?x8xf32>)
-//       CHECK:   %[[ROWS:.*]] = memref.dim %[[Y]]
-//       CHECK:   %[[UP:.*]] = memref.alloc(%[[ROWS]]) : memref<?x8xf32>
-//       CHECK:   memref.store %{{.*}}, %[[UP]][
-//       CHECK:   %[[T:.*]] = memref.load %[[UP]][
-//       CHECK:   %[[D:.*]] = arith.subf %{{.*}}, %[[T]] : f32
-//       CHECK:   memref.store %[[D]], %[[Y]][
-//       CHECK:   memref.dealloc %[[UP]]
+//  CHECK-SAME:   %[[Y:[a-z0-9]*]]: memref<?x8xf32>)
+//       CHECK:   %[[ROWS:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x64xf32>
+//       CHECK:   %[[OTHERS:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x64xf32>
+//       CHECK:   %[[S:.*]] = vector.extract %{{.*}}[0] : f32 from vector<16xf32>
+//       CHECK:   %[[T:.*]] = vector.extract %{{.*}}[0] : f32 from vector<16xf32>
+//       CHECK:   %[[D:.*]] = arith.subf %[[S]], %[[T]] : f32
+//  CHECK-NEXT:   memref.store %[[D]], %[[Y]][
+//   CHECK-DAG:   memref.dealloc %[[ROWS]]
+//   CHECK-DAG:   memref.dealloc %[[OTHERS]]
 func.func @pair(%x: memref<?x64xf32>, %w: !w, %v: !w, %y: memref<?x8xf32>) {
   rotq.grouped_matmul ins(%x : memref<?x64xf32>) weights(%w, %v : !w, !w) outs(%y : memref<?x8xf32>) epilogue {
   ^bb0(%s: f32, %t: f32):

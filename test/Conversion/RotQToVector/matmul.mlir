@@ -103,19 +103,67 @@ func.func @rows(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2"
   return
 }
 
-// A group is its matmuls, each with the kernels of the group.
+// A group is one loop over the rows of all weights, one weight after the other; a
+// range has some of each.
 // CHECK-LABEL: func.func @grouped(
-// CHECK-SAME:    %{{.*}}, %[[W:[a-z0-9]*]]: !rotq.weight<16x64{{.*}}, %[[V:[a-z0-9]*]]: !rotq.weight<4x64
+// CHECK-SAME:    %[[CODES:[a-z0-9]*]]: memref<1x576xi8>, {{.*}}, %[[W:[a-z0-9]*]]: !rotq.weight<576x544, {{.*}}>, %[[V:[a-z0-9]*]]: !rotq.weight<192x544, {{.*}}>, %[[Y:[a-z0-9]*]]: memref<1x576xf32>, %[[Z:[a-z0-9]*]]: memref<1x192xf32>)
 // CHECK:         rotq.storage %[[W]]
-// CHECK:         scf.for %{{.*}} = %c0 to %c16
 // CHECK:         rotq.storage %[[V]]
-// CHECK:         scf.for %{{.*}} = %c0 to %c4
-func.func @grouped(%x: memref<1x64xf32>, %w: !rotq.weight<16x64, #rotq.format<"rq2">>, %v: !rotq.weight<4x64, #rotq.format<"rq2">>,
-                   %out: memref<1x16xf32>, %out1: memref<1x4xf32>) {
-  rotq.grouped_matmul ins(%x : memref<1x64xf32>)
-    weights(%w, %v : !rotq.weight<16x64, #rotq.format<"rq2">>, !rotq.weight<4x64, #rotq.format<"rq2">>)
-    outs(%out, %out1 : memref<1x16xf32>, memref<1x4xf32>)
-    {kernels = [#rotq.kernel<host_vector, m = [1, 0], rows = 1, cols = 4, warps = 1>]}
+// CHECK-COUNT-1: scf.parallel (%[[BEGIN:.*]]) = (%c0) to (%c768) step (%c8)
+// CHECK:           %[[END:.*]] = arith.addi %[[BEGIN]], %c8
+// CHECK:           %[[TO:.*]] = arith.minui %[[END]], %c768
+// CHECK:           %[[LOW:.*]] = arith.minui %[[BEGIN]], %c576
+// CHECK:           %[[HIGH:.*]] = arith.minui %[[TO]], %c576
+// CHECK:           %[[HAS:.*]] = arith.cmpi ult, %[[LOW]], %[[HIGH]]
+// CHECK:           scf.if %[[HAS]]
+// CHECK:             scf.for %[[N:.*]] = %[[LOW]] to
+// CHECK:               memref.store %{{.*}}, %[[Y]][%c0, %[[N]]]
+// CHECK:           %[[B:.*]] = arith.maxui %[[BEGIN]], %c576
+// CHECK:           %[[B1:.*]] = arith.minui %[[B]], %c768
+// CHECK:           %[[FIRST:.*]] = arith.subi %[[B1]], %c576
+// CHECK:           scf.if
+// CHECK:             scf.for %[[M:.*]] = %[[FIRST]] to
+// CHECK:               memref.store %{{.*}}, %[[Z]][%c0, %[[M]]]
+// CHECK-NOT:     scf.parallel
+// CHECK:         return
+func.func @grouped(%codes: memref<1x576xi8>, %scales: memref<1x3xf32>, %sums: memref<1x3xi32>,
+                   %w: !rotq.weight<576x544, #rotated>, %v: !rotq.weight<192x544, #rotated>,
+                   %y: memref<1x576xf32>, %z: memref<1x192xf32>) {
+  rotq.grouped_matmul ins(%codes, %scales, %sums : memref<1x576xi8>, memref<1x3xf32>, memref<1x3xi32>)
+    group(256) weights(%w, %v : !rotq.weight<576x544, #rotated>, !rotq.weight<192x544, #rotated>)
+    outs(%y, %z : memref<1x576xf32>, memref<1x192xf32>)
+    {kernels = [#rotq.kernel<host_vector, m = [1, 3], rows = 1, cols = 1, warps = 1>]}
+  return
+}
+
+// Both sums of an element, of eight rows of each weight; or of rows that were
+// decoded once, those of one weight behind those of the other.
+// CHECK-LABEL: func.func @pair(
+// CHECK:         scf.parallel
+// CHECK:           %[[IS_FEW:.*]] = arith.cmpi ult
+// CHECK:           scf.if %[[IS_FEW]]
+// CHECK:             %[[A:.*]] = vector.extract %{{.*}}[0] : f32 from vector<8xf32>
+// CHECK-NEXT:        %[[B:.*]] = vector.extract %{{.*}}[0] : f32 from vector<8xf32>
+// CHECK-NEXT:        %[[D:.*]] = arith.subf %[[A]], %[[B]] : f32
+// CHECK-NEXT:        memref.store %[[D]]
+// CHECK:           } else {
+// CHECK:             %[[COUNT:.*]] = arith.subi %[[END:.*]], %[[BEGIN:.*]] : index
+// CHECK:             %[[BOTH:.*]] = arith.addi %[[COUNT]], %[[COUNT]]
+// CHECK:             %[[DECODED:.*]] = memref.alloc(%[[BOTH]]) {alignment = 64 : i64} : memref<?x576xi8>
+// CHECK:             vector.store %{{.*}}, %[[DECODED]][%{{.*}}, %{{.*}}]
+// CHECK:             %[[I:.*]] = arith.subi %{{.*}}, %[[BEGIN]]
+// CHECK:             %[[ROW:.*]] = arith.addi %[[I]], %[[COUNT]]
+// CHECK:             vector.store %{{.*}}, %[[DECODED]][%[[ROW]], %{{.*}}]
+// CHECK:             arith.subf
+func.func @pair(%codes: memref<?x576xi8>, %scales: memref<?x3xf32>, %sums: memref<?x3xi32>,
+                %w: !rotq.weight<16x544, #rotated>, %v: !rotq.weight<16x544, #rotated>, %y: memref<?x16xf32>) {
+  rotq.grouped_matmul ins(%codes, %scales, %sums : memref<?x576xi8>, memref<?x3xf32>, memref<?x3xi32>)
+    group(256) weights(%w, %v : !rotq.weight<16x544, #rotated>, !rotq.weight<16x544, #rotated>)
+    outs(%y : memref<?x16xf32>) epilogue {
+  ^bb0(%s: f32, %t: f32):
+    %1 = arith.subf %s, %t : f32
+    rotq.yield %1 : f32
+  }
   return
 }
 
