@@ -1,7 +1,7 @@
 /* Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
- * What run_host times: a compiled linear over copies of its weight, and a read.
+ * What run_host times: a compiled linear over copies of its weight, and reads.
  */
 
 #include <stddef.h>
@@ -29,6 +29,35 @@ double time_linear(Linear linear, void *x, int64_t *w, void *y, char *weights,
     linear(x, w, y);
   }
   return seconds() - start;
+}
+
+/* Seconds of `calls` calls that do no more than read `size` bytes: what a
+ * linear cannot be faster than, threads and their meeting included. Call i
+ * reads copy (first + i) % copies; a thread reads what lies together. */
+double time_call_reads(const char *weights, size_t size, size_t stride,
+                       size_t copies, size_t first, size_t calls,
+                       int64_t *sink) {
+  enum { Page = 4096 };
+  int64_t total = 0;
+  double start = seconds();
+  for (size_t i = 0; i < calls; ++i) {
+    const char *begin = weights + (first + i) % copies * stride;
+    int64_t sum = 0;
+#pragma omp parallel for schedule(static) reduction(+ : sum)
+    for (size_t page = 0; page < size; page += Page) {
+      size_t end = page + Page < size ? page + Page : size;
+      Words sums[4] = {0};
+      for (size_t at = page; at + sizeof(sums) <= end; at += sizeof(sums))
+        for (size_t j = 0; j < 4; ++j)
+          sums[j] += *(const Words *)(begin + at + j * sizeof(Words));
+      for (size_t j = 0; j < 8; ++j)
+        sum += sums[0][j] + sums[1][j] + sums[2][j] + sums[3][j];
+    }
+    total += sum;
+  }
+  double time = seconds() - start;
+  *sink = total;
+  return time;
 }
 
 /* Seconds in which all threads read `bytes`, a multiple of 256 KiB, once: eight

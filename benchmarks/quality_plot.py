@@ -33,7 +33,8 @@ def main() -> None:
         chosen = [row for row in rows if row["scales"] is scales]
         bits, kl = [row["packed_bits"] for row in chosen], [row["kl"] for row in chosen]
         axes.scatter(bits, kl, color="C0" if scales else "0.6", label=label, zorder=2)
-    # A format's points are joined; its name is on the side where more room is.
+    # A format's points are joined; its name is on the side where more room is, and slants:
+    # many have much the same bits, or the same divergence.
     places = sorted({(row["packed_bits"], row["format"]) for row in rows})
     for before, (bits, name), behind in zip(
         [(0, ""), *places], places, [*places[1:], (99, "")], strict=False
@@ -44,10 +45,12 @@ def main() -> None:
         axes.annotate(
             name,
             (bits, min(kl)),
-            xytext=(4, 3) if on_right else (-4, -3),
+            xytext=(3, 3) if on_right else (-1, -3),
             textcoords="offset points",
             horizontalalignment="left" if on_right else "right",
             verticalalignment="bottom" if on_right else "top",
+            rotation=35,
+            rotation_mode="anchor",
             fontsize=7,
         )
     axes.set_yscale("log")
