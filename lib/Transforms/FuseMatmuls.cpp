@@ -7,6 +7,7 @@
 
 #include "rotq/Transforms/Passes.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -77,12 +78,23 @@ static void fuse(RewriterBase &rewriter, ArrayRef<MatmulOp> members) {
 // One result of two sums
 //===----------------------------------------------------------------------===//
 
+/// Whether others than `reader` ask for no more than the size of `value`.
+static bool isReadOnce(Value value, Operation *reader) {
+  int64_t reads = 0;
+  for (Operation *user : value.getUsers()) {
+    if (user != reader && !isa<tensor::DimOp>(user))
+      return false;
+    reads += user == reader;
+  }
+  return reads == 1;
+}
+
 /// The matmul whose result the epilogue of `op` alone reads, and which can be
 /// one with it; or null.
 static MatmulOp findPartner(MatmulOp op) {
   for (Value operand : op.getEpilogueOperands()) {
     auto partner = operand.getDefiningOp<MatmulOp>();
-    if (partner && operand.hasOneUse() &&
+    if (partner && isReadOnce(operand, op) &&
         partner->getBlock() == op->getBlock() && canShareProducts(op, partner))
       return partner;
   }
@@ -124,6 +136,8 @@ static void fusePair(RewriterBase &rewriter, MatmulOp op, MatmulOp partner) {
       op.getGroupAttr(), op.getRestsAttr(), op.getKernelsAttr());
   pair.getEpilogue().takeBody(epilogue);
   rewriter.replaceOp(op, pair.getResults());
+  // What still asks for its size.
+  rewriter.replaceAllUsesWith(partner.getResult(), partner.getInits());
   rewriter.eraseOp(partner);
 }
 

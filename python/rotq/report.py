@@ -539,6 +539,10 @@ def _kernel_groups(
     kinds: dict[tuple[Kernel, tuple[int, ...]], list[str]] = {}
     for (kernel, kind), found in layers.items():
         kinds.setdefault((kernel, tuple(sorted(set(found)))), []).append(kind)
+    # Of weights that one kernel takes together, the compiler chooses the order.
+    order = {kind: place for place, kind in enumerate(LINEARS)}
+    for together in kinds.values():
+        together.sort(key=lambda kind: order.get(kind, len(order)))
     return kinds.items()
 
 

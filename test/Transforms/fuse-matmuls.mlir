@@ -215,6 +215,26 @@ func.func @gate_up(%x: tensor<4x256xf16>, %g: !q, %u: !q, %b: tensor<64xf32>, %r
   return %1 : tensor<4x64xf16>
 }
 
+// To ask for the size of a result is not to read it.
+// CHECK-LABEL: func @rows_known_late(
+//  CHECK-SAME:   %[[Y:[a-z0-9]*]]: tensor<?x64xf32>)
+//       CHECK:   %[[ROWS:.*]] = tensor.dim %[[Y]], %{{.*}}
+//       CHECK:   %[[INIT:.*]] = tensor.empty(%[[ROWS]])
+//       CHECK:   rotq.grouped_matmul {{.*}} outs(%[[INIT]] :
+//   CHECK-NOT:   rotq.matmul
+func.func @rows_known_late(%x: tensor<?x256xf16>, %g: !q, %u: !q, %y: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  %c0 = arith.constant 0 : index
+  %0 = rotq.matmul ins(%x : tensor<?x256xf16>) weight(%g : !q) outs(%y : tensor<?x64xf32>) -> tensor<?x64xf32>
+  %rows = tensor.dim %0, %c0 : tensor<?x64xf32>
+  %e = tensor.empty(%rows) : tensor<?x64xf32>
+  %1 = rotq.matmul ins(%x : tensor<?x256xf16>) weight(%u : !q) outs(%e : tensor<?x64xf32>) epilogue(%0 : tensor<?x64xf32>) {
+  ^bb0(%s: f32, %gate: f32):
+    %a = arith.mulf %s, %gate : f32
+    rotq.yield %a : f32
+  } -> tensor<?x64xf32>
+  return %1 : tensor<?x64xf32>
+}
+
 // Not of another activation, and not where others read the result.
 // CHECK-LABEL: func @no_pairs(
 //   CHECK-NOT:   rotq.grouped_matmul
