@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq-c/Codec.h"
+#include "Buffer.h"
 #include "LastError.h"
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/PackedWeight.h"
@@ -30,15 +31,6 @@ static Expected<Format> resolve(const char *format) {
 
 static int finish(const Status &status) {
   return status ? 0 : reportError(status.error());
-}
-
-/// A buffer from C; only an empty one may be null.
-template <typename T>
-static Expected<std::span<T>> buffer(T *data, int64_t size, const char *name) {
-  if (size < 0 || (!data && size > 0))
-    return failure(std::string("expected a buffer as ") + name +
-                   " but got null or a negative size");
-  return std::span<T>(data, size_t(size));
 }
 
 static Expected<std::span<const std::byte>> bytes(const void *data,

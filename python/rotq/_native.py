@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_void_p
 from pathlib import Path
 
 from .error import RotqError
@@ -75,6 +75,15 @@ _FUNCTIONS = {
     "rotqActivationByRows": [
         *(c_char_p, c_int64, c_int64, c_int64),
         *(c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64),
+    ],
+    "rotqRiceStep": [c_float, POINTER(c_float)],
+    "rotqRiceEncode": [
+        *(c_void_p, c_int64, c_int64, c_int64, c_float),
+        *(c_void_p, c_int64, _INT64_OUT, c_uint32),
+    ],
+    "rotqRiceDecode": [
+        *(c_void_p, c_int64, c_int64, c_int64),
+        *(c_void_p, c_int64, POINTER(c_float), c_uint32),
     ],
     "rotqDeviceCount": [_INT32_OUT],
     "rotqDeviceName": [c_int32, c_char_p, c_int64],

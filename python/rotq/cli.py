@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 
@@ -177,8 +178,14 @@ def _eval(arguments: argparse.Namespace) -> None:
 def _yardstick(arguments: argparse.Namespace) -> None:
     from . import products, yardstick
 
-    chosen = yardstick.chosen(arguments.formats)
-    width = max(len("format"), *(len(format.name) for format in chosen))
+    rice = [name for name in arguments.formats if name in yardstick.RICE]
+    if rice and (arguments.model or arguments.activations):
+        raise RotqError(f"{rice[0]} is measured on Gaussian weights alone")
+    named = [text for text in arguments.formats if text not in rice]
+    if not arguments.formats and arguments.columns % 8 == 0:
+        rice = list(yardstick.RICE)
+    chosen = yardstick.chosen(named) if named or not arguments.formats else []
+    width = max(map(len, ["format", *rice, *(format.name for format in chosen)]))
     options = {"threads": arguments.threads}
     if arguments.activations:
         if arguments.model:
@@ -193,7 +200,10 @@ def _yardstick(arguments: argparse.Namespace) -> None:
         show = yardstick.print_model
     else:
         weights = yardstick.gaussian(arguments.rows, arguments.columns, arguments.seed)
-        losses = yardstick.measure(chosen, weights, **options)
+        losses = itertools.chain(
+            yardstick.measure(chosen, weights, **options),
+            yardstick.measure_rice(rice, weights, **options),
+        )
         show = yardstick.print_gaussian
     if arguments.json:
         yardstick.print_json(losses)
@@ -320,7 +330,8 @@ def _parser() -> argparse.ArgumentParser:
         "formats",
         nargs="*",
         metavar="FORMAT",
-        help="a preset, a declaration in JSON or a .json file of one; default: every preset",
+        help="a preset, a declaration in JSON or a .json file of one, or, of Gaussian weights, "
+        "e8_rice_2 to e8_rice_5, lattice points in Rice codes; default: all",
     )
     command.add_argument(
         "--model",

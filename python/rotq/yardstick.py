@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from . import codec, formats
+from . import codec, formats, rice
 from .formats import Format
 from .quantize import Error, encode_rows, open_linears
 
 #: What a bit more is worth to a perfect code (Shannon, 1959): 20 log10 2.
 DB_PER_BIT = 20 * math.log10(2)
+#: What is no format, since rows have no fixed length: E8 at as many bits of Rice codes.
+RICE = {f"e8_rice_{bits}": bits for bits in (2, 3, 4, 5)}
 #: Seconds: what is done sooner shows no progress.
 BAR_AFTER = 1
 
@@ -84,6 +86,17 @@ def chosen(texts: Iterable[str]) -> list[Format]:
     return [formats.given(text) for text in texts] or [
         formats.lookup(name) for name in formats.names()
     ]
+
+
+def measure_rice(
+    names: Iterable[str], weights: np.ndarray, *, threads: int = 0
+) -> Iterator[GaussianLoss]:
+    """What the codes of RICE make of `weights` of unit variance."""
+    for name in names:
+        blob = rice.encode(weights, rice.step(RICE[name]), threads=threads)
+        error = Error()
+        error.add(weights, rice.decode(blob, *weights.shape, threads=threads).weights())
+        yield GaussianLoss(name, 8 * blob.nbytes / weights.size, error.relative())
 
 
 def gaussian(rows: int, columns: int, seed: int) -> np.ndarray:
