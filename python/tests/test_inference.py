@@ -1,6 +1,9 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import TINY_MODELS, assert_close, prompts, reference
@@ -52,6 +55,26 @@ def test_smollm2_computes_what_transformers_computes(models, smollm2):
         assert logits.argmax() == best
     for index, wanted in zip(expected["greedy_of"], expected["greedy"]):
         assert continuation(session, tokens[index], len(wanted)) == list(wanted)
+
+
+def test_texts_leave_nothing_in_memory(models):
+    """What a row of attention is computed in was kept: the numbers of its heads for
+    all positions, 4 KB here, of every row and layer."""
+    session = inference.Runner(models("llama3")).session(256)
+
+    def resident():
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def run(times):
+        for _ in range(times):
+            session.reset()
+            session.prefill(np.arange(255) % 250)
+            session.decode(1)
+        return resident()
+
+    before = run(2)
+    assert run(20) - before < 8 << 20
 
 
 @pytest.mark.parametrize("name", ["gemma3", "llama3"])
