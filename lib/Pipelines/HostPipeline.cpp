@@ -247,6 +247,8 @@ void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
   if (!options.reference) {
     pm.addNestedPass<func::FuncOp>(createFuseRows());
     addCleanup(pm);
+    pm.addNestedPass<func::FuncOp>(createBlockReductions());
+    addCleanup(pm);
   }
 }
 

@@ -27,7 +27,12 @@ using namespace mlir;
 using namespace mlir::rotq;
 
 namespace {
-using Group = llvm::SmallSetVector<Operation *, 8>;
+/// Operations that one loop computes, users first: a row at a time, which is
+/// what they have at one place of their outermost `depth` dimensions.
+struct Group {
+  unsigned depth;
+  llvm::SmallSetVector<Operation *, 8> members;
+};
 
 struct FuseRows : public mlir::rotq::impl::FuseRowsBase<FuseRows> {
   void runOnOperation() override;
@@ -37,20 +42,58 @@ private:
 };
 } // namespace
 
-/// Whether the outermost loop of `op` is parallel, runs over rows whose number
-/// is known at run time only, and every result has them as its first dimension.
-static bool hasRows(Operation *candidate) {
+/// Whether a tensor with this map has the outermost `depth` loops as its first
+/// dimensions.
+static bool startsWithRows(AffineMap map, unsigned depth) {
+  if (map.getNumResults() < depth)
+    return false;
+  return llvm::all_of(llvm::seq(depth), [&](unsigned d) {
+    return map.getResult(d) == getAffineDimExpr(d, map.getContext());
+  });
+}
+
+/// Whether the outermost `depth` loops of `op` are parallel, and every result
+/// has them as its first dimensions.
+static bool hasRows(Operation *candidate, unsigned depth) {
   auto op = dyn_cast_or_null<linalg::LinalgOp>(candidate);
   if (!op || !isa<TilingInterface>(candidate) || !op.hasPureTensorSemantics() ||
-      op.getNumLoops() == 0 || op.getNumDpsInits() == 0 ||
-      op.getIteratorTypesArray().front() != utils::IteratorType::parallel)
+      op.getNumLoops() < depth || op.getNumDpsInits() == 0)
     return false;
+  for (utils::IteratorType type :
+       ArrayRef(op.getIteratorTypesArray()).take_front(depth))
+    if (type != utils::IteratorType::parallel)
+      return false;
   return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
-    auto type = cast<RankedTensorType>(init.get().getType());
-    AffineMap map = op.getMatchingIndexingMap(&init);
-    return type.getRank() > 0 && type.isDynamicDim(0) &&
-           map.getResult(0) == getAffineDimExpr(0, op.getContext());
+    return startsWithRows(op.getMatchingIndexingMap(&init), depth);
   });
+}
+
+/// Of rows whose number is known at run time only, the first dimension. Else
+/// all leading dimensions of a known size that are parallel, but one of those
+/// where there is nothing else: in attention of one token, heads.
+static unsigned depthOf(linalg::LinalgOp op) {
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  if (ShapedType::isDynamic(sizes.front()))
+    return 1;
+  unsigned depth = 1;
+  while (depth < sizes.size() && !ShapedType::isDynamic(sizes[depth]) &&
+         hasRows(op, depth + 1))
+    ++depth;
+  return depth < sizes.size() ? depth : depth - 1;
+}
+
+/// Whether it pays to compute rows apart: there may be many of them, or what is
+/// computed of one, step by step, may be long.
+static bool isWorth(const Group &group) {
+  auto sizesOf = [](Operation *op) {
+    return cast<linalg::LinalgOp>(op).getStaticLoopRanges();
+  };
+  if (ShapedType::isDynamic(sizesOf(group.members.front()).front()))
+    return true;
+  return group.members.size() > 1 &&
+         llvm::any_of(group.members, [&](Operation *op) {
+           return llvm::any_of(sizesOf(op), ShapedType::isDynamic);
+         });
 }
 
 /// A product with a matrix that all rows share has a kernel of its own.
@@ -61,50 +104,48 @@ static bool isProduct(Operation *op) {
 }
 
 /// Whether a row of `operand` is all that a row of its owner reads of it.
-static bool isReadByRow(OpOperand &operand) {
+static bool isReadByRow(OpOperand &operand, unsigned depth) {
   auto op = dyn_cast<linalg::LinalgOp>(operand.getOwner());
-  if (!op)
-    return false;
-  AffineMap map = op.getMatchingIndexingMap(&operand);
-  AffineExpr row = getAffineDimExpr(0, op.getContext());
-  return map.getNumResults() != 0 && map.getResult(0) == row;
+  return op && startsWithRows(op.getMatchingIndexingMap(&operand), depth);
 }
 
 /// `root` and what is computed for nothing but it, rows by rows: users first.
-static Group collectGroup(Operation *root) {
-  Group group;
-  group.insert(root);
+static Group collectGroup(linalg::LinalgOp root) {
+  Group group{depthOf(root), {}};
+  group.members.insert(root);
   for (bool isGrowing = true; isGrowing;) {
     isGrowing = false;
-    for (Operation *member : llvm::to_vector(group))
+    for (Operation *member : llvm::to_vector(group.members))
       for (OpOperand &operand : member->getOpOperands()) {
         Operation *producer = operand.get().getDefiningOp();
-        if (!producer || group.contains(producer) || !hasRows(producer) ||
-            isProduct(producer) || producer->getBlock() != root->getBlock())
+        if (!producer || group.members.contains(producer) ||
+            !hasRows(producer, group.depth) || isProduct(producer) ||
+            producer->getBlock() != root->getBlock())
           continue;
         // Else the whole of it would be computed for every row.
         bool isTheirs = llvm::all_of(producer->getUses(), [&](OpOperand &use) {
-          return group.contains(use.getOwner()) && isReadByRow(use);
+          return group.members.contains(use.getOwner()) &&
+                 isReadByRow(use, group.depth);
         });
         if (isTheirs)
-          isGrowing |= group.insert(producer);
+          isGrowing |= group.members.insert(producer);
       }
   }
   return group;
 }
 
 LogicalResult FuseRows::fuse(RewriterBase &rewriter, const Group &group) {
-  auto root = cast<TilingInterface>(group.front());
+  auto root = cast<TilingInterface>(group.members.front());
   SmallVector<OpFoldResult> sizes(root.getLoopIteratorTypes().size(),
                                   rewriter.getIndexAttr(0));
-  sizes.front() = rewriter.getIndexAttr(1);
+  std::fill_n(sizes.begin(), group.depth, rewriter.getIndexAttr(1));
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setTileSizes(sizes).setLoopType(
       scf::SCFTilingOptions::LoopType::ForallOp);
   options.setFusionControlFn(
       [&](tensor::ExtractSliceOp, OpResult producer,
           bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-        if (!group.contains(producer.getOwner()))
+        if (!group.members.contains(producer.getOwner()))
           return std::nullopt;
         return scf::SCFTileAndFuseOptions::ControlFnResult{};
       });
@@ -117,7 +158,7 @@ LogicalResult FuseRows::fuse(RewriterBase &rewriter, const Group &group) {
     rewriter.replaceAllUsesWith(original,
                                 result->replacements.lookup(original));
   // Their sizes are still asked for: those of what they would be written to.
-  for (Operation *member : group) {
+  for (Operation *member : group.members) {
     auto op = cast<linalg::LinalgOp>(member);
     for (OpResult value : member->getResults())
       for (Operation *user : llvm::make_early_inc_range(value.getUsers()))
@@ -134,22 +175,25 @@ LogicalResult FuseRows::fuse(RewriterBase &rewriter, const Group &group) {
 
 void FuseRows::runOnOperation() {
   // From the last op to the first: what a group takes in is behind it no more.
-  SmallVector<Operation *> candidates;
+  SmallVector<linalg::LinalgOp> candidates;
   getOperation().walk([&](linalg::LinalgOp op) {
-    if (hasRows(op) && !isProduct(op))
+    if (hasRows(op, 1) && !isProduct(op))
       candidates.push_back(op);
   });
   IRRewriter rewriter(&getContext());
   llvm::SmallPtrSet<Operation *, 16> fused;
-  for (Operation *root : llvm::reverse(candidates)) {
-    if (fused.contains(root) || isa<linalg::FillOp>(root))
+  for (linalg::LinalgOp root : llvm::reverse(candidates)) {
+    if (fused.contains(root) || isa<linalg::FillOp>(root.getOperation()))
       continue;
     Group group = collectGroup(root);
-    fused.insert(group.begin(), group.end());
+    if (group.depth == 0 || !isWorth(group))
+      continue;
+    fused.insert(group.members.begin(), group.members.end());
     remark::passed(
         root->getLoc(),
         remark::RemarkOpts::name("FuseRows").category("rotq-fuse-rows"))
-        << remark::add("{0} operations computed row by row", group.size());
+        << remark::add("{0} operations computed row by row",
+                       group.members.size());
     ++numGroups;
     if (failed(fuse(rewriter, group)))
       return signalPassFailure();

@@ -59,6 +59,71 @@ func.func @product(%x: tensor<?x64xf32>, %w: tensor<64x32xf32>, %y: tensor<?x32x
 
 // -----
 
+#q = affine_map<(t, h, d, s) -> (t, h, d)>
+#k = affine_map<(t, h, d, s) -> (h, d, s)>
+#p = affine_map<(t, h, d, s) -> (t, h, s)>
+#ths = affine_map<(t, h, s) -> (t, h, s)>
+#th = affine_map<(t, h, s) -> (t, h)>
+
+// Of one token, heads are apart: what is computed of one is as long as the cache.
+
+// REMARKS: 3 operations computed row by row
+// CHECK-LABEL: func.func @heads(
+// CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<1x3x64xf32>, %[[K:[a-z0-9]+]]: tensor<3x64x?xf32>
+// CHECK-NOT: linalg.
+// CHECK: scf.forall (%[[T:.*]], %[[H:.*]]) in (1, 3) shared_outs(
+// CHECK-DAG: tensor.extract_slice %[[Q]][%[[T]], %[[H]], 0] [1, 1, 64]
+// CHECK-DAG: tensor.extract_slice %[[K]][%[[H]], 0, 0] [1, 64, %{{.*}}]
+// CHECK: linalg.fill {{.*}} -> tensor<1x1x?xf32>
+// CHECK-COUNT-2: linalg.generic
+// CHECK: tensor.parallel_insert_slice
+// CHECK-NOT: linalg.
+// CHECK: return
+func.func @heads(%q: tensor<1x3x64xf32>, %k: tensor<3x64x?xf32>, %e: tensor<1x3x?xf32>, %y: tensor<1x3xf32>) -> tensor<1x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3x?xf32>) -> tensor<1x3x?xf32>
+  %0 = linalg.generic {indexing_maps = [#q, #k, #p], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%q, %k : tensor<1x3x64xf32>, tensor<3x64x?xf32>) outs(%z : tensor<1x3x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %2 = arith.mulf %a, %b : f32
+    %3 = arith.addf %o, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<1x3x?xf32>
+  %1 = linalg.generic {indexing_maps = [#ths, #th], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%0 : tensor<1x3x?xf32>) outs(%y : tensor<1x3xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %2 = arith.maximumf %a, %o : f32
+    linalg.yield %2 : f32
+  } -> tensor<1x3xf32>
+  return %1 : tensor<1x3xf32>
+}
+
+// -----
+
+#t1 = affine_map<(t, k) -> (t)>
+#tk1 = affine_map<(t, k) -> (t, k)>
+
+// What is of one row and of a known length stays as it is.
+
+// CHECK-LABEL: func.func @one_short_row(
+// CHECK-NOT: scf.forall
+// CHECK: return
+func.func @one_short_row(%x: tensor<1x576xf32>, %s: tensor<1xf32>, %y: tensor<1x576xf32>) -> tensor<1x576xf32> {
+  %0 = linalg.generic {indexing_maps = [#tk1, #t1], iterator_types = ["parallel", "reduction"]} ins(%x : tensor<1x576xf32>) outs(%s : tensor<1xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %2 = arith.addf %v, %o : f32
+    linalg.yield %2 : f32
+  } -> tensor<1xf32>
+  %1 = linalg.generic {indexing_maps = [#tk1, #t1, #tk1], iterator_types = ["parallel", "parallel"]} ins(%x, %0 : tensor<1x576xf32>, tensor<1xf32>) outs(%y : tensor<1x576xf32>) {
+  ^bb0(%v: f32, %sum: f32, %o: f32):
+    %2 = arith.divf %v, %sum : f32
+    linalg.yield %2 : f32
+  } -> tensor<1x576xf32>
+  return %1 : tensor<1x576xf32>
+}
+
+// -----
+
 // What every row reads all of is computed once, ahead of the loop: here values
 // that are weighted for each query.
 

@@ -348,6 +348,59 @@ def RepackWeights : Pass<"rotq-repack-weights", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::rotq::RotQDialect"];
 }
 
+def BlockReductions : Pass<"rotq-block-reductions", "::mlir::func::FuncOp"> {
+  let summary = "add four terms at a time to sums in memory";
+  let description = [{
+    Contractions on tensors whose sums are parallel inside of the loop over terms
+    (in attention, scores over positions, and the values that they weight) load
+    and store every sum for every term. They are computed four terms at a time,
+    with a loop over the terms of a block innermost, which is then unrolled.
+    Where the number of terms is not known, or not a multiple of four, the last
+    block is a loop of its own. Products with a matrix (three loops) are left
+    alone.
+
+    ```mlir
+    func.func @scores(%q: tensor<2x3x64xf32>, %k: tensor<2x64x8xf32>, %s: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
+      %0 = linalg.generic {indexing_maps = [affine_map<(j, g, d, s) -> (j, g, d)>, affine_map<(j, g, d, s) -> (j, d, s)>, affine_map<(j, g, d, s) -> (j, g, s)>],
+                           iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+          ins(%q, %k : tensor<2x3x64xf32>, tensor<2x64x8xf32>) outs(%s : tensor<2x3x8xf32>) {
+      ^bb0(%a: f32, %b: f32, %sum: f32):
+        %1 = arith.mulf %a, %b : f32
+        %2 = arith.addf %sum, %1 : f32
+        linalg.yield %2 : f32
+      } -> tensor<2x3x8xf32>
+      return %0 : tensor<2x3x8xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    func.func @scores(%q: tensor<2x3x64xf32>, %k: tensor<2x64x8xf32>, %s: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
+      %c0 = arith.constant 0 : index
+      %c64 = arith.constant 64 : index
+      %c4 = arith.constant 4 : index
+      %0 = scf.for %d = %c0 to %c64 step %c4 iter_args(%sums = %s) -> (tensor<2x3x8xf32>) {
+        %qs = tensor.extract_slice %q[0, 0, %d] [2, 3, 4] [1, 1, 1] : tensor<2x3x64xf32> to tensor<2x3x4xf32>
+        %ks = tensor.extract_slice %k[0, %d, 0] [2, 4, 8] [1, 1, 1] : tensor<2x64x8xf32> to tensor<2x4x8xf32>
+        %old = tensor.extract_slice %sums[0, 0, 0] [2, 3, 8] [1, 1, 1] : tensor<2x3x8xf32> to tensor<2x3x8xf32>
+        %1 = linalg.generic {indexing_maps = [affine_map<(j, g, s, d) -> (j, g, d)>, affine_map<(j, g, s, d) -> (j, d, s)>, affine_map<(j, g, s, d) -> (j, g, s)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+            ins(%qs, %ks : tensor<2x3x4xf32>, tensor<2x4x8xf32>) outs(%old : tensor<2x3x8xf32>) {
+        ^bb0(%in: f32, %in_2: f32, %out: f32):
+          %2 = arith.mulf %in, %in_2 : f32
+          %3 = arith.addf %out, %2 : f32
+          linalg.yield %3 : f32
+        } -> tensor<2x3x8xf32>
+        %new = tensor.insert_slice %1 into %sums[0, 0, 0] [2, 3, 8] [1, 1, 1] : tensor<2x3x8xf32> into tensor<2x3x8xf32>
+        scf.yield %new : tensor<2x3x8xf32>
+      }
+      return %0 : tensor<2x3x8xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FuseRows : Pass<"rotq-fuse-rows", "::mlir::func::FuncOp"> {
   let summary = "compute what concerns one row of an activation in one parallel loop";
   let description = [{
@@ -356,7 +409,9 @@ def FuseRows : Pass<"rotq-fuse-rows", "::mlir::func::FuncOp"> {
     whatever is computed for nothing else: a norm, what lies between two matmuls,
     or attention from the scores to the weighted values. The loop is a
     `scf.forall`; what it holds is of one row, and stays in a cache. Products
-    with a matrix that all rows share are left alone.
+    with a matrix that all rows share are left alone. Where the first dimension
+    is of a known size but what is computed of it is not, as in attention of one
+    token, a row is one place of all leading dimensions: one head.
 
     ```mlir
     func.func @normalize(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %sums: tensor<?xf32>) -> tensor<?x64xf32> {
