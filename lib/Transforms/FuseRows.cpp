@@ -110,8 +110,8 @@ static bool isReadByRow(OpOperand &operand, unsigned depth) {
 }
 
 /// `root` and what is computed for nothing but it, rows by rows: users first.
-static Group collectGroup(linalg::LinalgOp root) {
-  Group group{depthOf(root), {}};
+static Group collectGroup(linalg::LinalgOp root, unsigned depth) {
+  Group group{depth, {}};
   group.members.insert(root);
   for (bool isGrowing = true; isGrowing;) {
     isGrowing = false;
@@ -185,8 +185,11 @@ void FuseRows::runOnOperation() {
   for (linalg::LinalgOp root : llvm::reverse(candidates)) {
     if (fused.contains(root) || isa<linalg::FillOp>(root.getOperation()))
       continue;
-    Group group = collectGroup(root);
-    if (group.depth == 0 || !isWorth(group))
+    unsigned depth = depthOf(root);
+    if (depth == 0)
+      continue;
+    Group group = collectGroup(root, depth);
+    if (!isWorth(group))
       continue;
     fused.insert(group.members.begin(), group.members.end());
     remark::passed(
