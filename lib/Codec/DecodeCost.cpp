@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Codec/DecodeCost.h"
+#include "rotq/Codec/SharedTable.h"
 
 #include <algorithm>
 
@@ -49,10 +50,11 @@ public:
     return make(words);
   }
   Expr gather(Expr indices, std::span<const uint32_t> table) override {
-    constexpr double kBanks = 32;
-    double ofBank = std::max(1.0, double(table.size()) / kBanks);
-    cost.wavefronts +=
-        double(numWords(indices)) * std::min(ofBank, DecodeCost::kWavefronts);
+    SharedTable shared(table);
+    cost.wavefronts += double(numWords(indices)) * shared.wavefronts();
+    // Which half: a shift and a mask.
+    if (shared.hasHalves())
+      cost.operations += 2 * numWords(indices);
     return make(numWords(indices));
   }
   Expr sumBytes(Expr value, uint8_t, uint32_t) override {

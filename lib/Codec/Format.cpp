@@ -9,6 +9,7 @@
 #include "Message.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/PairTrellisCodebook.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -67,6 +68,12 @@ static OrderedJson writeCodebook(const Codebook &codebook) {
     json["rate"] = trellis->rate();
     json["multiplier"] = trellis->multiplier();
     json["increment"] = trellis->increment();
+  } else if (auto *pairs =
+                 dynamic_cast<const PairTrellisCodebook *>(&codebook)) {
+    json["rate"] = pairs->rate();
+    json["multiplier"] = pairs->multiplier();
+    json["deviation"] = pairs->deviation();
+    json["points"] = toHex(pairs->points());
   }
   return json;
 }
@@ -75,8 +82,11 @@ static OrderedJson writeCoding(const Coding &coding) {
   OrderedJson json = {{"kind", coding.kind()}, {"bits", coding.bits()}};
   if (coding.kind() == "field")
     json["dim"] = coding.dim();
-  else if (auto *window = dynamic_cast<const WindowCoding *>(&coding))
+  else if (auto *window = dynamic_cast<const WindowCoding *>(&coding)) {
     json["rate"] = window->rate();
+    if (window->dim() != 1)
+      json["dim"] = window->dim();
+  }
   return json;
 }
 
@@ -161,6 +171,8 @@ public:
     }
     return *value;
   }
+
+  bool has(const char *key) const { return json && json->contains(key); }
 
   /// Whether the member is the string `text`.
   bool isText(const char *key, std::string_view text) const {
@@ -416,6 +428,21 @@ static std::shared_ptr<const Codebook> readTrellis(Object object) {
   return std::make_shared<TrellisCodebook>(rate, multiplier, increment);
 }
 
+static std::shared_ptr<const Codebook> readPairTrellis(Object object) {
+  object.integer("bits", 16, 16);
+  unsigned rate =
+      unsigned(object.integer("rate", 1, PairTrellisCodebook::kMaxRate));
+  auto multiplier = uint16_t(object.integer("multiplier", 0, UINT16_MAX));
+  auto deviation = unsigned(object.integer("deviation", 1, INT16_MAX));
+  std::vector<int8_t> points =
+      object.bytes("points", 2 * PairTrellisCodebook::kPoints);
+  object.finish();
+  if (points.empty())
+    return nullptr;
+  return std::make_shared<PairTrellisCodebook>(rate, multiplier, deviation,
+                                               std::move(points));
+}
+
 static std::shared_ptr<const Codebook> readCodebook(Object object) {
   std::string kind = object.string("kind");
   if (kind == "table")
@@ -428,8 +455,10 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
     return readVoronoi(object);
   if (kind == "trellis")
     return readTrellis(object);
-  object.require(false, "unknown codebook kind; known are frame, grid, table, "
-                        "trellis, voronoi");
+  if (kind == "pair_trellis")
+    return readPairTrellis(object);
+  object.require(false, "unknown codebook kind; known are frame, grid, "
+                        "pair_trellis, table, trellis, voronoi");
   return nullptr;
 }
 
@@ -448,8 +477,9 @@ static std::shared_ptr<const Coding> readWindow(Object object) {
   object.integer("bits", 16, 16);
   unsigned rate =
       unsigned(object.integer("rate", 1, TrellisCodebook::kMaxRate));
+  int64_t dim = object.has("dim") ? object.integer("dim", 1, 2) : 1;
   object.finish();
-  return std::make_shared<WindowCoding>(rate);
+  return std::make_shared<WindowCoding>(rate, dim);
 }
 
 static std::shared_ptr<const Coding> readCoding(Object object) {

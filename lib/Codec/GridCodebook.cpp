@@ -42,10 +42,13 @@ GridCodebook::GridCodebook(unsigned bits, int64_t dim, bool hasSigns,
                            std::vector<int8_t> points)
     : codeBits(bits), codeDim(dim), signs(hasSigns), table(std::move(points)) {
   assert(check(bits, dim, hasSigns, table) && "expected a grid that fits");
-  words.resize(size_t(1) << indexBits());
-  for (size_t i = 0; i < table.size(); ++i)
-    words[i / size_t(dim)] |= uint32_t(uint8_t(table[i]))
-                              << (8 * (i % size_t(dim)));
+  words.resize(size_t(1) << wordBits());
+  std::vector<int8_t> values(static_cast<size_t>(dim));
+  for (size_t code = 0; code < words.size(); ++code) {
+    point(code, values);
+    for (size_t i = 0; i < values.size(); ++i)
+      words[code] |= uint32_t(uint8_t(values[i])) << (8 * i);
+  }
 }
 
 void GridCodebook::point(uint64_t code, std::span<int8_t> out) const {
@@ -58,34 +61,34 @@ void GridCodebook::point(uint64_t code, std::span<int8_t> out) const {
   }
 }
 
-// Magnitudes are above 0, so a byte is negated within itself: (v ^ 255) + 1
-// does not carry.
+// The first bytes of several words become one. Magnitudes are above 0, so a
+// byte is negated within itself: (v ^ 255) + 1 does not carry.
 Expr GridCodebook::decode(ExprBuilder &builder, Expr codes) const {
   int64_t count = builder.numWords(codes), each = 4 / codeDim;
   auto splat = [&](uint32_t word) { return builder.splat(word, count / each); };
-  // Those of a word become one, the one of the first weight lowest.
-  auto merge = [&](Expr parts, uint32_t bits) {
-    Expr merged = {};
-    for (int64_t j = 0; j < each; ++j) {
-      std::vector<int64_t> indices;
-      for (int64_t i = j; i < count; i += each)
-        indices.push_back(i);
-      std::vector<uint32_t> amounts(indices.size(), uint32_t(j) * bits);
-      Expr part =
-          builder.shiftLeft(builder.shuffle(parts, parts, indices), amounts);
-      merged = j ? builder.bitOr(merged, part) : part;
-    }
-    return merged;
-  };
-  Expr values =
-      merge(builder.gather(
-                signs ? builder.bitAnd(codes, (1u << indexBits()) - 1) : codes,
-                words),
-            uint32_t(8 * codeDim));
-  if (!signs)
+  bool isWhole = wordBits() == codeBits;
+  Expr values = builder.gather(
+      isWhole ? codes : builder.bitAnd(codes, (1u << wordBits()) - 1), words);
+  if (codeDim != 4) {
+    std::vector<int64_t> bytes;
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t j = 0; j < codeDim; ++j)
+        bytes.push_back(4 * i + j);
+    values = builder.shuffleBytes(values, bytes);
+  }
+  if (isWhole)
     return values;
-  std::vector<uint32_t> amounts(size_t(count), indexBits());
-  Expr negative = merge(builder.shiftRight(codes, amounts), uint32_t(codeDim));
+  std::vector<uint32_t> shifts(size_t(count), indexBits());
+  Expr signBits = builder.shiftRight(codes, shifts), negative = {};
+  for (int64_t j = 0; j < each; ++j) {
+    std::vector<int64_t> indices;
+    for (int64_t i = j; i < count; i += each)
+      indices.push_back(i);
+    std::vector<uint32_t> amounts(indices.size(), uint32_t(j * codeDim));
+    Expr part = builder.shiftLeft(builder.shuffle(signBits, signBits, indices),
+                                  amounts);
+    negative = j ? builder.bitOr(negative, part) : part;
+  }
   // Bit i becomes 1 in byte i.
   Expr ones =
       builder.bitAnd(builder.multiply(negative, splat(0x00204081)), 0x01010101);

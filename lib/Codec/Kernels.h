@@ -37,8 +37,16 @@ struct Ladder {
 /// Classes that a step takes at once.
 inline constexpr unsigned kTrellisLanes = 32;
 
-inline unsigned stateIndex(unsigned rate, unsigned o, unsigned r) {
-  return (o / kTrellisLanes << rate | r) * kTrellisLanes + o % kTrellisLanes;
+/// From one state of a trellis to the next: how many new bits, 1 to 6 for one
+/// weight, and 2, 4, 6 or 8 for two.
+struct Step {
+  unsigned bits, dim;
+};
+
+/// Where coordinate `i` of the point of state r * C + o is, C = 2^(16 - bits).
+inline unsigned stateIndex(Step step, unsigned o, unsigned r, unsigned i) {
+  unsigned block = o / kTrellisLanes << step.bits | r;
+  return (block * step.dim + i) * kTrellisLanes + o % kTrellisLanes;
 }
 
 /// Four times the square of the difference of two numbers with 8 bits behind
@@ -47,6 +55,15 @@ inline uint32_t trellisDistance(int16_t point, int16_t x) {
   int difference = std::clamp(point - x, -32768, 32767);
   uint32_t twice = std::min(2 * uint32_t(std::abs(difference)), 65535u);
   return twice * twice >> 16;
+}
+
+/// The sum of those of all coordinates of a state, at most 65535.
+inline uint32_t trellisDistance(Step step, const int16_t *points, unsigned o,
+                                unsigned r, const int16_t *x) {
+  uint32_t sum = 0;
+  for (unsigned i = 0; i < step.dim; ++i)
+    sum += trellisDistance(points[stateIndex(step, o, r, i)], x[i]);
+  return std::min(sum, 65535u);
 }
 
 /// Where a coordinate of a point is: sixteen points have their coordinates 0
@@ -72,16 +89,15 @@ struct Table {
   /// The Walsh-Hadamard butterflies (stride 1 upward) on `n` values, a power
   /// of two, then the product with `factor`.
   void (*hadamard)(float *x, int64_t n, float factor);
-  /// A step of Viterbi's algorithm on a bit-shift trellis of 16-bit states with
-  /// `rate` (1 to 6) bits a step, on classes of states that have their
-  /// 16 - rate lowest bits in common (C of them). `points` has those of state
-  /// r * C + o at stateIndex(rate, o, r):
+  /// A step of Viterbi's algorithm on a bit-shift trellis of 16-bit states, on
+  /// classes of states that have their 16 - step.bits lowest bits in common (C
+  /// of them). `points` are in the order of stateIndex:
   ///
-  ///   out[o] = min over r of costs[(r * C + o) >> rate] +
-  ///            trellisDistance(points[...], x), less `least`
+  ///   out[o] = min over r of costs[(r * C + o) >> step.bits] +
+  ///            trellisDistance(step, points, o, r, x), less `least`
   ///
   /// where sums stop at 65535. Returns the least of `out`.
-  uint16_t (*trellisStep)(unsigned rate, const int16_t *points, int16_t x,
+  uint16_t (*trellisStep)(Step step, const int16_t *points, const int16_t *x,
                           const uint16_t *costs, uint16_t least, uint16_t *out);
   /// The least, over `n` points of 8 coordinates (16 points or more, at
   /// frameIndex), of the sum of (|x - point| - axis)^2, which is below 2^31,

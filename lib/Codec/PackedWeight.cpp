@@ -8,7 +8,7 @@
 #include "rotq/Codec/PackedWeight.h"
 #include "Message.h"
 #include "Parallel.h"
-#include "rotq/Codec/TrellisCodebook.h"
+#include "rotq/Codec/PathCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ Status rotq::checkParts(const Scale &scale, const Codebook &codebook,
                            coding.circle(), scale.group));
   // Codes that overlap take a path through a trellis.
   if (auto *window = dynamic_cast<const WindowCoding *>(&coding)) {
-    auto *trellis = dynamic_cast<const TrellisCodebook *>(&codebook);
+    auto *trellis = dynamic_cast<const PathCodebook *>(&codebook);
     if (!trellis)
       return failure(
           message("expected a trellis codebook for a window coding but got {}",

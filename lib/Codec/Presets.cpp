@@ -8,8 +8,10 @@
 #include "Frames.h"
 #include "Grids.h"
 #include "Message.h"
+#include "Trellises.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/PairTrellisCodebook.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -57,6 +59,18 @@ static Format makeTrellis(unsigned rate) {
           .codebook = std::make_shared<TrellisCodebook>(rate, 0x83dcd12d,
                                                         /*increment=*/0),
           .coding = std::make_shared<WindowCoding>(rate)};
+}
+
+/// The same for two weights a state: faster to decode, for some more error.
+static Format makePairTrellis(unsigned rate) {
+  std::span<const int8_t> pairs = pairsOf(rate);
+  return {.name = "trellis" + std::to_string(rate) + "v",
+          .rotation = std::make_shared<HadamardRotation>(256),
+          .scale = {.group = kWholeRow},
+          .codebook = std::make_shared<PairTrellisCodebook>(
+              rate, /*multiplier=*/23507, /*deviation=*/37 * 16,
+              std::vector<int8_t>(pairs.begin(), pairs.end())),
+          .coding = std::make_shared<WindowCoding>(rate, /*dim=*/2)};
 }
 
 /// `positive` and its mirror image.
@@ -119,6 +133,8 @@ static std::vector<Format> makePresets() {
     formats.push_back(makeFrame(bits));
   for (unsigned rate : {2, 3, 4})
     formats.push_back(makeTrellis(rate));
+  for (unsigned rate : {2, 3})
+    formats.push_back(makePairTrellis(rate));
   return formats;
 }
 

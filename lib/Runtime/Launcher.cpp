@@ -13,7 +13,6 @@ using namespace rotq;
 using namespace rotq::cuda;
 
 /// Dynamic shared memory a kernel may have without asking for it.
-static constexpr int64_t kDefaultSharedBytes = 48 * 1024;
 
 Expected<int> rotq::deviceCount() {
   Expected<const Driver *> driver = Driver::get();
@@ -202,7 +201,8 @@ Expected<const Launcher::Loaded *> Launcher::loadCurrent(const Driver &d) {
     Status status = d.check(
         d.moduleGetFunction(&function, result.module, kernel.name.c_str()),
         "cuModuleGetFunction '" + kernel.name + "'");
-    if (status && kernel.sharedBytes > kDefaultSharedBytes)
+    // Beyond 48 KB of it, which static shared memory counts for too.
+    if (status && kernel.sharedBytes != 0)
       status =
           d.check(d.functionSetAttribute(function, MaxDynamicSharedSizeBytes,
                                          int(kernel.sharedBytes)),

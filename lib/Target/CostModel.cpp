@@ -164,7 +164,7 @@ int64_t Launch::residentBlocks() const {
       int64_t(llvm::alignTo(uint64_t(registersOf(config, shape)), 8));
   int64_t most = std::min({kRegisters / (config.threads() * registers),
                            chip.warps / config.warps, kMaxBlocks});
-  if (int64_t bytes = sharedMemoryOf(config, shape))
+  if (int64_t bytes = sharedMemoryOf(config, shape) + shape.tableBytes)
     most = std::min(most, (chip.sharedKilobytes << 10) / (bytes + 1024));
   return std::max<int64_t>(1, most);
 }

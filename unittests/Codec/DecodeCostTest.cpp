@@ -15,7 +15,7 @@ TEST(DecodeCostTest, CountsWords) {
   struct Case {
     const char *name;
     int64_t operations;
-    double gathers; ///< of more entries than banks have
+    double gathers; ///< of more entries than there are copies for
   } cases[] = {
       // Four words of codes become eight of levels, with two permutations and a
       // choice each.
@@ -34,7 +34,8 @@ TEST(DecodeCostTest, CountsWords) {
     Format format = preset(c.name);
     DecodeCost cost = DecodeCost::of(*format.codebook, *format.coding);
     EXPECT_EQ(cost.operations, c.operations) << c.name;
-    EXPECT_EQ(cost.wavefronts, DecodeCost::kWavefronts * c.gathers) << c.name;
+    constexpr double atRandom = 3.5;
+    EXPECT_EQ(cost.wavefronts, atRandom * c.gathers) << c.name;
   }
 }
 

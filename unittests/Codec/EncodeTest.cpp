@@ -27,7 +27,8 @@ TEST(EncodeTest, ErrorOnGaussianWeights) {
       {"liftquant_w16", 0.0915}, {"liftquant_w18", 0.0663},
       {"liftquant_w20", 0.0475}, {"liftquant_w24", 0.0244},
       {"trellis2", 0.0690},      {"trellis3", 0.0177},
-      {"trellis4", 0.0046}};
+      {"trellis4", 0.0046},      {"trellis2v", 0.0705},
+      {"trellis3v", 0.0193}};
   for (const Format &format : presets()) {
     auto limit = limits.find(format.name);
     ASSERT_NE(limit, limits.end()) << "no limit for " << format.name;

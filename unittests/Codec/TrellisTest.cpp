@@ -8,6 +8,7 @@
 #include "Codec/Kernels.h"
 #include "TestUtils.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/PairTrellisCodebook.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
 
@@ -21,61 +22,86 @@ namespace {
 
 constexpr uint32_t kMultiplier = 0x83dcd12d;
 
-int pointOf(const TrellisCodebook &codebook, uint32_t code) {
-  int8_t point;
-  codebook.point(code, {&point, 1});
-  return point;
+/// A trellis: `rate` bits a weight, and a state for `dim` of them.
+struct Trellis {
+  unsigned rate;
+  int64_t dim;
+  /// New bits of a state.
+  unsigned bits() const { return rate * unsigned(dim); }
+};
+
+std::vector<int8_t> pairPoints() {
+  std::vector<int8_t> points;
+  for (float value : gaussian(1024, 7, 37))
+    points.push_back(int8_t(std::clamp(value, -127.0f, 127.0f)));
+  return points;
 }
 
-/// sum (x - step * point)^2.
-double squaredError(const TrellisCodebook &codebook, std::span<const float> x,
-                    float step, std::span<const uint32_t> codes) {
+std::shared_ptr<const PathCodebook> codebookOf(Trellis trellis) {
+  if (trellis.dim == 1)
+    return std::make_shared<TrellisCodebook>(trellis.rate, kMultiplier, 0);
+  return std::make_shared<PairTrellisCodebook>(trellis.rate, 23507, 37 * 16,
+                                               pairPoints());
+}
+
+/// sum (x - step * point - offset)^2.
+double squaredError(const PathCodebook &codebook, std::span<const float> x,
+                    float step, std::span<const uint32_t> codes,
+                    float offset = 0) {
   double error = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    double e = double(x[i]) - double(step) * pointOf(codebook, codes[i]);
-    error += e * e;
+  auto dim = size_t(codebook.dim());
+  std::vector<int8_t> point(dim);
+  for (size_t i = 0; i < codes.size(); ++i) {
+    codebook.point(codes[i], point);
+    for (size_t j = 0; j < dim; ++j) {
+      double e = double(x[i * dim + j]) - double(step) * point[j] - offset;
+      error += e * e;
+    }
   }
   return error;
 }
 
-/// The first weight of the circle of weight `i` of `n`, and the weights in it.
-std::pair<size_t, size_t> circleOf(size_t i, size_t n) {
-  size_t first = i - i % 256;
-  return {first, std::min<size_t>(256, n - first)};
+/// The first code of the circle of code `i` of `n`, and the codes in it.
+std::pair<size_t, size_t> circleOf(size_t i, size_t n, int64_t dim) {
+  size_t circle = 256 / size_t(dim), first = i - i % circle;
+  return {first, std::min(circle, n - first)};
 }
 
 /// The codes of a string of bits, from the definition.
-std::vector<uint32_t> windowsOf(const std::vector<bool> &bits, unsigned rate) {
+std::vector<uint32_t> windowsOf(const std::vector<bool> &bits,
+                                Trellis trellis) {
   std::vector<uint32_t> codes;
-  size_t n = bits.size() / rate;
+  size_t step = trellis.bits(), n = bits.size() / step;
   for (size_t i = 0; i < n; ++i) {
-    auto [first, length] = circleOf(i, n);
+    auto [first, length] = circleOf(i, n, trellis.dim);
     uint32_t code = 0;
     for (size_t b = 0; b < 16; ++b) {
       size_t at =
-          ((i - first + 1) * rate + length * rate - 16 + b) % (length * rate);
-      code |= uint32_t(bits[first * rate + at]) << b;
+          ((i - first + 1) * step + length * step - 16 + b) % (length * step);
+      code |= uint32_t(bits[first * step + at]) << b;
     }
     codes.push_back(code);
   }
   return codes;
 }
 
-void expectCircles(std::span<const uint32_t> codes, unsigned rate) {
+void expectCircles(std::span<const uint32_t> codes, Trellis trellis) {
   for (size_t i = 0; i < codes.size(); ++i) {
-    auto [first, length] = circleOf(i, codes.size());
+    auto [first, length] = circleOf(i, codes.size(), trellis.dim);
     size_t next = first + (i - first + 1) % length;
-    ASSERT_EQ(codes[i] >> rate, codes[next] & (0xffffu >> rate)) << i;
+    ASSERT_EQ(codes[i] >> trellis.bits(),
+              codes[next] & (0xffffu >> trellis.bits()))
+        << i;
   }
 }
 
-class TrellisTest : public testing::TestWithParam<unsigned> {};
+class TrellisTest : public testing::TestWithParam<Trellis> {};
 
 } // namespace
 
 TEST_P(TrellisTest, WindowsUnpackAndPackAgain) {
-  unsigned rate = GetParam();
-  WindowCoding coding(rate);
+  unsigned rate = GetParam().rate;
+  WindowCoding coding(rate, GetParam().dim);
   ASSERT_EQ(coding.runBytes()[0], 4 * rate);
   std::mt19937 random(rate);
   for (int64_t n : {32, 64, 96, 256, 480, 544, 768}) {
@@ -94,7 +120,7 @@ TEST_P(TrellisTest, WindowsUnpackAndPackAgain) {
     std::span<const uint32_t> unpacked =
         builder.words(coding.unpack(builder, planes, n));
     std::vector<uint32_t> codes(unpacked.begin(), unpacked.end());
-    EXPECT_EQ(codes, windowsOf(bits, rate));
+    EXPECT_EQ(codes, windowsOf(bits, GetParam()));
     std::vector<uint32_t> packed(words.size());
     std::span<std::byte> bytes = std::as_writable_bytes(std::span(packed));
     coding.pack(codes, {&bytes, 1});
@@ -103,49 +129,50 @@ TEST_P(TrellisTest, WindowsUnpackAndPackAgain) {
 }
 
 TEST_P(TrellisTest, StatesFollowEachOtherInACircle) {
-  unsigned rate = GetParam();
-  TrellisCodebook codebook(rate, kMultiplier, 0);
+  auto codebook = codebookOf(GetParam());
   for (int64_t n : {32, 64, 256, 480, 544}) {
-    std::vector<float> x = gaussian(n, rate, 1);
-    std::vector<uint32_t> codes(x.size());
-    codebook.assign(x, codebook.gaussianStep(), 0, codes);
-    expectCircles(codes, rate);
+    std::vector<float> x = gaussian(n, GetParam().rate, 1);
+    std::vector<uint32_t> codes(size_t(n / GetParam().dim));
+    codebook->assign(x, codebook->gaussianStep(), 0, codes);
+    expectCircles(codes, GetParam());
   }
 }
 
 TEST_P(TrellisTest, WhatTheTrellisReachesIsFoundAgain) {
   // Points of a path themselves: nothing is lost.
-  unsigned rate = GetParam();
-  TrellisCodebook codebook(rate, kMultiplier, 0);
-  std::mt19937 random(rate);
-  std::vector<bool> bits((256 + 96) * rate);
+  Trellis trellis = GetParam();
+  auto codebook = codebookOf(trellis);
+  std::mt19937 random(trellis.rate);
+  std::vector<bool> bits((256 + 96) * trellis.rate);
   for (size_t i = 0; i < bits.size(); ++i)
     bits[i] = random() >> 7 & 1;
   std::vector<float> x;
-  for (uint32_t code : windowsOf(bits, rate))
-    x.push_back(0.5f * float(pointOf(codebook, code)) - 3);
-  std::vector<uint32_t> codes(x.size());
-  codebook.assign(x, 0.5f, -3, codes);
-  for (float &value : x)
-    value += 3;
-  EXPECT_LE(squaredError(codebook, x, 0.5f, codes), 0);
+  std::vector<int8_t> point(size_t(trellis.dim));
+  for (uint32_t code : windowsOf(bits, trellis)) {
+    codebook->point(code, point);
+    for (int8_t value : point)
+      x.push_back(0.5f * float(value) - 3);
+  }
+  std::vector<uint32_t> codes(x.size() / point.size());
+  codebook->assign(x, 0.5f, -3, codes);
+  EXPECT_LE(squaredError(*codebook, x, 0.5f, codes, -3), 0);
 }
 
 TEST_P(TrellisTest, NoChangeOfAFewBitsHelpsMuch) {
   // No string of bits near that of a circle is more than a little better. (With
   // the best seam none would be better at all.)
-  unsigned rate = GetParam();
-  TrellisCodebook codebook(rate, kMultiplier, 0);
-  float step = codebook.gaussianStep();
-  std::vector<float> x = gaussian(64, 100 + rate, 1);
-  std::vector<uint32_t> codes(x.size());
-  codebook.assign(x, step, 0, codes);
-  double error = squaredError(codebook, x, step, codes), least = error;
+  Trellis trellis = GetParam();
+  auto codebook = codebookOf(trellis);
+  float step = codebook->gaussianStep();
+  std::vector<float> x = gaussian(64, 100 + trellis.rate, 1);
+  std::vector<uint32_t> codes(x.size() / size_t(trellis.dim));
+  codebook->assign(x, step, 0, codes);
+  double error = squaredError(*codebook, x, step, codes), least = error;
   std::vector<bool> bits;
   for (uint32_t code : codes)
-    for (unsigned b = 0; b < rate; ++b)
-      bits.push_back(code >> (16 - rate + b) & 1);
-  ASSERT_EQ(windowsOf(bits, rate), codes);
+    for (unsigned b = 0; b < trellis.bits(); ++b)
+      bits.push_back(code >> (16 - trellis.bits() + b) & 1);
+  ASSERT_EQ(windowsOf(bits, trellis), codes);
   for (size_t start = 0; start < bits.size(); ++start)
     for (unsigned change = 1; change < 128; change += 2) {
       std::vector<bool> other = bits;
@@ -153,43 +180,54 @@ TEST_P(TrellisTest, NoChangeOfAFewBitsHelpsMuch) {
         size_t at = (start + b) % bits.size();
         other[at] = other[at] != bool(change >> b & 1);
       }
-      least = std::min(least,
-                       squaredError(codebook, x, step, windowsOf(other, rate)));
+      least = std::min(
+          least, squaredError(*codebook, x, step, windowsOf(other, trellis)));
     }
   EXPECT_GE(least, 0.99 * error);
 }
 
 TEST_P(TrellisTest, AStepFollowsItsDefinition) {
   // A step of kernels::trellisStep against its definition, at every level.
-  unsigned rate = GetParam(), classes = 65536u >> rate;
-  std::mt19937 random(rate);
-  std::vector<int16_t> points(65536);
+  kernels::Step step = {GetParam().bits(), unsigned(GetParam().dim)};
+  unsigned classes = 65536u >> step.bits;
+  std::mt19937 random(step.bits);
+  std::vector<int16_t> points(65536 * step.dim);
   for (int16_t &point : points)
     point = int16_t(random());
   std::vector<uint16_t> costs(classes);
   for (uint16_t &cost : costs)
     cost =
         uint16_t(random() % 4 ? 1000 + random() % 500 : 65000 + random() % 536);
-  int16_t x = int16_t(random());
+  int16_t x[] = {int16_t(random()), int16_t(random())};
   std::vector<uint16_t> expected(classes, 65535), out(classes);
   for (unsigned o = 0; o < classes; ++o)
-    for (unsigned r = 0; r < 1u << rate; ++r) {
-      uint32_t cost =
-          costs[(r * classes + o) >> rate] +
-          kernels::trellisDistance(points[kernels::stateIndex(rate, o, r)], x);
+    for (unsigned r = 0; r < 1u << step.bits; ++r) {
+      uint32_t cost = costs[(r * classes + o) >> step.bits];
+      for (unsigned i = 0; i < step.dim; ++i)
+        cost += kernels::trellisDistance(
+            points[kernels::stateIndex(step, o, r, i)], x[i]);
       expected[o] = uint16_t(std::min<uint32_t>({cost, 65535, expected[o]}));
     }
   for (uint16_t &cost : expected)
     cost = uint16_t(cost - 999);
   for (const kernels::Table *table : kernels::available()) {
-    EXPECT_EQ(table->trellisStep(rate, points.data(), x, costs.data(), 999,
+    EXPECT_EQ(table->trellisStep(step, points.data(), x, costs.data(), 999,
                                  out.data()),
               *std::ranges::min_element(expected));
     EXPECT_EQ(out, expected) << table->name;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rates, TrellisTest, testing::Values(1, 2, 3, 4, 5, 6));
+INSTANTIATE_TEST_SUITE_P(Rates, TrellisTest,
+                         testing::Values(Trellis{1, 1}, Trellis{2, 1},
+                                         Trellis{3, 1}, Trellis{4, 1},
+                                         Trellis{5, 1}, Trellis{6, 1},
+                                         Trellis{1, 2}, Trellis{2, 2},
+                                         Trellis{3, 2}, Trellis{4, 2}),
+                         [](const auto &info) {
+                           return "Rate" + std::to_string(info.param.rate) +
+                                  "Dim" + std::to_string(info.param.dim);
+                         });
 
 TEST(TrellisCodebookTest, DecodeGivesThePointOfEveryState) {
   for (uint32_t increment : {0u, 76625530u}) {
@@ -205,8 +243,34 @@ TEST(TrellisCodebookTest, DecodeGivesThePointOfEveryState) {
       uint32_t hash = i * kMultiplier + increment, sum = 0;
       for (unsigned b = 0; b < 32; b += 8)
         sum += hash >> b & 255;
-      ASSERT_EQ(pointOf(codebook, i), int(sum / 4) - 128);
+      int8_t point;
+      codebook.point(i, {&point, 1});
+      ASSERT_EQ(point, int(sum / 4) - 128);
       ASSERT_EQ(int8_t(words[i / 4] >> (8 * (i % 4))), int(sum / 4) - 128);
+    }
+  }
+}
+
+TEST(PairTrellisCodebookTest, DecodeGivesThePointOfEveryState) {
+  std::vector<int8_t> points = pairPoints();
+  for (uint16_t multiplier : {uint16_t(23507), uint16_t(65535)}) {
+    PairTrellisCodebook codebook(3, multiplier, 592, points);
+    std::vector<uint32_t> states(65536);
+    for (uint32_t i = 0; i < states.size(); ++i)
+      states[i] = i;
+    EvalBuilder builder;
+    std::span<const uint32_t> words =
+        builder.words(codebook.decode(builder, builder.input(states)));
+    ASSERT_EQ(words.size(), states.size() / 2);
+    for (uint32_t i = 0; i < states.size(); ++i) {
+      uint32_t hash = i * multiplier % 65536;
+      size_t index = hash / 128 % 256 + 256 * (hash / 2 % 2);
+      int8_t point[2];
+      codebook.point(i, point);
+      for (unsigned j = 0; j < 2; ++j) {
+        ASSERT_EQ(point[j], points[2 * index + j]);
+        ASSERT_EQ(int8_t(words[i / 2] >> (8 * (2 * (i % 2) + j))), point[j]);
+      }
     }
   }
 }
@@ -247,7 +311,7 @@ TEST(TrellisCodebookTest, OutliersAndEmptyRunsAreEncoded) {
     x[i] = i % 8 ? 0 : -100.0f;
   std::vector<uint32_t> codes(x.size());
   codebook.assign(x, step, 0, codes);
-  expectCircles(codes, 3);
+  expectCircles(codes, {3, 1});
   EXPECT_LT(squaredError(codebook, std::span(x).last(192), step,
                          std::span(codes).last(192)),
             192 * 0.02);
@@ -281,6 +345,33 @@ TEST(TrellisCodebookTest, DeclarationsAreChecked) {
   EXPECT_EQ(errorOf("\"window\",\"bits\":16,\"rate\":3",
                     "\"field\",\"bits\":16,\"dim\":1"),
             "");
+}
+
+TEST(PairTrellisCodebookTest, DeclarationsAreChecked) {
+  std::string text = preset("trellis3v").toJson();
+  EXPECT_TRUE(text.ends_with(
+      R"("coding":{"kind":"window","bits":16,"rate":3,"dim":2}})"));
+  auto errorOf = [&](std::string_view from, std::string_view to) {
+    std::string edited = text;
+    edited.replace(edited.find(from), from.size(), to);
+    Expected<Format> format = Format::fromJson(edited);
+    return format ? "" : format.error();
+  };
+  EXPECT_EQ(errorOf(",\"dim\":2", ""),
+            "expected a coding of 2 weights a code, as the codebook has, but "
+            "got 1");
+  EXPECT_EQ(errorOf("\"dim\":2", "\"dim\":3"),
+            "expected an integer from 1 to 2 as format.coding.dim but got 3");
+  EXPECT_EQ(
+      errorOf("\"rate\":3,\"m", "\"rate\":5,\"m"),
+      "expected an integer from 1 to 4 as format.codebook.rate but got 5");
+  EXPECT_EQ(errorOf("\"multiplier\":23507", "\"multiplier\":65536"),
+            "expected an integer from 0 to 65535 as "
+            "format.codebook.multiplier but got 65536");
+  std::string lost = text;
+  size_t points = lost.find("\"points\":\"") + 10;
+  lost.erase(points, 2);
+  EXPECT_FALSE(Format::fromJson(lost));
 }
 
 TEST(TrellisCodebookTest, WindowsNeedATrellis) {

@@ -16,11 +16,9 @@ namespace rotq {
 /// descriptions have it.
 struct DecodeCost {
   int64_t operations = 0; ///< arithmetic; shuffles and constants are free
-  /// How often 32 banks of memory take turns to hand out the words that 32
-  /// lanes gather from tables, at random: kWavefronts a word on average, but no
-  /// more than a bank has entries of the table.
+  /// How often banks of memory take turns to hand out the words that 32 lanes
+  /// gather from tables (SharedTable).
   double wavefronts = 0;
-  static constexpr double kWavefronts = 3.5;
 
   static DecodeCost of(const Codebook &codebook, const Coding &coding);
 };

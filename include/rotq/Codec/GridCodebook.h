@@ -48,6 +48,13 @@ private:
     return signs ? codeBits - unsigned(codeDim) : codeBits;
   }
 
+  /// Bits of what is gathered: signs too, where a table of points has room in
+  /// shared memory for a copy for every other lane (SharedTable).
+  unsigned wordBits() const {
+    constexpr unsigned kMost = 9;
+    return codeBits <= kMost ? codeBits : indexBits();
+  }
+
   unsigned codeBits;
   int64_t codeDim;
   bool signs;

@@ -7,6 +7,7 @@
 
 #include "SharedTables.h"
 
+#include "rotq/Codec/SharedTable.h"
 #include "rotq/Conversion/ExprMaterializer.h"
 #include "rotq/Conversion/Passes.h"
 
@@ -128,17 +129,43 @@ template <typename Fn> Value PermuteMaterializer::mapWords(Value value, Fn fn) {
 
 Value PermuteMaterializer::emitGather(Value indices,
                                       std::span<const uint32_t> table) {
-  LLVM::GlobalOp global = getTable(builder, loc, table, kGlobalMemory);
+  ::rotq::SharedTable layout(table);
+  LLVM::GlobalOp global = getTable(builder, loc, layout.words(), kGlobalMemory);
   LLVM::GlobalOp copy = findSharedCopy(global);
   Value base = LLVM::AddressOfOp::create(builder, loc, copy ? copy : global);
+  int64_t copies = copy ? layout.copies() : 1;
+  auto scaled = [&](Value value, int64_t factor) -> Value {
+    return arith::MulIOp::create(builder, loc, value, i32(uint32_t(factor)));
+  };
+  // Of a lane within the copies of a word, in bytes.
+  Value own;
+  if (copies != 1) {
+    Value lane = NVVM::LaneIdOp::create(builder, loc, builder.getI32Type());
+    own = scaled(andMask(lane, uint32_t(copies - 1)), 4);
+  }
+  uint32_t words = uint32_t(layout.words().size());
+  IntegerType type =
+      layout.hasHalves() ? builder.getI16Type() : builder.getI32Type();
   return mapWords(indices, [&](Value index) -> Value {
+    Value word = index, half;
+    if (layout.hasHalves()) {
+      word = andMask(index, words - 1);
+      half = scaled(shiftWord(index, uint32_t(llvm::Log2_32(words))), 2);
+    }
+    Value offset = scaled(word, 4 * copies);
+    for (Value part : {half, own})
+      if (part)
+        offset = arith::OrIOp::create(builder, loc, offset, part);
     Value address =
-        LLVM::GEPOp::create(builder, loc, base.getType(), builder.getI32Type(),
-                            base, ArrayRef<LLVM::GEPArg>{index});
-    return LLVM::LoadOp::create(builder, loc, builder.getI32Type(), address,
-                                /*alignment=*/4, /*isVolatile=*/false,
-                                /*isNonTemporal=*/false,
-                                /*isInvariant=*/!copy);
+        LLVM::GEPOp::create(builder, loc, base.getType(), builder.getI8Type(),
+                            base, ArrayRef<LLVM::GEPArg>{offset});
+    Value entry = LLVM::LoadOp::create(
+        builder, loc, type, address, type.getWidth() / 8, /*isVolatile=*/false,
+        /*isNonTemporal=*/false, /*isInvariant=*/!copy);
+    return type.getWidth() == 32
+               ? entry
+               : arith::ExtUIOp::create(builder, loc, builder.getI32Type(),
+                                        entry);
   });
 }
 

@@ -11,6 +11,7 @@
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
 #include "rotq/Codec/LiftedActivation.h"
+#include "rotq/Codec/PairTrellisCodebook.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -307,6 +308,41 @@ LogicalResult TrellisAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Codebook> PairTrellisAttr::getCodebook() const {
+  return std::make_shared<::rotq::PairTrellisCodebook>(
+      getRate(), getMultiplier(), getDeviation(), getPoints().vec());
+}
+
+Attribute PairTrellisAttr::parse(AsmParser &parser, Type) {
+  unsigned rate = 0, deviation = 0;
+  uint16_t multiplier = 0;
+  SmallVector<int8_t> points;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseInteger(rate) || parser.parseComma() ||
+      parser.parseInteger(multiplier) || parser.parseComma() ||
+      parser.parseInteger(deviation) || parser.parseComma() ||
+      parseHex(parser, "points", points))
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    rate, multiplier, deviation, points);
+}
+
+void PairTrellisAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getRate() << ", " << getMultiplier() << ", "
+          << getDeviation() << ", \"" << toHex(getPoints()) << "\">";
+}
+
+LogicalResult
+PairTrellisAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        unsigned rate, uint16_t, unsigned deviation,
+                        ArrayRef<int8_t> points) {
+  if (auto status = ::rotq::PairTrellisCodebook::check(
+          rate, deviation, {points.data(), points.size()});
+      !status)
+    return emitError() << status.error();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -334,14 +370,13 @@ LogicalResult FieldAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 std::shared_ptr<const ::rotq::Coding> WindowAttr::getCoding() const {
-  return std::make_shared<::rotq::WindowCoding>(getRate());
+  return std::make_shared<::rotq::WindowCoding>(getRate(), getDim());
 }
 
 LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 unsigned rate) {
-  if (rate < 1 || rate > ::rotq::TrellisCodebook::kMaxRate)
-    return emitError() << "expected windows of 1 to 6 bits a weight but got "
-                       << rate;
+                                 unsigned rate, int64_t dim) {
+  if (auto status = ::rotq::WindowCoding::check(rate, dim); !status)
+    return emitError() << status.error();
   return success();
 }
 
@@ -376,6 +411,10 @@ static CodebookAttrInterface mirror(MLIRContext *context,
   if (auto *trellis = dynamic_cast<const ::rotq::TrellisCodebook *>(&codebook))
     return TrellisAttr::get(context, trellis->rate(), trellis->multiplier(),
                             trellis->increment());
+  if (auto *pairs =
+          dynamic_cast<const ::rotq::PairTrellisCodebook *>(&codebook))
+    return PairTrellisAttr::get(context, pairs->rate(), pairs->multiplier(),
+                                pairs->deviation(), pairs->points());
   return {};
 }
 
@@ -386,7 +425,7 @@ static CodingAttrInterface mirror(MLIRContext *context,
   if (coding.kind() == "field")
     return FieldAttr::get(context, coding.bits(), coding.dim());
   if (auto *window = dynamic_cast<const ::rotq::WindowCoding *>(&coding))
-    return WindowAttr::get(context, window->rate());
+    return WindowAttr::get(context, window->rate(), window->dim());
   return {};
 }
 

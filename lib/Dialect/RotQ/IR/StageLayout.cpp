@@ -7,6 +7,8 @@
 
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
+#include "rotq/Codec/SharedTable.h"
+
 using namespace mlir::rotq;
 
 static constexpr int64_t kColumns = ::rotq::TiledLayout::kColumns;
@@ -58,8 +60,8 @@ int64_t mlir::rotq::sharedMemoryOf(const StagedMatmul &matmul) {
 }
 
 int64_t mlir::rotq::tableMemoryOf(const ::rotq::Format &format) {
-  return ::rotq::roundUp(int64_t(format.codebook->gathered().size_bytes()),
-                         1024);
+  ::rotq::SharedTable table(format.codebook->gathered());
+  return ::rotq::roundUp(table.bytes(), 1024);
 }
 
 int64_t mlir::rotq::mostSharedMemory(KernelKind kind) {

@@ -140,6 +140,23 @@ def RotQ_TrellisAttr : RotQ_Attr<"Trellis", "trellis",
   let genVerifyDecl = 1;
 }
 
+def RotQ_PairTrellisAttr : RotQ_Attr<"PairTrellis", "pair_trellis",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "points of the states along a path, for two weights each";
+  let description = [{
+    `#rotq.pair_trellis<3, 23507, 592, "25f0...">`: codes are states of 16 bits, as
+    those of `#rotq.trellis`, of which the next drops 6 bits, 3 a weight. Of
+    `h = state * 23507 mod 2^16` bits 7 to 14, and bit 1 above them, are the index of
+    a pair of 512, whose bytes are given in hexadecimal, pair by pair. 592
+    sixteenths is the deviation of weights that lose least. 1 to 4 bits a weight.
+  }];
+  let parameters = (ins "unsigned":$rate, "uint16_t":$multiplier,
+                        "unsigned":$deviation,
+                        ArrayRefParameter<"int8_t">:$points);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Codings
 //===----------------------------------------------------------------------===//
@@ -177,10 +194,12 @@ def RotQ_WindowAttr : RotQ_Attr<"Window", "window",
   let description = [{
     `#rotq.window<3>`: 256 weights, or what is left of a row, are a circular
     string of 3 bits each, and a code is the 3 bits of its weight and the 13
-    before them. 1 to 6 bits a weight, and one scale a row.
+    before them. `#rotq.window<3, 2>`: a code for every two weights is their 6 bits
+    and the 10 before them. 1 to 6 bits a weight, and one scale a row.
   }];
-  let parameters = (ins "unsigned":$rate);
-  let assemblyFormat = "`<` $rate `>`";
+  let parameters = (ins "unsigned":$rate,
+                        DefaultValuedParameter<"int64_t", "1">:$dim);
+  let assemblyFormat = "`<` $rate (`,` $dim^)? `>`";
   let genVerifyDecl = 1;
 }
 
