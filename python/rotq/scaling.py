@@ -160,6 +160,10 @@ class Scaled(Checkpoint):
             if site.norm:
                 self._norms[site.norm] = site.spread(values)
 
+    def columns(self, name: str) -> np.ndarray | None:
+        """What the columns of a weight are multiplied by, and what it reads divided by."""
+        return self._columns.get(name)
+
     def names(self) -> list[str]:
         return self._source.names()
 
@@ -224,7 +228,7 @@ def _choose(
     threads: int,
 ) -> tuple[str, np.ndarray | None, float]:
     """Rule, scales and gain of a site."""
-    # They all read one vector, as `moments.read` checks.
+    # They all read one vector.
     read = moments[site.readers[0]].astype(np.float64)
     norms = np.zeros_like(read)
     samples = []
