@@ -65,7 +65,8 @@ def _quantize(arguments: argparse.Namespace) -> None:
             print(f"note: {arguments.model}: {note}", file=sys.stderr)
         report = quantize(source, arguments.out, format, **options)
     print(
-        f"{report.path}: {report.weights} weights in {report.format}, "
+        f"{report.path}: {report.weights} weights in {report.format}"
+        f"{' with feedback' if report.feedback else ''}, "
         f"{report.bits_per_weight:.4f} bits per weight, {report.archive_bytes} bytes, "
         f"{report.weights_per_second / 1e6:.1f} M weights/s"
     )

@@ -15,21 +15,27 @@ with the damping on the diagonal, DAMPING of its mean: C is measured on few toke
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from . import codec
 from .error import RotqError
 from .formats import Format
 from .moments import Moments
-from .scaling import Scaled
 
 DAMPING = 0.01
 
 
-def factor(format: Format, covariance: np.ndarray) -> np.ndarray | None:
+def factor(
+    format: Format, covariance: np.ndarray, scales: np.ndarray | None = None
+) -> np.ndarray | None:
     """V for weights in `format`, padded columns squared, of the covariance of what they
-    read. None where that is zero. Raises RotqError where it is not one."""
+    read, divided by the `scales` that their columns were multiplied by. None where that is
+    zero. Raises RotqError where it is no covariance."""
     k = len(covariance)
+    if scales is not None:
+        covariance = covariance / scales / scales[:, None]
     mean = float(np.trace(covariance, dtype=np.float64)) / k
     if mean == 0:
         return None
@@ -41,20 +47,34 @@ def factor(format: Format, covariance: np.ndarray) -> np.ndarray | None:
     # With J the reversal of an order and J H J = L L^T, H = U U^T for U = J L J, upper
     # triangular, and H^-1 = U^-T U^-1.
     try:
-        upper = np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1]
-        inverse = np.linalg.inv(upper)
+        inverse = _inverse(np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1])
     except np.linalg.LinAlgError:
         raise RotqError("expected a covariance but got a matrix that is not positive") from None
     return (inverse / np.diagonal(inverse)[:, None]).astype(np.float32)
+
+
+def _inverse(upper: np.ndarray) -> np.ndarray:
+    """Of an upper triangular matrix, by halves: those of numpy take any matrix, six times
+    as long."""
+    n = len(upper)
+    if n <= 64:
+        return np.linalg.inv(upper)
+    first, last = slice(n // 2), slice(n // 2, n)
+    result = np.zeros((n, n))
+    result[first, first] = _inverse(upper[first, first])
+    result[last, last] = _inverse(upper[last, last])
+    result[first, last] = -result[first, first] @ upper[first, last] @ result[last, last]
+    return result
 
 
 class Factors:
     """Those of the weights of a model. Weights that read together and are encoded one
     after the other share one."""
 
-    def __init__(self, moments: Moments, scaled: Scaled | None = None):
-        """Weights are encoded as `scaled` has them, if that is given."""
-        self._moments, self._scaled = moments, scaled
+    def __init__(self, moments: Moments, scales: Callable[[str], np.ndarray | None]):
+        """`scales` gives what the columns of a weight have been multiplied by, if they
+        have."""
+        self._moments, self._scales = moments, scales
         self._last: tuple = (None, None)
 
     def of(self, name: str, format: Format) -> np.ndarray | None:
@@ -66,12 +86,8 @@ class Factors:
         if self._last[0] != key:
             self._last = (None, None)  # or it is there beside the next
             covariance = self._moments.covariance(name)
-            scales = self._scaled.columns(name) if self._scaled else None
-            if scales is not None:
-                covariance /= scales
-                covariance /= scales[:, None]
             try:
-                self._last = (key, factor(format, covariance))
+                self._last = (key, factor(format, covariance, self._scales(name)))
             except RotqError as error:
                 raise RotqError(f"{self._moments.path}: tensor '{places[0]}': {error}") from None
         return self._last[1]

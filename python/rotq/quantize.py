@@ -189,20 +189,22 @@ def quantize_model(
         for name in (model_dir.DECODER, model_dir.MODULE, model_dir.TOKENIZER):
             shutil.copyfile(model.path / name, folder / name)
         choices: list[Choice] = []
-        scaled = None
+        fed = measured is not None and feedback is not False
+        scaled = scaling.Scaled(source, 0.0, [])
         if measured and scales is not False:
             scaled, choices = scaling.scaled(
                 source,
                 model.description,
                 measured.second,
                 chosen,
+                covariance=measured.covariance if fed else None,
                 threads=threads,
                 progress=progress,
             )
-        factors = Factors(measured, scaled) if measured and feedback is not False else None
+        factors = Factors(measured, scaled.columns) if fed else None
         path = folder / model_dir.WEIGHTS
-        report = _pack(scaled or source, path, chosen, factors, threads, measure, progress)
-        report.scales, report.feedback = choices, factors is not None
+        report = _pack(scaled, path, chosen, factors, threads, measure, progress)
+        report.scales, report.feedback = choices, fed
         text = json.dumps(_described(report, model.path.resolve().name), indent=1)
         (folder / model_dir.QUANTIZATION).write_text(text + "\n", encoding="utf-8")
     report.path = Path(out)
