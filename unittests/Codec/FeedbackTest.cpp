@@ -85,8 +85,8 @@ TEST(FeedbackTest, NothingIsFedWhereNothingIsCorrelated) {
 }
 
 TEST(FeedbackTest, OutputsErrLess) {
-  // What is told within a group comes too late: circles of a trellis gain
-  // from neighbors across their ends alone.
+  // What is told within a group comes too late: the longer groups are, the less
+  // there is to gain.
   for (const Format &format : presets()) {
     int64_t n = 8, k = 576;
     std::vector<float> weights = gaussian(n * k, 11);
@@ -96,7 +96,9 @@ TEST(FeedbackTest, OutputsErrLess) {
     double fed = lossWith(format, factor, weights,
                           encodedWith(format, factor, weights, n, k), n, k);
     RecordProperty(format.name, std::to_string(fed / plain));
-    EXPECT_LT(fed, (format.coding->circle() ? 1.0 : 0.9) * plain)
+    int64_t dim = format.codebook->dim();
+    double limit = dim == 1 ? 0.55 : dim < 8 ? 0.7 : 0.8;
+    EXPECT_LT(fed, (format.coding->circle() ? 0.95 : limit) * plain)
         << format.name;
   }
 }
