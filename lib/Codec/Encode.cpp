@@ -237,6 +237,11 @@ public:
   size_t encode(std::span<Row> rows);
 
 private:
+  /// Whether feedback, if there is any, has left `x` within kMaxMagnitude.
+  bool isWithin(std::span<const float> x) const {
+    return !feedback || kernels::active().allWithin(x.data(), int64_t(x.size()),
+                                                    kMaxMagnitude);
+  }
   /// Columns `first` to `last` of a row. False where they are too large.
   bool encodeColumns(Row &row, size_t first, size_t last);
   /// Makes weights errors: takes off what their codes decode to.
@@ -276,8 +281,12 @@ bool RowsEncoder::encodeColumns(Row &row, size_t first, size_t last) {
       break;
     std::span scale =
         std::span(row.scales).subspan(size_t(s) * numbers, numbers);
-    if (begin >= first)
-      segments.fit(std::span(row.x).subspan(begin, end - begin), scale);
+    if (begin >= first) {
+      std::span x = std::span(row.x).subspan(begin, end - begin);
+      if (!isWithin(x))
+        return false;
+      segments.fit(x, scale);
+    }
     size_t stop = std::min(end, last);
     size_t group = feedback ? size_t(feedback->group()) : end - begin;
     for (size_t at = std::max(begin, first), next; at < stop; at = next) {
@@ -285,13 +294,12 @@ bool RowsEncoder::encodeColumns(Row &row, size_t first, size_t last) {
       std::span x = std::span(row.x).subspan(at, next - at);
       std::span codes = std::span(row.codes).subspan(at / dim * words,
                                                      x.size() / dim * words);
+      if (!isWithin(x))
+        return false;
       segments.assign(x, scale, codes);
       if (!feedback)
         continue;
       takeOff(x, scale, codes);
-      if (!std::ranges::all_of(
-              x, [](float e) { return std::abs(e) <= kMaxMagnitude; }))
-        return false;
       feedback->within(row.x, at, next, last);
     }
   }

@@ -160,8 +160,9 @@ TEST(FeedbackTest, BytesDependOnNeitherThreadsNorLoops) {
 
 /// The message of an encoding that must fail.
 static std::string failureOf(std::span<const float> factor, int64_t k,
-                             float weight = 1) {
-  Format format = preset("int4_g128");
+                             float weight = 1,
+                             std::string_view name = "int4_g128") {
+  Format format = preset(name);
   std::vector<float> weights(size_t(2 * k), 0);
   std::fill(weights.begin() + k, weights.end(), weight);
   std::vector<std::byte> blob(size_t(WeightLayout(format, 2, k).totalBytes));
@@ -182,6 +183,13 @@ TEST(FeedbackTest, WhatIsNoFactorIsRefused) {
     bad[size_t(2 * length + 63)] = wrong;
     EXPECT_EQ(failureOf(bad, k), "feedback is not finite in row 2");
   }
-  std::ranges::fill(factor, -1e30f);
-  EXPECT_EQ(failureOf(factor, k, 0.3f), "feedback grows beyond 2^64 at row 1");
+}
+
+TEST(FeedbackTest, WhatGrowsBeyondMeasureIsRefused) {
+  int64_t k = 300;
+  std::vector<float> factor(320 * 320, -1e30f);
+  for (const Format &format : presets())
+    EXPECT_EQ(failureOf(factor, k, 0.3f, format.name),
+              "feedback grows beyond 2^64 at row 1")
+        << format.name;
 }
