@@ -83,6 +83,18 @@ ROTQ_EXPORT int rotqEncode(const char *format, const float *weights,
                            int64_t blobBytes, uint32_t threads,
                            RotqProgress progress, void *user);
 
+/* As rotqEncode, but the error of a column is made good by those behind it:
+ * `feedback` is paddedLength x paddedLength, the unit upper triangular V of
+ * (R C R^T)^-1 = V^T D V, with C the covariance of the inputs of the weight and
+ * R the rotation of the format (rotqRotate); what is below its diagonal is not
+ * read. 0 numbers of it: none. */
+ROTQ_EXPORT int rotqEncodeWithFeedback(const char *format, const float *weights,
+                                       int64_t numWeights, int64_t n, int64_t k,
+                                       const float *feedback,
+                                       int64_t numFeedback, void *blob,
+                                       int64_t blobBytes, uint32_t threads,
+                                       RotqProgress progress, void *user);
+
 /* Reconstructs the weights: `weights` is n x k. */
 ROTQ_EXPORT int rotqDecode(const char *format, const void *blob,
                            int64_t blobBytes, int64_t n, int64_t k,

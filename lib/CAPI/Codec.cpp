@@ -163,6 +163,15 @@ int rotqSegments(int64_t k, int64_t block, int64_t *offsets, int64_t *lengths,
 int rotqEncode(const char *format, const float *weights, int64_t numWeights,
                int64_t n, int64_t k, void *blob, int64_t blobBytes,
                uint32_t threads, RotqProgress progress, void *user) {
+  return rotqEncodeWithFeedback(format, weights, numWeights, n, k, nullptr, 0,
+                                blob, blobBytes, threads, progress, user);
+}
+
+int rotqEncodeWithFeedback(const char *format, const float *weights,
+                           int64_t numWeights, int64_t n, int64_t k,
+                           const float *feedback, int64_t numFeedback,
+                           void *blob, int64_t blobBytes, uint32_t threads,
+                           RotqProgress progress, void *user) {
   return guarded([&] {
     Expected<Format> parsed = resolve(format);
     if (!parsed)
@@ -170,11 +179,15 @@ int rotqEncode(const char *format, const float *weights, int64_t numWeights,
     auto in = buffer(weights, numWeights, "weights");
     if (!in)
       return reportError(in.error());
+    auto factor = buffer(feedback, numFeedback, "feedback");
+    if (!factor)
+      return reportError(factor.error());
     auto out = buffer(static_cast<std::byte *>(blob), blobBytes, "blob");
     if (!out)
       return reportError(out.error());
     EncodeOptions options;
     options.threads = threads;
+    options.feedback = *factor;
     if (progress)
       options.progress = [=](int64_t rows) { progress(rows, user); };
     return finish(encode(*parsed, *in, n, k, *out, options));

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Feedback.h"
 #include "Kernels.h"
 #include "Message.h"
 #include "Parallel.h"
@@ -19,6 +20,7 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <optional>
 
 using namespace rotq;
 
@@ -51,9 +53,11 @@ public:
       : codebook(*format.codebook), hasOffset(format.scale.hasOffset),
         spread(spread) {}
 
-  /// Fills the codes of `x` and its numbers (step, then offset if any).
-  void encode(std::span<const float> x, std::span<uint32_t> codes,
-              uint16_t *numbers);
+  /// The numbers of the segment `x`: step, then offset if any.
+  void fit(std::span<const float> x, std::span<uint16_t> numbers);
+  /// Fills the codes of some weights `x` of a segment with these numbers.
+  void assign(std::span<const float> x, std::span<const uint16_t> numbers,
+              std::span<uint32_t> codes);
 
 private:
   using Moments = Codebook::Moments;
@@ -72,13 +76,13 @@ private:
   float gain(const Target &target, const Moments &m) const;
   /// That line.
   Line bestLine(const Target &target, const Moments &m) const;
-  Line fit(const Target &target) const;
+  Line bestLine(const Target &target) const;
   uint16_t roundStep(const Target &target, float step, float offset) const;
 
   const Codebook &codebook;
   bool hasOffset;
   Codebook::Spread spread;
-  std::vector<float> centred;
+  std::vector<float> centred, zeros;
 };
 
 } // namespace
@@ -109,7 +113,7 @@ SegmentEncoder::Line SegmentEncoder::bestLine(const Target &target,
   return {step, (target.sum - step * m.q) / n};
 }
 
-SegmentEncoder::Line SegmentEncoder::fit(const Target &target) const {
+SegmentEncoder::Line SegmentEncoder::bestLine(const Target &target) const {
   // Seventeen steps, from one that suits many outliers to one that clips
   // none, in equal ratios.
   float n = float(target.x.size());
@@ -168,8 +172,8 @@ uint16_t SegmentEncoder::roundStep(const Target &target, float step,
   return best;
 }
 
-void SegmentEncoder::encode(std::span<const float> x, std::span<uint32_t> codes,
-                            uint16_t *numbers) {
+void SegmentEncoder::fit(std::span<const float> x,
+                         std::span<uint16_t> numbers) {
   Target target = makeTarget(x);
   uint16_t step = 0, offset = 0;
   if (target.largest >= kHuge) {
@@ -186,7 +190,7 @@ void SegmentEncoder::encode(std::span<const float> x, std::span<uint32_t> codes,
     }
     Line line = {0, 0};
     if (shape.largest >= kTiny)
-      line = fit(shape);
+      line = bestLine(shape);
     if (hasOffset)
       offset = toFiniteHalf(mean + line.offset);
     step = roundStep(target, line.step, fromHalf(offset));
@@ -194,10 +198,128 @@ void SegmentEncoder::encode(std::span<const float> x, std::span<uint32_t> codes,
   numbers[0] = step;
   if (hasOffset)
     numbers[1] = offset;
-  if (step)
-    codebook.assign(x, fromHalf(step), fromHalf(offset), codes);
-  else
-    codebook.assign(std::vector<float>(x.size()), 1, 0, codes);
+}
+
+void SegmentEncoder::assign(std::span<const float> x,
+                            std::span<const uint16_t> numbers,
+                            std::span<uint32_t> codes) {
+  if (numbers[0]) {
+    codebook.assign(x, fromHalf(numbers[0]),
+                    hasOffset ? fromHalf(numbers[1]) : 0, codes);
+    return;
+  }
+  zeros.resize(x.size());
+  codebook.assign(zeros, 1, 0, codes);
+}
+
+namespace {
+
+/// Encodes a few rows at a time. What feedback there is goes along all of them
+/// in step, some columns at a time, so that they share what it reads.
+class RowsEncoder {
+public:
+  RowsEncoder(const Format &format, const WeightLayout &layout,
+              Codebook::Spread spread, const Feedback *feedback)
+      : format(format), blocking(layout.scaleBlocking), feedback(feedback),
+        segments(format, spread), length(size_t(blocking.paddedSize())),
+        dim(size_t(format.codebook->dim())),
+        words(size_t(format.codebook->codeWords())),
+        numbers(size_t(format.scale.numbers())), values(dim) {}
+
+  /// A row on the way.
+  struct Row {
+    std::vector<float> x;         ///< rotated
+    std::vector<uint32_t> codes;  ///< of the stored length
+    std::vector<uint16_t> scales; ///< the numbers of every segment
+  };
+  /// Fills codes and scales of `rows`. The row that feedback took beyond
+  /// kMaxMagnitude, or the number of rows.
+  size_t encode(std::span<Row> rows);
+
+private:
+  /// Whether feedback, if there is any, has left `x` within kMaxMagnitude.
+  bool isWithin(std::span<const float> x) const {
+    return !feedback || kernels::active().allWithin(x.data(), int64_t(x.size()),
+                                                    kMaxMagnitude);
+  }
+  /// Columns `first` to `last` of a row. False where they are too large.
+  bool encodeColumns(Row &row, size_t first, size_t last);
+  /// Makes weights errors: takes off what their codes decode to.
+  void takeOff(std::span<float> x, std::span<const uint16_t> scale,
+               std::span<const uint32_t> codes);
+
+  const Format &format;
+  const Blocking &blocking;
+  const Feedback *feedback;
+  SegmentEncoder segments;
+  size_t length, dim, words, numbers;
+  std::vector<int8_t> values; ///< of a code
+};
+
+} // namespace
+
+void RowsEncoder::takeOff(std::span<float> x, std::span<const uint16_t> scale,
+                          std::span<const uint32_t> codes) {
+  float step = fromHalf(scale[0]);
+  float offset = format.scale.hasOffset ? fromHalf(scale[1]) : 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (i % dim == 0) {
+      const uint32_t *code = codes.data() + i / dim * words;
+      format.codebook->point(
+          words > 1 ? code[0] | uint64_t(code[1]) << 32 : code[0], values);
+    }
+    float value = step * float(values[i % dim]);
+    x[i] = x[i] - (value + offset);
+  }
+}
+
+bool RowsEncoder::encodeColumns(Row &row, size_t first, size_t last) {
+  for (int64_t s = blocking.indexOf(int64_t(first)); s < blocking.size(); ++s) {
+    Segment segment = blocking.segment(s);
+    size_t begin = size_t(segment.offset), end = begin + size_t(segment.length);
+    if (begin >= last)
+      break;
+    std::span scale =
+        std::span(row.scales).subspan(size_t(s) * numbers, numbers);
+    if (begin >= first) {
+      std::span x = std::span(row.x).subspan(begin, end - begin);
+      if (!isWithin(x))
+        return false;
+      segments.fit(x, scale);
+    }
+    size_t stop = std::min(end, last);
+    size_t group = feedback ? size_t(feedback->group()) : end - begin;
+    for (size_t at = std::max(begin, first), next; at < stop; at = next) {
+      next = std::min(at + group, stop);
+      std::span x = std::span(row.x).subspan(at, next - at);
+      std::span codes = std::span(row.codes).subspan(at / dim * words,
+                                                     x.size() / dim * words);
+      if (!isWithin(x))
+        return false;
+      segments.assign(x, scale, codes);
+      if (!feedback)
+        continue;
+      takeOff(x, scale, codes);
+      feedback->within(row.x, at, next, last);
+    }
+  }
+  return true;
+}
+
+size_t RowsEncoder::encode(std::span<Row> rows) {
+  size_t step = feedback ? size_t(feedback->columns()) : length;
+  std::vector<float *> values;
+  for (Row &row : rows)
+    values.push_back(row.x.data());
+  for (size_t first = 0; first < length; first += step) {
+    size_t last = std::min(first + step, length);
+    for (size_t r = 0; r < rows.size(); ++r)
+      if (!encodeColumns(rows[r], first, last))
+        return r;
+    if (feedback)
+      feedback->beyond(values, first, last);
+  }
+  return rows.size();
 }
 
 /// Names the first weight of row `row` that cannot be encoded.
@@ -215,7 +337,7 @@ static std::string describeBadWeight(std::span<const float> weights,
                      "at row {}, column {}",
                      w, row, column);
   }
-  return message("weight is not finite in row {}", row);
+  return message("feedback grows beyond 2^64 at row {}", row);
 }
 
 Status rotq::encode(const Format &format, std::span<const float> weights,
@@ -239,62 +361,64 @@ Status rotq::encode(const Format &format, std::span<const float> weights,
   }
   std::memset(blob.data() + end, 0, size_t(layout.scalesOffset - end));
 
-  const Blocking &blocking = layout.scaleBlocking;
-  size_t padded = size_t(blocking.paddedSize()),
-         stored = size_t(storedLength(k));
-  size_t dim = size_t(format.codebook->dim()),
-         words = size_t(format.codebook->codeWords());
-  int64_t numbers = format.scale.numbers();
+  size_t padded = size_t(paddedLength(k)), stored = size_t(storedLength(k));
+  size_t codesPerRow = stored / size_t(format.codebook->dim()) *
+                       size_t(format.codebook->codeWords());
   Codebook::Spread spread = {};
   if (format.codebook->gaussianStep() == 0)
     spread = format.codebook->spread();
+  std::optional<Feedback> feedback;
+  if (!options.feedback.empty()) {
+    if (Status status = Feedback::check(options.feedback, k); !status)
+      return status;
+    feedback.emplace(options.feedback, format, k);
+  }
+  int64_t grain = feedback ? Feedback::kRows : rowGrain(k, kRangeWeights);
   std::mutex mutex;
   int64_t badRow = n;
 
-  parallelRows(
-      n, rowGrain(k, kRangeWeights), options.threads,
-      [&](int64_t first, int64_t last) {
-        SegmentEncoder segments(format, spread);
-        std::vector<float> row(padded);
-        std::vector<uint32_t> codes(stored / dim * words);
-        std::vector<uint16_t> steps(size_t(layout.numbersPerRow));
-        std::vector<std::span<std::byte>> planes(layout.planes.size());
+  parallelRows(n, grain, options.threads, [&](int64_t first, int64_t last) {
+    auto stopAt = [&](int64_t row) {
+      std::lock_guard lock(mutex);
+      badRow = std::min(badRow, row);
+      return false;
+    };
+    RowsEncoder encoder(format, layout, spread,
+                        feedback ? &*feedback : nullptr);
+    std::vector<RowsEncoder::Row> rows;
+    for (int64_t r = first; r < last; ++r) {
+      const float *source = weights.data() + r * k;
+      if (!kernels::active().allWithin(source, k, kMaxMagnitude))
+        return stopAt(r);
+      RowsEncoder::Row &row = rows.emplace_back();
+      row.x.assign(source, source + k);
+      row.x.resize(padded);
+      format.rotation->forward(row.x);
+      row.codes.resize(codesPerRow);
+      row.scales.resize(size_t(layout.numbersPerRow));
+    }
+    if (size_t bad = encoder.encode(rows); bad < rows.size())
+      return stopAt(first + int64_t(bad));
 
-        for (int64_t r = first; r < last; ++r) {
-          const float *source = weights.data() + r * k;
-          if (!kernels::active().allWithin(source, k, kMaxMagnitude)) {
-            std::lock_guard lock(mutex);
-            badRow = std::min(badRow, r);
-            return false;
-          }
-          std::copy_n(source, k, row.begin());
-          std::fill(row.begin() + k, row.end(), 0.0f);
-          format.rotation->forward(row);
-          for (int64_t s = 0; s < blocking.size(); ++s) {
-            Segment segment = blocking.segment(s);
-            size_t offset = size_t(segment.offset),
-                   length = size_t(segment.length);
-            segments.encode(std::span(row).subspan(offset, length),
-                            std::span(codes).subspan(offset / dim * words,
-                                                     length / dim * words),
-                            steps.data() + s * numbers);
-          }
-          for (size_t p = 0; p < planes.size(); ++p) {
-            const WeightLayout::Plane &plane = layout.planes[p];
-            planes[p] = blob.subspan(size_t(plane.offset + r * plane.rowBytes),
-                                     size_t(plane.rowBytes));
-          }
-          format.coding->pack(codes, planes);
-          std::memcpy(blob.data() + layout.scalesOffset +
-                          r * layout.numbersPerRow * 2,
-                      steps.data(), steps.size() * 2);
-        }
-        if (options.progress) {
-          std::lock_guard lock(mutex);
-          options.progress(last - first);
-        }
-        return true;
-      });
+    std::vector<std::span<std::byte>> planes(layout.planes.size());
+    for (int64_t r = first; r < last; ++r) {
+      const RowsEncoder::Row &row = rows[size_t(r - first)];
+      for (size_t p = 0; p < planes.size(); ++p) {
+        const WeightLayout::Plane &plane = layout.planes[p];
+        planes[p] = blob.subspan(size_t(plane.offset + r * plane.rowBytes),
+                                 size_t(plane.rowBytes));
+      }
+      format.coding->pack(row.codes, planes);
+      std::memcpy(blob.data() + layout.scalesOffset +
+                      r * layout.numbersPerRow * 2,
+                  row.scales.data(), row.scales.size() * 2);
+    }
+    if (options.progress) {
+      std::lock_guard lock(mutex);
+      options.progress(last - first);
+    }
+    return true;
+  });
   if (badRow < n)
     return failure(describeBadWeight(
         weights.subspan(size_t(badRow) * size_t(k), size_t(k)), badRow));

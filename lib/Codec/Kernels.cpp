@@ -17,9 +17,9 @@ namespace rotq::kernels {
 
 namespace baseline {
 #include "Kernels.inc"
-static constexpr Table table = {"baseline", allWithin,   statistics,
-                                subtract,   moments,     assign,
-                                hadamard,   trellisStep, frameLeast};
+static constexpr Table table = {"baseline",  allWithin, statistics, subtract,
+                                feed,        moments,   assign,     hadamard,
+                                trellisStep, frameLeast};
 } // namespace baseline
 
 #if defined(__x86_64__) && defined(__clang__)
@@ -28,9 +28,9 @@ static constexpr Table table = {"baseline", allWithin,   statistics,
                              apply_to = function)
 namespace avx2 {
 #include "Kernels.inc"
-static constexpr Table table = {"avx2",   allWithin,   statistics,
-                                subtract, moments,     assign,
-                                hadamard, trellisStep, frameLeast};
+static constexpr Table table = {"avx2",      allWithin, statistics, subtract,
+                                feed,        moments,   assign,     hadamard,
+                                trellisStep, frameLeast};
 } // namespace avx2
 #pragma clang attribute pop
 
@@ -39,9 +39,9 @@ static constexpr Table table = {"avx2",   allWithin,   statistics,
     apply_to = function)
 namespace avx512 {
 #include "Kernels.inc"
-static constexpr Table table = {"avx512", allWithin,   statistics,
-                                subtract, moments,     assign,
-                                hadamard, trellisStep, frameLeast};
+static constexpr Table table = {"avx512",    allWithin, statistics, subtract,
+                                feed,        moments,   assign,     hadamard,
+                                trellisStep, frameLeast};
 } // namespace avx512
 #pragma clang attribute pop
 

@@ -81,6 +81,10 @@ struct Table {
   void (*statistics)(const float *x, int64_t n, float *out);
   /// out[i] = x[i] - value.
   void (*subtract)(const float *x, int64_t n, float value, float *out);
+  /// Subtracts from x[j] the products errors[i] * factor[i * stride + j], one
+  /// after the other in rising i < n. Any `length`.
+  void (*feed)(const float *errors, int64_t n, const float *factor,
+               int64_t stride, float *x, int64_t length);
   /// {sum x q, sum q^2, sum q}.
   void (*moments)(const float *x, int64_t n, const Ladder &ladder, float *out);
   /// codes[i] = #{j : x[i] > thresholds[j]}. Any `n`.

@@ -203,7 +203,7 @@ SmallVector<Type> FunctionBuilder::momentTypes() {
   if (purpose == Purpose::Moments)
     for (int64_t size : {decoder.hidden, decoder.heads * decoder.headSize,
                          decoder.hidden, decoder.mlpSize})
-      types.push_back(tensor({int64_t(decoder.layers.size()), size}));
+      types.push_back(tensor({int64_t(decoder.layers.size()), size, size}));
   return types;
 }
 

@@ -60,16 +60,21 @@ Value LayerBuilder::linear(Value x, const LinearValues &values) {
       [&](ValueRange e) { return SmallVector<Value>{b.add(e[0], e[1])}; });
 }
 
-void LayerBuilder::addSquares(Value x, Value &moments) {
+void LayerBuilder::addProducts(Value x, Value &moments) {
   if (!moments)
     return;
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
-  SmallVector<OpFoldResult> at = {layer, zero}, size = {one, b.shapeOf(x)[1]};
+  OpFoldResult channels = b.shapeOf(x)[1];
+  SmallVector<OpFoldResult> at = {layer, zero, zero},
+                            size = {one, channels, channels};
   Value sums = b.slice(moments, at, size, {}, {0});
-  sums =
-      b.generic({{x, {0, 1}}}, {{sums, {1}}}, [&](ValueRange e) {
-         return SmallVector<Value>{b.accumulate(e[1], b.multiply(e[0], e[0]))};
-       }).front();
+  // A row of the sums after the other.
+  sums = b.generic({{x, {1, 0}}, {x, {1, 2}}}, {{sums, {0, 2}}},
+                   [&](ValueRange e) {
+                     return SmallVector<Value>{
+                         b.accumulate(e[2], b.multiply(e[0], e[1]))};
+                   })
+             .front();
   moments = b.insert(sums, moments, at, size);
 }
 
@@ -233,28 +238,28 @@ static Value activate(TensorBuilder &b, Activation activation, Value x) {
 }
 
 Value LayerBuilder::mlp(Value x, const LayerValues &values, Moments &moments) {
-  addSquares(x, moments.gateUp);
+  addProducts(x, moments.gateUp);
   Value gate = linear(x, values.gate), up = linear(x, values.up);
   Value hidden =
       b.map({{gate, {0, 1}}, {up, {0, 1}}}, b.shapeOf(gate), [&](ValueRange e) {
         return SmallVector<Value>{
             b.multiply(activate(b, decoder.activation, e[0]), e[1])};
       });
-  addSquares(hidden, moments.down);
+  addProducts(hidden, moments.down);
   return linear(hidden, values.down);
 }
 
 Value LayerBuilder::build(Value x, const LayerValues &values, Caches &caches,
                           Moments &moments) {
   Value h = buildNorm(b, decoder, x, values.inputNorm);
-  addSquares(h, moments.qkv);
+  addProducts(h, moments.qkv);
   Value q = headsOf(linear(h, values.q), decoder.heads, values.qNorm);
   Value k = headsOf(linear(h, values.k), decoder.kvHeads, values.kNorm);
   Value v =
       b.split(linear(h, values.v), 1, {decoder.kvHeads, decoder.headSize});
   append(k, v, caches);
   Value mixed = attention(q, caches);
-  addSquares(mixed, moments.o);
+  addProducts(mixed, moments.o);
   x = residual(x, linear(mixed, values.o), values.postAttentionNorm);
   h = buildNorm(b, decoder, x, values.mlpNorm);
   return residual(x, mlp(h, values, moments), values.postMlpNorm);

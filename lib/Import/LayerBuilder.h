@@ -36,8 +36,9 @@ struct Caches {
   Value keys, values;
 };
 
-/// Sums over the rows so far of the squares of what linear layers read, layers
-/// x its size: q, k and v; o; gate and up; down. Null: they are not wanted.
+/// Sums over the rows so far of the products x x^T of what linear layers read,
+/// layers x its size x its size: q, k and v; o; gate and up; down. Null: they
+/// are not wanted.
 struct Moments {
   Value qkv, o, gateUp, down;
 };
@@ -69,8 +70,8 @@ private:
   void append(Value k, Value v, Caches &caches);
   Value attention(Value q, const Caches &caches);
   Value mlp(Value x, const LayerValues &values, Moments &moments);
-  /// Adds the squares of T x K rows to those of this layer.
-  void addSquares(Value x, Value &moments);
+  /// Adds the products of T x K rows to those of this layer.
+  void addProducts(Value x, Value &moments);
 
   TensorBuilder &b;
   const Decoder &decoder;

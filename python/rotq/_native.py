@@ -57,8 +57,8 @@ _FUNCTIONS = {
     "rotqFormatsEqual": [c_char_p, c_char_p, _INT32_OUT],
     "rotqWeightLayout": [c_char_p, c_int64, c_int64, POINTER(Layout)],
     "rotqSegments": [c_int64, c_int64, c_void_p, c_void_p, c_int64, _INT64_OUT],
-    "rotqEncode": [
-        *(c_char_p, c_void_p, c_int64, c_int64, c_int64),
+    "rotqEncodeWithFeedback": [
+        *(c_char_p, c_void_p, c_int64, c_int64, c_int64, c_void_p, c_int64),
         *(c_void_p, c_int64, c_uint32, Progress, c_void_p),
     ],
     "rotqDecode": [*_BLOB, c_void_p, c_int64, c_uint32],

@@ -1,8 +1,8 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What the linear layers of a model read, measured on a text: the second moment
-m_j = mean of x_j^2 over tokens, of every input channel j. `scaling` makes
-activation-aware scales of it."""
+"""What the linear layers of a model read, measured on a text: the covariance, the
+mean of x x^T over tokens, of every place. `feedback` makes encoders use it, and
+`scaling` makes activation-aware scales of its diagonal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from . import compiler, evaluate, host, inference, model_dir, moments
 from .archive import Archive
-from .description import tensors
 from .error import RotqError
 from .model_dir import Model
 
@@ -26,11 +25,11 @@ WINDOW = 512
 def measure(
     model: Model, tokens: Sequence[int], *, window: int | None = None, progress: bool = True
 ) -> dict[str, np.ndarray]:
-    """The moments of every linear layer of `model`, which must not be packed, by
-    the name of its weight: K floats each. `tokens` are read in windows that do not
+    """The covariance of what is read at every place of `model`, which must not be
+    packed, by its name (see `moments.places`): K x K floats each. `tokens` are read in windows that do not
     overlap (by default of WINDOW, or the context where that is less), the token that
-    starts texts ahead of each where the model has one. The weights are in memory as
-    f32. Raises RotqError where the tokens, the window or the model are not fit for that."""
+    starts texts ahead of each where the model has one. The weights and the
+    covariances are in memory as f32. Raises RotqError where the tokens, the window or the model are not fit for that."""
     description = model.description
     if isinstance(model.weights, Archive):
         raise RotqError(f"{model.path}: expected a model to calibrate but it is packed already")
@@ -50,9 +49,9 @@ def measure(
     names = [a["parameter"] for a in function.arguments if "parameter" in a]
     run = function.bind({name: model.weights.float32(name) for name in names})
     keys, values = inference.caches(description, window)
-    shapes, layers = tensors(description), description["layers"]
-    sizes = [shapes[layers[0][parts[0]]["weight"]][1] for parts in moments.READ_TOGETHER]
-    sums = [np.zeros((len(layers), size), np.float32) for size in sizes]
+    places, kinds = moments.places(description), len(moments.READ_TOGETHER)
+    layers = len(description["layers"])
+    sums = [np.zeros((layers, place.size, place.size), np.float32) for place in places[:kinds]]
     read = 0
     bar = tqdm(
         total=len(tokens),
@@ -69,16 +68,13 @@ def measure(
                 run(piece, at, keys, values, *sums)
             read += len(text)
             bar.update(len(text) - len(ahead))
-    result: dict[str, np.ndarray] = {}
-    for parts, site in zip(moments.READ_TOGETHER, sums):
-        for layer, squares in zip(layers, site):
-            for part in parts:
-                name = layer[part]["weight"]
-                # A weight in several places reads what each of them does.
-                result[name] = result.get(name, 0) + squares / np.float32(read)
-    for name, array in result.items():
-        if not np.isfinite(array).all():
-            raise RotqError(f"{model.path}: what '{name}' reads is not finite")
+    result = {}
+    for index, place in enumerate(places):
+        covariance = sums[index % kinds][index // kinds]
+        covariance /= np.float32(read)
+        if not np.isfinite(covariance).all():
+            raise RotqError(f"{model.path}: what '{place.weights[0]}' reads is not finite")
+        result[place.name] = covariance
     return result
 
 
@@ -90,8 +86,8 @@ def calibrate_file(
     window: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Calibrates with the first `most` tokens of a text file, and keeps the moments
-    in the model's directory. The number of tokens."""
+    """Calibrates with the first `most` tokens of a text file, and keeps the
+    covariances in the model's directory. The number of tokens."""
     tokens = evaluate.tokens_of(model, evaluate.read_text(text), most)
     measured = measure(model, tokens, window=window, progress=progress)
     moments.write(model.path, measured, Path(text).name, len(tokens))

@@ -46,13 +46,15 @@ def _quantize(arguments: argparse.Namespace) -> None:
         if arguments.embeddings:
             options["embeddings"] = formats.given(arguments.embeddings)
         model = model_dir.open_model(arguments.model)
-        options["scales"] = arguments.scales
+        options |= {"scales": arguments.scales, "feedback": arguments.feedback}
         report = quantize_model(model, arguments.out, format, **options)
     else:
-        if arguments.scales:
-            raise RotqError(
-                f"{arguments.model}: --scales is for model directories that have been calibrated"
-            )
+        for option in ("scales", "feedback"):
+            if getattr(arguments, option):
+                raise RotqError(
+                    f"{arguments.model}: --{option} is for model directories that have been "
+                    "calibrated"
+                )
         if arguments.embeddings:
             raise RotqError(
                 f"{arguments.model}: --embeddings is for model directories, which say what they "
@@ -63,7 +65,8 @@ def _quantize(arguments: argparse.Namespace) -> None:
             print(f"note: {arguments.model}: {note}", file=sys.stderr)
         report = quantize(source, arguments.out, format, **options)
     print(
-        f"{report.path}: {report.weights} weights in {report.format}, "
+        f"{report.path}: {report.weights} weights in {report.format}"
+        f"{' with feedback' if report.feedback else ''}, "
         f"{report.bits_per_weight:.4f} bits per weight, {report.archive_bytes} bytes, "
         f"{report.weights_per_second / 1e6:.1f} M weights/s"
     )
@@ -98,7 +101,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
     model = model_dir.open_model(arguments.model)
     tokens = calibrate_file(model, arguments.text, most=arguments.tokens, window=arguments.window)
-    print(f"{model.path / model_dir.CALIBRATION}: moments over {tokens} tokens")
+    print(f"{model.path / model_dir.CALIBRATION}: covariances over {tokens} tokens")
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -267,6 +270,12 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="activation-aware scales; default: of model directories that `calibrate` was run on",
     )
+    command.add_argument(
+        "--feedback",
+        action=argparse.BooleanOptionalAction,
+        help="make good errors of columns by those behind; default: of model directories that "
+        "`calibrate` was run on",
+    )
     command.add_argument("--include", help="regular expression: the tensors to pack")
     command.add_argument("--exclude", help="regular expression: tensors to leave")
     command.add_argument("--threads", type=_count, default=0, help="default: one for every core")
@@ -283,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_import)
 
     command = commands.add_parser(
-        "calibrate", help="measure what a model's layers read, for `quantize` to scale by"
+        "calibrate", help="measure what a model's layers read, for `quantize` to encode by"
     )
     command.add_argument("model", help="a model directory that is not packed")
     command.add_argument("--text", required=True, help="a text file")

@@ -26,21 +26,25 @@ def encode(
     format: Format,
     weights: np.ndarray,
     *,
+    feedback: np.ndarray | None = None,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """The N x K matrix `weights` as the bytes of `format`'s layout. The bytes
-    do not depend on `threads` (0: one for every core). `progress` is called
-    with the number of rows finished since its last call."""
+    """The N x K matrix `weights` as the bytes of `format`'s layout; with
+    `feedback` (see `feedback.factor`) later columns make good what the error of
+    earlier ones does to outputs. The bytes do not depend on `threads` (0: one for
+    every core). `progress` is called with the number of rows finished since its
+    last call."""
     weights = _matrix(weights, "weights")
+    factor = np.empty(0, np.float32) if feedback is None else _matrix(feedback, "feedback")
     n, k = weights.shape
     blob = np.empty(format.layout(n, k).total_bytes, np.uint8)
     # Kept in a variable: ctypes does not keep the callback alive.
     callback = _native.Progress((lambda rows, _: progress(rows)) if progress else 0)
     _native.call(
-        "rotqEncode",
+        "rotqEncodeWithFeedback",
         format.json.encode(),
-        *(weights.ctypes.data, weights.size, n, k),
+        *(weights.ctypes.data, weights.size, n, k, factor.ctypes.data, factor.size),
         *(blob.ctypes.data, blob.nbytes, threads, callback, None),
     )
     return blob

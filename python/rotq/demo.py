@@ -165,7 +165,7 @@ def write_ptx(out: Path) -> None:
 
 
 #: What the model is packed in, the linear layers and then embedding and head, and
-#: whether it gets activation-aware scales.
+#: whether by what its layers read: with activation-aware scales and feedback.
 MODEL_FORMATS = (("rq4", "rq4", True), ("rq3", "rq4", True), ("rq3", "rq4", False))
 PROMPT = "The history of the city began when"
 GENERATED = 96
@@ -185,21 +185,22 @@ def run_model(out: Path) -> None:
     importer.import_model(_model(), plain)
     calibrate.calibrate_file(model_dir.open_model(plain), CALIBRATION)
     directories = [plain]
-    for name, embeddings, scales in MODEL_FORMATS:
-        directories.append(out / f"smollm2-135m-{name}{'' if scales else '-unscaled'}")
+    for name, embeddings, calibrated in MODEL_FORMATS:
+        directories.append(out / f"smollm2-135m-{name}{'' if calibrated else '-uncalibrated'}")
         quantize_model(
             model_dir.open_model(plain),
             directories[-1],
             formats.lookup(name),
             embeddings=formats.lookup(embeddings),
-            scales=scales,
+            scales=calibrated,
+            feedback=calibrated,
         )
-    scaled = {d for d, (_, _, scales) in zip(directories[1:], MODEL_FORMATS) if scales}
+    uncalibrated = {d for d, (*_, yes) in zip(directories[1:], MODEL_FORMATS) if not yes}
     reference = inference.Runner(plain)
     rows = []
     for directory in directories:
         runner = reference if directory == plain else inference.Runner(directory)
-        mark = ", scaled" if directory in scaled else ""
+        mark = " uncalibrated" if directory in uncalibrated else ""
         print(f"\n{runner.formats_used()}{mark}: {PROMPT}", end="")
         speed = generate.Speed()
         for piece in generate.generate(
@@ -213,14 +214,14 @@ def run_model(out: Path) -> None:
         rows.append((row, mark, runner.weight_bytes, speed))
     print(
         f"\nthe first {rows[0][0]['tokens']} scored tokens of WikiText-2 test, windows of {WINDOW}\n"
-        f"{'format':<16} {'bits/weight':>11} {'weights':>10} {'perplexity':>11} {'KL, nats':>9} "
+        f"{'format':<20} {'bits/weight':>11} {'weights':>10} {'perplexity':>11} {'KL, nats':>9} "
         f"{'top-1':>7} {'prefill':>10} {'decode':>10}"
     )
     for row, mark, size, speed in rows:
         kl = "" if row["kl"] is None else f"{row['kl']:.4f}"
         top1 = "" if row["top1"] is None else f"{100 * row['top1']:.1f} %"
         print(
-            f"{row['format'] + mark:<16} {row['bits']:>11.4f} {size / 1e6:>7.1f} MB {row['ppl']:>11.3f} "
+            f"{row['format'] + mark:<20} {row['bits']:>11.4f} {size / 1e6:>7.1f} MB {row['ppl']:>11.3f} "
             f"{kl:>9} {top1:>7} {speed.prompt_tokens / speed.prefill:>8.1f}/s "
             f"{speed.tokens / speed.decode:>8.1f}/s"
         )

@@ -22,6 +22,7 @@ from .archive import Archive, ArchiveWriter
 from .checkpoint import Checkpoint, compiled
 from .description import linear_weights
 from .error import RotqError
+from .feedback import Factors
 from .formats import Format, Layout
 from .model_dir import Model
 from .plan import Plan, check_weight
@@ -43,6 +44,8 @@ class Report:
     seconds: float = 0.0
     #: What became of the sites that could have activation-aware scales.
     scales: list[Choice] = field(default_factory=list)
+    #: Whether errors were fed back while encoding.
+    feedback: bool = False
 
     @property
     def packed(self) -> list[Tensor]:
@@ -148,7 +151,7 @@ def quantize(
         raise RotqError(f"{out}: expected a file for the archive but got a directory")
     linears = _linears_of_checkpoint(source, include, exclude)
     chosen = _choose(source, dict.fromkeys(linears, format), plan)
-    return _pack(source, Path(out), chosen, threads, measure, progress)
+    return _pack(source, Path(out), chosen, None, threads, measure, progress)
 
 
 def quantize_model(
@@ -161,6 +164,7 @@ def quantize_model(
     exclude: str | None = None,
     plan: Plan | None = None,
     scales: bool | None = None,
+    feedback: bool | None = None,
     threads: int = 0,
     measure: bool = True,
     progress: bool = True,
@@ -168,7 +172,8 @@ def quantize_model(
     """Makes the model directory `out` of another, as `quantize` makes an archive:
     the linear layers are those of its description, and its embedding and head are
     packed in the format `embeddings`, if there is one. `scales` says whether weights
-    get activation-aware scales first (see `scaling`), by default where the model has
+    get activation-aware scales first (see `scaling`), and `feedback` whether later columns
+    make good what earlier ones err by (see `feedback`), by default where the model has
     been calibrated. quantize.json has the report."""
     source = model.weights
     linears = _linears_of_model(model, include, exclude)
@@ -177,20 +182,29 @@ def quantize_model(
         for part in ("embedding", "head"):
             default[model.description[part]["weight"]] = embeddings
     chosen = _choose(source, default, plan)
-    measured = None if scales is False else moments.read(model)
-    if scales and measured is None:
+    measured = None if scales is feedback is False else moments.read(model)
+    if (scales or feedback) and measured is None:
         raise RotqError(f"{model.path}: not calibrated: run `rotq calibrate`")
     with model_dir.replace(out, model.path) as folder:
         for name in (model_dir.DECODER, model_dir.MODULE, model_dir.TOKENIZER):
             shutil.copyfile(model.path / name, folder / name)
         choices: list[Choice] = []
-        if measured is not None:
-            source, choices = scaling.scaled(
-                source, model.description, measured, chosen, threads=threads, progress=progress
+        fed = measured is not None and feedback is not False
+        scaled = scaling.Scaled(source, 0.0, [])
+        if measured and scales is not False:
+            scaled, choices = scaling.scaled(
+                source,
+                model.description,
+                measured.second,
+                chosen,
+                covariance=measured.covariance if fed else None,
+                threads=threads,
+                progress=progress,
             )
+        factors = Factors(measured, scaled.columns) if fed else None
         path = folder / model_dir.WEIGHTS
-        report = _pack(source, path, chosen, threads, measure, progress)
-        report.scales = choices
+        report = _pack(scaled, path, chosen, factors, threads, measure, progress)
+        report.scales, report.feedback = choices, fed
         text = json.dumps(_described(report, model.path.resolve().name), indent=1)
         (folder / model_dir.QUANTIZATION).write_text(text + "\n", encoding="utf-8")
     report.path = Path(out)
@@ -259,6 +273,7 @@ def _described(report: Report, source: str) -> dict:
         "bytes": report.archive_bytes,
         "packed_bits": report.bits_per_weight,
         "bits": mean_bits(report.tensors),
+        "feedback": report.feedback,
         "scales": [asdict(choice) for choice in report.scales],
         "tensors": [asdict(tensor) for tensor in report.tensors],
     }
@@ -268,12 +283,13 @@ def _pack(
     source: Checkpoint,
     path: Path,
     chosen: Mapping[str, Format],
+    factors: Factors | None,
     threads: int,
     measure: bool,
     progress: bool,
 ) -> Report:
     """Writes `source` to the archive `path`, the tensors `chosen` in their
-    formats. Holds one packed tensor and some rows of the source in memory."""
+    formats, with feedback where there are `factors`. Holds one packed tensor and some rows of the source in memory."""
     entries = {name: Entry(name, source.dtype(name), source.shape(name)) for name in source}
     weights = {name: (source.shape(name), format) for name, format in chosen.items()}
     others = [entry for name, entry in entries.items() if name not in weights]
@@ -304,7 +320,12 @@ def _pack(
             layout = format.layout(*shape)
             where = f"{source.path}: tensor '{name}'"
             chunks = read(name, source.float32)
-            blob, error, seconds = _encode(where, format, layout, chunks, threads, measure)
+            start = time.perf_counter()
+            feedback = factors.of(name, format) if factors else None
+            report.seconds += time.perf_counter() - start
+            blob, error, seconds = _encode(
+                where, format, layout, chunks, feedback, threads, measure
+            )
             writer.write(name, blob)
             del blob  # or it is there beside the next
             tensors[name] = Tensor(name, shape, format.name, layout.bits_per_weight, error)
@@ -320,13 +341,14 @@ def encode_rows(
     first: int,
     chunk: np.ndarray,
     *,
+    feedback: np.ndarray | None = None,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """The rows of a weight from `first` on as a blob of their own. Errors begin with
     `where` and count rows from the first of the weight."""
     try:
-        return codec.encode(format, chunk, threads=threads, progress=progress)
+        return codec.encode(format, chunk, feedback=feedback, threads=threads, progress=progress)
     except RotqError as failure:
         raise RotqError(f"{where}: {_counted_from(first, str(failure))}") from None
 
@@ -336,6 +358,7 @@ def _encode(
     format: Format,
     layout: Layout,
     chunks: Iterable[np.ndarray],
+    feedback: np.ndarray | None,
     threads: int,
     measure: bool,
 ) -> tuple[np.ndarray, float | None, float]:
@@ -345,7 +368,7 @@ def _encode(
     first, seconds, error = 0, 0.0, Error()
     for chunk in chunks:
         start = time.perf_counter()
-        part = encode_rows(where, format, first, chunk, threads=threads)
+        part = encode_rows(where, format, first, chunk, feedback=feedback, threads=threads)
         seconds += time.perf_counter() - start
         codec.put_rows(blob, layout, first, part, format.layout(*chunk.shape))
         if measure:

@@ -21,6 +21,9 @@ Two rules give s:
                  (sum of c_j s_j^2)(sum of m_j / s_j^2), which is the error where
                  rotations have spread it evenly
 
+With feedback (see `feedback`) the error is tr(E C E^T) with E = D diag(1 / s) and C the
+covariance; power 0.3 and the closed form are tried then.
+
 Every site takes the rule, or none, by which rows of its weights, encoded and decoded,
 lose least together, of those by which none of its weights loses more than without.
 """
@@ -29,13 +32,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-from . import codec
+from . import codec, feedback
 from .checkpoint import ALL, Checkpoint
 from .description import LINEARS, NORMS
 from .error import RotqError
@@ -45,6 +48,8 @@ from .formats import Format
 #: rules by which the whole weight lost more.
 ROWS = 64
 POWERS = tuple(round(0.1 * step, 1) for step in range(1, 8))
+#: Those tried with feedback, where every one costs a factorization.
+FED_POWERS = (0.3,)
 #: Scales stay within this factor of 1: steps are f16.
 _REACH = 2.0**8
 #: Moments below this share of their mean are as good as zero.
@@ -160,6 +165,10 @@ class Scaled(Checkpoint):
             if site.norm:
                 self._norms[site.norm] = site.spread(values)
 
+    def columns(self, name: str) -> np.ndarray | None:
+        """What the columns of a weight are multiplied by, and what it reads divided by."""
+        return self._columns.get(name)
+
     def names(self) -> list[str]:
         return self._source.names()
 
@@ -195,11 +204,13 @@ def scaled(
     moments: Mapping[str, np.ndarray],
     formats: Mapping[str, Format],
     *,
+    covariance: Callable[[str], np.ndarray] | None = None,
     threads: int = 0,
     progress: bool = True,
 ) -> tuple[Scaled, list[Choice]]:
     """`source` with the scales that suit `formats`, by the name of a weight, best, and
-    what was chosen for each site. `moments` are those of what the weights read."""
+    what was chosen for each site. `moments` are those of what the weights read, and
+    `covariance` gives that of one, where they will be encoded with feedback."""
     choices, scales = [], []
     bar = tqdm(
         sites(description, formats),
@@ -209,7 +220,8 @@ def scaled(
         disable=not progress,
     )
     for site in bar:
-        rule, values, gain = _choose(source, site, moments, formats, threads)
+        matrix = covariance(site.readers[0]) if covariance else None
+        rule, values, gain = _choose(source, site, moments, formats, threads, matrix)
         choices.append(Choice(site.readers, rule, gain))
         if values is not None:
             scales.append((site, values))
@@ -222,9 +234,10 @@ def _choose(
     moments: Mapping[str, np.ndarray],
     formats: Mapping[str, Format],
     threads: int,
+    covariance: np.ndarray | None = None,
 ) -> tuple[str, np.ndarray | None, float]:
     """Rule, scales and gain of a site."""
-    # They all read one vector, as `moments.read` checks.
+    # They all read one vector.
     read = moments[site.readers[0]].astype(np.float64)
     norms = np.zeros_like(read)
     samples = []
@@ -242,18 +255,26 @@ def _choose(
 
     def errors(scales: np.ndarray) -> np.ndarray:
         """Of the outputs of every reader."""
-        result = []
+        result, factors = [], {}
         for format, dense, weight in samples:
             wide = dense * scales
-            blob = codec.encode(format, wide, threads=threads)
+            fed = None
+            if covariance is not None:
+                rotation = str(format.declaration["rotation"])
+                if rotation not in factors:
+                    factors[rotation] = feedback.factor(format, covariance, scales)
+                fed = factors[rotation]
+            blob = codec.encode(format, wide, feedback=fed, threads=threads)
             wide -= codec.decode(format, blob, *wide.shape, threads=threads)
-            squares = np.einsum("ij,ij->j", wide, wide, dtype=np.float64)
-            result.append(weight * float(squares @ (read / scales.astype(np.float64) ** 2)))
+            wide = wide / scales.astype(np.float64)
+            outputs = wide * read if covariance is None else wide @ covariance
+            result.append(weight * float(np.einsum("ij,ij->", wide, outputs)))
         return np.array(result)
 
     shared, columns = site.shared(read), site.shared(norms)
     rules = {"none": np.ones_like(shared)}
-    rules |= {f"power {power}": shared ** (power / 2) for power in POWERS}
+    powers = POWERS if covariance is None else FED_POWERS
+    rules |= {f"power {power}": shared ** (power / 2) for power in powers}
     rules["closed form"] = (shared / columns) ** 0.25
     scales = {rule: _normalized(values, columns) for rule, values in rules.items()}
     try:

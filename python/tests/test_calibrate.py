@@ -1,6 +1,7 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+import copy
 import shutil
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from conftest import TINY_MODELS
 from reference_decoder import ReferenceDecoder
 
-from rotq import RotqError, calibrate, formats, inference, model_dir, moments
+from rotq import RotqError, calibrate, checkpoint, formats, inference, model_dir, moments
 from rotq.cli import main
 from rotq.quantize import quantize_model
 from rotq.safetensors_writer import Entry, Writer
@@ -17,15 +18,15 @@ TEXT = "".join(chr(97 + i * i % 26) for i in range(90))
 
 
 class Listener(ReferenceDecoder):
-    """Adds up the squares of what every linear layer reads."""
+    """Adds up the products of what every linear layer reads."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.squares = {}
+        self.products = {}
 
     def _linear(self, x, linear):
-        total = self.squares.get(linear["weight"], 0)
-        self.squares[linear["weight"]] = total + (x.astype(np.float64) ** 2).sum(axis=0)
+        total, x64 = self.products.get(linear["weight"], 0), x.astype(np.float64)
+        self.products[linear["weight"]] = total + x64.T @ x64
         return super()._linear(x, linear)
 
 
@@ -36,7 +37,7 @@ def model(models, tmp_path):
 
 
 @pytest.mark.parametrize("name", TINY_MODELS)
-def test_moments_are_those_of_what_layers_read(models, name, monkeypatch):
+def test_covariances_are_those_of_what_layers_read(models, name, monkeypatch):
     monkeypatch.setattr(inference, "CHUNK", 6)
     model = model_dir.open_model(models(name))
     tokens = np.random.default_rng(5).integers(0, 250, 40)
@@ -48,11 +49,14 @@ def test_moments_are_those_of_what_layers_read(models, name, monkeypatch):
         text = [*ahead, *tokens[start : start + step]]
         listener.logits(text)
         read += len(text)
-    head = model.description["head"]["weight"]
-    assert set(measured) == set(listener.squares) - {head}
-    for weight, array in measured.items():
-        expected = listener.squares[weight] / read
-        np.testing.assert_allclose(array, expected, rtol=1e-3, atol=1e-5 * expected.max())
+    places = moments.places(model.description)
+    assert set(measured) == {place.name for place in places}
+    for place in places:
+        for weight in place.weights:
+            expected = listener.products[weight] / read
+            np.testing.assert_allclose(
+                measured[place.name], expected, rtol=1e-3, atol=1e-5 * expected.max()
+            )
 
 
 def test_the_command_keeps_what_it_measures(model, tmp_path, capsys):
@@ -61,15 +65,34 @@ def test_the_command_keeps_what_it_measures(model, tmp_path, capsys):
     text.write_text(TEXT)
     command = ["calibrate", str(model.path), "--text", str(text), "--window", "16"]
     assert main([*command, "--tokens", "32"]) == 0
-    assert "moments over 32 tokens" in capsys.readouterr().out
+    assert "covariances over 32 tokens" in capsys.readouterr().out
     tokens = model.tokenizer().encode(TEXT)
     begin = model.description["tokens"].get("begin")
     tokens = [token for token in tokens if token != begin][:32]
     expected = calibrate.measure(model, tokens, window=16, progress=False)
     kept = moments.read(model)
-    assert set(kept) == set(expected)
-    for name, array in kept.items():
-        np.testing.assert_array_equal(array, expected[name])
+    for place in moments.places(model.description):
+        covariance = np.tril(expected[place.name])
+        covariance += np.tril(covariance, -1).T
+        for name in place.weights:
+            np.testing.assert_array_equal(kept.covariance(name), covariance)
+            np.testing.assert_array_equal(kept.second[name], np.diagonal(covariance))
+
+
+def test_a_weight_in_two_places_reads_both(model):
+    description = copy.deepcopy(model.description)
+    first, second = description["layers"][:2]
+    twice = second["q"]["weight"] = first["q"]["weight"]
+    covariances = {
+        place.name: np.full((place.size, place.size), 1 + i, np.float32)
+        for i, place in enumerate(moments.places(description))
+    }
+    moments.write(model.path, covariances, "text", 1)
+    kept = moments.Moments(checkpoint.open(model.path / model_dir.CALIBRATION), description)
+    assert kept.places(twice) == ("layers.0.q_k_v", "layers.1.q_k_v")
+    assert (kept.covariance(twice) == 6).all() and (kept.second[twice] == 6).all()
+    assert (kept.covariance(second["k"]["weight"]) == 5).all()
+    assert kept.places("other") == ()
 
 
 def test_texts_and_names_that_are_not_utf8(model, tmp_path, capsys):
@@ -80,7 +103,7 @@ def test_texts_and_names_that_are_not_utf8(model, tmp_path, capsys):
         assert "binary.txt: not UTF-8: invalid start byte at byte 3" in capsys.readouterr().err
     measured = calibrate.measure(model, [1, 2, 3], progress=False)
     moments.write(model.path, measured, "name\udcff.txt", 3)
-    assert set(moments.read(model)) == set(measured)
+    assert moments.read(model).second
 
 
 @pytest.mark.parametrize(
@@ -115,38 +138,39 @@ def test_weights_that_are_not_finite_are_an_error(model):
         calibrate.measure(broken, [1, 2], window=16, progress=False)
 
 
-def test_moments_that_are_none(model):
+def test_covariances_that_are_none(model):
     good = calibrate.measure(model, [1, 2, 3], window=16, progress=False)
-    layer = model.description["layers"][0]
-    readers = [layer[part]["weight"] for part in "qkv"]
-    name = readers[0]
+    name = "layers.0.q_k_v"
 
     def write(changed):
         moments.write(model.path, good | changed, "text", 3)
 
-    for wrong in (np.nan, np.inf, -1.0):
-        array = good[name].copy()
-        array[3] = wrong
-        write(dict.fromkeys(readers, array))
-        with pytest.raises(RotqError, match="expected finite numbers from 0"):
+    for at, wrong, words in (
+        ((3, 3), np.nan, "expected finite numbers, from 0 on the diagonal"),
+        ((5, 3), np.inf, "expected finite numbers, from 0 on the diagonal"),
+        ((3, 3), -1.0, "expected finite numbers, from 0 on the diagonal"),
+        ((5, 3), 1e3, "expected no number above what the diagonal allows"),
+        ((5, 3), -1e3, "expected no number above what the diagonal allows"),
+    ):
+        matrix = good[name].copy()
+        matrix[at] = wrong
+        write({name: matrix})
+        with pytest.raises(RotqError, match=f"safetensors: tensor '{name}': {words}"):
             moments.read(model)
-    write({name: 2 * good[name]})
-    with pytest.raises(RotqError, match="differ, of weights that read one vector"):
-        moments.read(model)
-    write({name: good[name][1:]})
-    with pytest.raises(RotqError, match=r"expected shape \(64,\) but got \(63,\)"):
+    write({name: good[name][1:, 1:]})
+    with pytest.raises(RotqError, match=r"expected shape \(2080,\) but got \(2016,\)"):
         moments.read(model)
     write({"other": good[name]})
     with pytest.raises(RotqError, match="tensor 'other' is not of a supported decoder"):
         moments.read(model)
     for version, words in (
-        ({}, "calibration version None, expected '1'"),
-        ({"rotq.calibration": "99"}, "calibration version '99'"),
-        ({"rotq.calibration": "1"}, "no tensor"),
+        ({}, "calibration version None, expected '2': run `rotq calibrate`"),
+        ({"rotq.calibration": "1"}, "calibration version '1', expected '2'"),
+        ({"rotq.calibration": "2"}, "no tensor"),
     ):
-        path, entry = model.path / model_dir.CALIBRATION, Entry(name, "F32", (64,))
+        path, entry = model.path / model_dir.CALIBRATION, Entry(name, "F32", (2080,))
         with Writer(path, [entry], version) as writer:
-            writer.write(name, good[name])
+            writer.write(name, good[name][np.tril_indices(64)])
         with pytest.raises(RotqError, match=words):
             moments.read(model)
     (model.path / model_dir.CALIBRATION).write_bytes(b"x")

@@ -10,7 +10,7 @@ import pytest
 from conftest import TINY_MODELS, assert_close
 from reference_decoder import ReferenceDecoder
 
-from rotq import RotqError, archive, formats, model_dir, moments, scaling
+from rotq import RotqError, archive, codec, feedback, formats, model_dir, moments, scaling
 from rotq.cli import main
 from rotq.description import linear_weights as linears
 from rotq.plan import Plan
@@ -19,15 +19,14 @@ from rotq.quantize import quantize_model
 RQ4 = formats.lookup("rq4")
 
 
-def random_moments(model, seed=0):
-    """Moments of channels of which a few are far larger than the others."""
+def random_covariances(model, seed=0):
+    """Of channels of which a few are far larger than the others, and which have nothing
+    to do with each other."""
     random = np.random.default_rng(seed)
-    result = {}
-    for site in scaling.sites(model.description, linears(model.description)):
-        k = model.weights.shape(site.readers[0])[1]
-        read = np.exp(random.normal(0, 3, k)).astype(np.float32)
-        result |= dict.fromkeys(site.readers, read)
-    return result
+    return {
+        place.name: np.diag(np.exp(random.normal(0, 3, place.size)).astype(np.float32))
+        for place in moments.places(model.description)
+    }
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def model(models, tmp_path):
     """A calibrated one."""
     path = shutil.copytree(models("qwen3"), tmp_path / "qwen3")
     model = model_dir.open_model(path)
-    moments.write(path, random_moments(model), "none", 1)
+    moments.write(path, random_covariances(model), "none", 1)
     return model
 
 
@@ -95,7 +94,7 @@ def test_what_is_not_scaled(models):
 
 def test_the_closed_form(model, monkeypatch):
     monkeypatch.setattr(scaling, "POWERS", ())
-    read = moments.read(model)
+    read = moments.read(model).second
     site = scaling.sites(model.description, linears(model.description))[1]
     assert site.repeats == 2 and site.norm == ""
     rule, scales, gain = scaling._choose(
@@ -119,18 +118,18 @@ def test_powers(model, monkeypatch):
     """Of two rules the better one: by moments that one rule was made for."""
     monkeypatch.setattr(scaling, "POWERS", (0.4,))
     site = scaling.sites(model.description, linears(model.description))[3]
-    read = moments.read(model)[site.readers[0]].astype(np.float64)
+    read = moments.read(model).second[site.readers[0]].astype(np.float64)
     tried = []
 
-    def decode(format, blob, n, k, *, threads):
+    def decode(format, blob, n, k, **_):
         tried.append(blob)
         return blob
 
     # Encoded without loss: what is tried is the weight times its scales.
-    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, threads: wide.copy())
+    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, **_: wide.copy())
     monkeypatch.setattr(scaling.codec, "decode", decode)
     chosen = scaling._choose(
-        model.weights, site, moments.read(model), dict.fromkeys(site.readers, RQ4), 0
+        model.weights, site, moments.read(model).second, dict.fromkeys(site.readers, RQ4), 0
     )
     assert chosen == ("none", None, 0.0)
     none, power, _ = tried
@@ -147,11 +146,11 @@ def test_every_weight_counts_by_its_rows_and_in_its_format(model, monkeypatch):
     assert len(set(rows.values())) == 2
     encoded = []
 
-    def encode(format, wide, threads):
+    def encode(format, wide, **_):
         encoded.append((format.name, len(wide)))
         return wide
 
-    def decode(format, wide, n, k, *, threads):
+    def decode(format, wide, n, k, **_):
         # An error of 1 everywhere, twice that in q unless it is scaled.
         is_plain = len(encoded) <= 3
         return wide - (2 if is_plain and format.name == "rq4" else 1)
@@ -159,7 +158,9 @@ def test_every_weight_counts_by_its_rows_and_in_its_format(model, monkeypatch):
     monkeypatch.setattr(scaling.codec, "encode", encode)
     monkeypatch.setattr(scaling.codec, "decode", decode)
     monkeypatch.setattr(scaling, "_normalized", lambda values, columns: np.ones_like(values))
-    rule, _, gain = scaling._choose(model.weights, site, moments.read(model), formats_by_name, 0)
+    rule, _, gain = scaling._choose(
+        model.weights, site, moments.read(model).second, formats_by_name, 0
+    )
     assert encoded == [("rq4", 4), ("rq2", 4), ("rq3", 4)] * 2
     assert rule == "closed form"
     q, k, v = (rows[name] for name in site.readers)
@@ -172,23 +173,23 @@ def test_no_weight_pays_for_another(model, monkeypatch):
     formats_by_name = dict(zip(site.readers, map(formats.lookup, ("rq4", "rq2", "rq3"))))
     calls = []
 
-    def decode(format, wide, n, k, *, threads):
+    def decode(format, wide, n, k, **_):
         calls.append(format.name)
         # Scaled, q is far better and k a little worse.
         errors = {"rq4": 9, "rq2": 1, "rq3": 1} if len(calls) <= 3 else {"rq4": 1, "rq2": 1.1}
         return wide - np.float32(errors.get(format.name, 1))
 
-    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, threads: wide)
+    monkeypatch.setattr(scaling.codec, "encode", lambda format, wide, **_: wide)
     monkeypatch.setattr(scaling.codec, "decode", decode)
     monkeypatch.setattr(scaling, "_normalized", lambda values, columns: np.ones_like(values))
-    chosen = scaling._choose(model.weights, site, moments.read(model), formats_by_name, 0)
+    chosen = scaling._choose(model.weights, site, moments.read(model).second, formats_by_name, 0)
     assert chosen == ("none", None, 0.0)
 
 
 def test_scales_are_bounded(model):
     site = scaling.sites(model.description, linears(model.description))[3]
     name = site.readers[0]
-    read = moments.read(model)
+    read = moments.read(model).second
     read[name][:5] = 0
     read[name][5] = 1e30
     chosen = scaling._choose(model.weights, site, read, {name: RQ4}, 0)
@@ -210,9 +211,10 @@ def expected_error(model, packed, read, scales):
 
 
 def test_scales_lower_the_expected_error(model, tmp_path):
-    read = moments.read(model)
-    quantize_model(model, tmp_path / "plain", RQ4, scales=False, progress=False)
-    report = quantize_model(model, tmp_path / "scaled", RQ4, progress=False)
+    read = moments.read(model).second
+    options = {"feedback": False, "progress": False}
+    quantize_model(model, tmp_path / "plain", RQ4, scales=False, **options)
+    report = quantize_model(model, tmp_path / "scaled", RQ4, **options)
     plain, scaled = (model_dir.open_model(tmp_path / name) for name in ("plain", "scaled"))
     formats_by_name = dict.fromkeys(linears(model.description), RQ4)
     scales, choices = scaling.scaled(
@@ -232,10 +234,34 @@ def test_scales_lower_the_expected_error(model, tmp_path):
     assert not (tmp_path / "scaled" / model_dir.CALIBRATION).exists()
 
 
+def test_rules_are_tried_with_the_feedback_there_will_be(model):
+    """Channels that have to do with each other: the loss is that of outputs."""
+    site = scaling.sites(model.description, linears(model.description))[3]
+    name = site.readers[0]
+    n, k = model.weights.shape(name)
+    random = np.random.default_rng(1)
+    x = random.standard_normal((4 * k, k // 4)) @ random.standard_normal((k // 4, k))
+    x = (x + random.standard_normal((4 * k, k))) * np.exp(random.normal(0, 1, k))
+    covariance = (x.T @ x / len(x)).astype(np.float32)
+    formats_by_name, read = {name: RQ4}, {name: np.diagonal(covariance).copy()}
+    choose = (model.weights, site, read, formats_by_name, 0)
+    rule, scales, gain = scaling._choose(*choose, covariance)
+    assert rule in ("power 0.3", "closed form")
+    weight, losses = model.weights.float32(name), []
+    for values in (np.ones(k, np.float32), site.spread(scales)):
+        wide = weight * values
+        fed = feedback.factor(RQ4, covariance, values)
+        error = wide - codec.decode(RQ4, codec.encode(RQ4, wide, feedback=fed), n, k)
+        error = error / values.astype(np.float64)
+        losses.append(np.einsum("ij,ij->", error @ covariance, error))
+    assert n <= scaling.ROWS
+    assert gain == pytest.approx(10 * np.log10(losses[0] / losses[1]), rel=1e-3)
+
+
 def test_no_moments_and_no_weights_need_no_scale(model):
     site = scaling.sites(model.description, linears(model.description))[3]
     formats_by_name = dict.fromkeys(site.readers, RQ4)
-    read = {name: np.zeros_like(m) for name, m in moments.read(model).items()}
+    read = {name: np.zeros_like(m) for name, m in moments.read(model).second.items()}
     assert scaling._choose(model.weights, site, read, formats_by_name, 0) == ("none", None, 0.0)
 
     class Zero:
@@ -245,7 +271,7 @@ def test_no_moments_and_no_weights_need_no_scale(model):
         def float32(self, name, rows=slice(None)):
             return np.zeros_like(model.weights.float32(name, rows))
 
-    chosen = scaling._choose(Zero(), site, moments.read(model), formats_by_name, 0)
+    chosen = scaling._choose(Zero(), site, moments.read(model).second, formats_by_name, 0)
     assert chosen == ("none", None, 0.0)
 
 

@@ -49,6 +49,31 @@ struct Packed {
 
 } // namespace
 
+TEST(CodecTest, Feedback) {
+  Packed packed("nf4");
+  int64_t n = packed.n, k = packed.k, length = packed.layout.paddedLength;
+  std::vector<float> factor(size_t(length * length), 0);
+  auto encode = [&](int64_t numbers, std::vector<unsigned char> &blob) {
+    blob.resize(packed.blob.size());
+    return rotqEncodeWithFeedback("nf4", packed.weights.data(), n * k, n, k,
+                                  numbers ? factor.data() : nullptr, numbers,
+                                  blob.data(), int64_t(blob.size()), 1, nullptr,
+                                  nullptr);
+  };
+  std::vector<unsigned char> none, plain, fed;
+  ASSERT_EQ(encode(0, none), 0) << rotqLastError();
+  ASSERT_EQ(encode(length * length, plain), 0) << rotqLastError();
+  EXPECT_EQ(none, packed.blob);
+  EXPECT_EQ(plain, packed.blob);
+  for (int64_t i = 0; i + 1 < length; ++i)
+    factor[size_t(i * length + i + 1)] = -0.5f;
+  ASSERT_EQ(encode(length * length, fed), 0) << rotqLastError();
+  EXPECT_NE(fed, packed.blob);
+  EXPECT_NE(encode(length * length - 1, fed), 0);
+  EXPECT_STREQ(rotqLastError(),
+               "expected feedback of 128 x 128 numbers but got 16383");
+}
+
 TEST(CodecTest, Presets) {
   ASSERT_GE(rotqPresetCount(), 5);
   EXPECT_STREQ(rotqPresetName(0), "rq3");

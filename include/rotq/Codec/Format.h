@@ -121,7 +121,8 @@ public:
 
   /// The codes whose values `step * point + offset` are nearest to `x`, for a
   /// `step` > 0; ties take the lower code. A codebook of very many points may
-  /// settle for near ones. `codes` has the words of x.size() / dim() codes.
+  /// settle for near ones. `x` is some of the weights of a segment, of whole
+  /// codes and whole circles; `codes` has the words of x.size() / dim() codes.
   virtual void assign(std::span<const float> x, float step, float offset,
                       std::span<uint32_t> codes) const = 0;
   /// The moments of `x` and the points that `assign` gives it. `x` has a

@@ -55,6 +55,12 @@ struct EncodeOptions {
   /// Called from any thread with the number of rows finished since the last
   /// call; calls do not overlap. Must not throw.
   std::function<void(int64_t rows)> progress;
+  /// For weights whose inputs are correlated: the error of a column is made
+  /// good by those behind it. With C the covariance of the inputs and R the
+  /// rotation, V of (R C R^T)^-1 = V^T D V, unit upper triangular and
+  /// paddedLength(K) squared; what is below the diagonal is not read. Empty:
+  /// every weight becomes what is nearest to it.
+  std::span<const float> feedback = {};
 };
 
 /// Largest N and K: kernels index with 32-bit integers.
@@ -67,7 +73,8 @@ inline constexpr float kMaxMagnitude = 0x1p64f;
 /// (`WeightLayout::totalBytes`). The step (and offset) of a segment minimises
 /// its squared error. Errors: NaN, infinity or a magnitude above kMaxMagnitude
 /// (names the first such row and column), sizes that do not match, N or K
-/// outside [1, kMaxExtent]. After an error `blob` holds no particular bytes.
+/// outside [1, kMaxExtent], feedback that is not finite or takes weights beyond
+/// kMaxMagnitude. After an error `blob` holds no particular bytes.
 Status encode(const Format &format, std::span<const float> weights, int64_t n,
               int64_t k, std::span<std::byte> blob,
               const EncodeOptions &options = {});

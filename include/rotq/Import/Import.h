@@ -24,7 +24,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> importDecoder(MLIRContext &context,
                                                     const Decoder &decoder);
 
 /// The function `calibrate` of docs/models.md as such a module: what the linear
-/// layers read, as sums of squares.
+/// layers read, as sums of products.
 llvm::Expected<OwningOpRef<ModuleOp>> importCalibration(MLIRContext &context,
                                                         const Decoder &decoder);
 
