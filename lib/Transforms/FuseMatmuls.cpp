@@ -1,4 +1,4 @@
-//===- FuseMatmuls.cpp - One launch for matmuls of one activation
+//===- FuseMatmuls.cpp - One kernel for matmuls of one activation
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -70,16 +70,20 @@ static bool hasRows(Operation *candidate, unsigned depth) {
 
 /// Of rows whose number is known at run time only, the first dimension. Else
 /// all leading dimensions of a known size that are parallel, but one of those
-/// where there is nothing else: in attention of one token, heads.
+/// where there is nothing else, or where the rest would be sums one by one: in
+/// attention of one token, heads.
 static unsigned depthOf(linalg::LinalgOp op) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   if (ShapedType::isDynamic(sizes.front()))
     return 1;
+  unsigned most = linalg::isaContractionOpInterface(op)
+                      ? op.getNumParallelLoops()
+                      : unsigned(sizes.size());
   unsigned depth = 1;
-  while (depth < sizes.size() && !ShapedType::isDynamic(sizes[depth]) &&
+  while (depth < most && !ShapedType::isDynamic(sizes[depth]) &&
          hasRows(op, depth + 1))
     ++depth;
-  return depth < sizes.size() ? depth : depth - 1;
+  return depth < most ? depth : depth - 1;
 }
 
 /// Whether it pays to compute rows apart: there may be many of them, or what is

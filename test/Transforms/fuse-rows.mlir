@@ -271,3 +271,19 @@ func.func @others(%a: tensor<4x8xf32>, %x: tensor<?x8xf32>, %s: tensor<8xf32>, %
 
 // CHECK: func.func private @declaration
 func.func private @declaration(tensor<?x8xf32>) -> tensor<?x8xf32>
+
+// -----
+
+// Of a product that is no sum alone the last parallel loop stays: a row of a
+// head and not one entry of it.
+
+// CHECK-LABEL: func.func @batch_matmul(
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (9, 4)
+// CHECK: linalg.batch_matmul {{.*}} outs(%{{.*}} : tensor<1x1x64xf32>)
+func.func @batch_matmul(%p: tensor<9x4x?xf32>, %v: tensor<9x?x64xf32>) -> tensor<9x4x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<9x4x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<9x4x64xf32>) -> tensor<9x4x64xf32>
+  %0 = linalg.batch_matmul ins(%p, %v : tensor<9x4x?xf32>, tensor<9x?x64xf32>) outs(%z : tensor<9x4x64xf32>) -> tensor<9x4x64xf32>
+  return %0 : tensor<9x4x64xf32>
+}

@@ -221,6 +221,21 @@ def formats():
             },
             "coding": {"kind": "window", "bits": 16, "rate": rate},
         }
+    for rate in (2, 3):
+        yield {
+            "name": f"trellis{rate}v",
+            "rotation": hadamard,
+            "scale": {"type": "f16", "group": "row", "offset": False},
+            "codebook": {
+                "kind": "pair_trellis",
+                "bits": 16,
+                "rate": rate,
+                "multiplier": 23507,
+                "deviation": 592,
+                "points": bytes(v & 255 for v in trained("Trellises.cpp", f"kPairs{rate}")).hex(),
+            },
+            "coding": {"kind": "window", "bits": 16, "rate": rate, "dim": 2},
+        }
 
 
 # --- Rows ------------------------------------------------------------------------
@@ -624,16 +639,22 @@ class TrellisEncoder(GaussianEncoder):
     """Codes that are states of a path."""
 
     def __init__(self, fmt):
-        book = fmt["codebook"]
-        self.offset, self.rate = False, book["rate"]
+        self.offset, self.dim = False, fmt["coding"].get("dim", 1)
+        self.prepare(fmt["codebook"])
+        # New bits of a state.
+        self.bits = fmt["coding"]["rate"] * self.dim
+        # From here on states have their newest bit lowest.
+        self.points = [
+            tuple(map(int, self.point(self.mirrored(state)))) for state in range(1 << 16)
+        ]
+        self.overlaps = 1 << 16 - self.bits
+        self.found = {}
+
+    def prepare(self, book):
         self.multiplier, self.increment = book["multiplier"], book["increment"]
         points = [int(self.point(state)[0]) for state in range(1 << 16)]
         rms = f32(math.sqrt(f32(f32(sum(p * p for p in points)) / 65536)))
-        self.step = f32(f32(f32(0.9) + f32(f32(0.04) * self.rate)) / rms)
-        # From here on states have their newest bit lowest.
-        self.points = [points[self.mirrored(state)] for state in range(1 << 16)]
-        self.overlaps = 1 << 16 - self.rate
-        self.found = {}
+        self.step = f32(f32(f32(0.9) + f32(f32(0.04) * book["rate"])) / rms)
 
     @staticmethod
     def mirrored(state):
@@ -645,20 +666,24 @@ class TrellisEncoder(GaussianEncoder):
 
     @staticmethod
     def distance(point, x):
-        twice = min(2 * abs(max(-32768, min(32767, 256 * point - x))), 65535)
-        return twice * twice >> 16
+        """Of what a state has and the weights that it is for."""
+        total = 0
+        for p, v in zip(point, x):
+            twice = min(2 * abs(max(-32768, min(32767, 256 * p - v))), 65535)
+            total += twice * twice >> 16
+        return min(total, 65535)
 
     def advance(self, x):
-        """The costs before every weight and behind the last, given the first."""
-        least = 0
+        """The costs before every state and behind the last, given the first."""
+        least, kinds = 0, set(self.points)
         for v in x:
-            table = {p: self.distance(p, v) for p in range(-128, 128)}
+            table = {p: self.distance(p, v) for p in kinds}
             sums = list(
                 map(
                     operator.add,
-                    # State s comes from overlap s >> rate.
+                    # State s comes from overlap s >> bits.
                     itertools.chain.from_iterable(
-                        map(itertools.repeat, self.costs[-1], itertools.repeat(1 << self.rate))
+                        map(itertools.repeat, self.costs[-1], itertools.repeat(1 << self.bits))
                     ),
                     map(table.__getitem__, self.points),
                 )
@@ -669,10 +694,10 @@ class TrellisEncoder(GaussianEncoder):
             least = min(self.costs[-1])
 
     def state(self, i, v, overlap):
-        """The best state of weight i with `overlap` behind it."""
+        """The best state i with `overlap` behind it."""
         states = range(overlap, 1 << 16, self.overlaps)
         costs = self.costs[i]
-        return min(states, key=lambda s: costs[s >> self.rate] + self.distance(self.points[s], v))
+        return min(states, key=lambda s: costs[s >> self.bits] + self.distance(self.points[s], v))
 
     def circle(self, x):
         n, start, seam = len(x), 0, None
@@ -689,13 +714,13 @@ class TrellisEncoder(GaussianEncoder):
             for i in reversed(range(n)):
                 state = self.state(i, turned[i], overlap)
                 states[(start + i) % n] = state
-                overlap = state >> self.rate
+                overlap = state >> self.bits
                 if i == n // 2:
                     seam = overlap
         # The codes are what the new bits say.
         state, codes = 0, []
         for s in states + states:
-            state = (state << self.rate | s % (1 << self.rate)) % 65536
+            state = (state << self.bits | s % (1 << self.bits)) % 65536
             codes.append(self.mirrored(state))
         return codes[n:]
 
@@ -705,16 +730,31 @@ class TrellisEncoder(GaussianEncoder):
         scaled = tuple(round(min(max(v, -32767.0), 32767.0)) for v in scaled)
         for at in range(0, len(x), 256):
             part = scaled[at : at + 256]
+            part = tuple(part[i : i + self.dim] for i in range(0, len(part), self.dim))
             if part not in self.found:
                 self.found[part] = self.circle(part)
             codes += self.found[part]
         return codes
 
 
+class PairTrellisEncoder(TrellisEncoder):
+    """States of which every one has two weights."""
+
+    def prepare(self, book):
+        self.multiplier, self.step = book["multiplier"], f32(16 / book["deviation"])
+        values = struct.unpack("1024b", bytes.fromhex(book["points"]))
+        self.pairs = list(zip(values[::2], values[1::2]))
+
+    def point(self, code):
+        h = code * self.multiplier % 65536
+        return [float(v) for v in self.pairs[h // 128 % 256 + 256 * (h // 2 % 2)]]
+
+
 def make_encoder(fmt):
     kinds = {
         "frame": FrameEncoder,
         "grid": GridEncoder,
+        "pair_trellis": PairTrellisEncoder,
         "trellis": TrellisEncoder,
         "voronoi": VoronoiEncoder,
     }
@@ -730,7 +770,7 @@ def plane_widths(fmt):
     if fmt["coding"]["kind"] == "field":
         return [32, bits - 32] if bits > 32 else [bits]
     if fmt["coding"]["kind"] == "window":
-        return [fmt["coding"]["rate"]]
+        return [fmt["coding"]["rate"] * weights_per_code(fmt)]
     return [2, 1] if bits == 3 else [bits]
 
 
@@ -776,13 +816,14 @@ def code_bits(fmt, n, k):
 def window_bits(fmt, n, k):
     """The same where every bit belongs to several codes."""
     rate, stored, padded = fmt["coding"]["rate"], round_up(k, 64), round_up(k, 32)
+    dim = weights_per_code(fmt)
     for row in range(n):
-        for i in range(padded):
+        for i in range(0, padded, dim):
             first = i - i % 256
             bits = rate * (min(padded, first + 256) - first)
             for b in range(16):
-                at = ((i - first + 1) * rate - 16 + b) % bits
-                yield row, i, b, (row * stored + first) * rate + at
+                at = ((i - first + dim) * rate - 16 + b) % bits
+                yield row, i // dim, b, (row * stored + first) * rate + at
 
 
 def encode(fmt, rows, n, k):

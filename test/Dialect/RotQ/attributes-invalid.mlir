@@ -371,6 +371,26 @@ func.func private @f() attributes {a = #rotq.window<0>}
 
 // -----
 
+// expected-error @below {{expected windows for 1 or 2 weights but got 4}}
+func.func private @f() attributes {a = #rotq.window<2, 4>}
+
+// -----
+
+// expected-error @below {{expected a trellis of pairs of 1 to 4 bits a weight but got 5}}
+func.func private @f() attributes {a = #rotq.pair_trellis<5, 1, 592, "00">}
+
+// -----
+
+// expected-error @below {{expected a deviation of 1 to 32767 sixteenths but got 0}}
+func.func private @f() attributes {a = #rotq.pair_trellis<2, 1, 0, "00">}
+
+// -----
+
+// expected-error @below {{expected 1024 coordinates of pairs but got 1}}
+func.func private @f() attributes {a = #rotq.pair_trellis<2, 1, 592, "00">}
+
+// -----
+
 // expected-error @below {{expected a window coding of 3 bits a weight, as the trellis has, but got 2}}
 func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.trellis<3, 1, 0>, coding = #rotq.window<2>>}
 

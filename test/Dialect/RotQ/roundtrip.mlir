@@ -100,6 +100,8 @@ func.func @micro(%lo: vector<4xi32>, %hi: vector<2xi32>, %f: vector<8xf32>, %n: 
   %c = rotq.unpack #rotq.fixed<3> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi4>
   // CHECK: rotq.unpack #rotq.window<2> %{{.*}}, %{{.*}} : vector<4xi32>, vector<2xi32> -> vector<64xi32>
   %states = rotq.unpack #rotq.window<2> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<64xi32>
+  // CHECK: rotq.unpack #rotq.window<2, 2> %{{.*}}, %{{.*}} : vector<4xi32>, vector<2xi32> -> vector<32xi32>
+  %pairs = rotq.unpack #rotq.window<2, 2> %lo, %hi : vector<4xi32>, vector<2xi32> -> vector<32xi32>
   // CHECK: rotq.decode #rotq.table<2, [-127, -38, 38, 127]> %{{.*}} : vector<64xi4> -> vector<64xi8>
   %d = rotq.decode #rotq.table<2, [-127, -38, 38, 127]> %c : vector<64xi4> -> vector<64xi8>
   // CHECK: rotq.fwht %{{.*}} block(256) {lanes = 32 : i64} : vector<8xf32>

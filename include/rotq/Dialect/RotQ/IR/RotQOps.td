@@ -291,7 +291,7 @@ def RotQ_MatmulOp : RotQ_Product<"matmul", [
 }
 
 def RotQ_GroupedMatmulOp : RotQ_Product<"grouped_matmul"> {
-  let summary = "matmuls of one activation that share a launch";
+  let summary = "matmuls of one activation that share a launch, or a loop";
   let description = !strconcat([{
     y_i = x W_i^T for two or more weights of one format, layout and K: x is
     M x K, W_i an N_i x K weight, y_i M x N_i (overwritten), all y_i of one
