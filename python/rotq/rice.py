@@ -51,7 +51,8 @@ def encode(weights: np.ndarray, step: float, *, threads: int = 0) -> np.ndarray:
 def decode(blob: np.ndarray, n: int, k: int, *, threads: int = 0) -> Points:
     """The `n` x `k` points of a blob. A damaged one is a RotqError that says where."""
     blob = np.ascontiguousarray(blob).view(np.uint8).ravel()
-    values, step = np.empty((n, k), np.int8), ctypes.c_float()
+    # Sizes below 0 are for the codec to refuse.
+    values, step = np.empty((max(n, 0), max(k, 0)), np.int8), ctypes.c_float()
     _native.call(
         "rotqRiceDecode",
         *(blob.ctypes.data, blob.nbytes, n, k),

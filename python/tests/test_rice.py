@@ -43,6 +43,10 @@ def test_damage_is_refused(weights):
         rice.decode(blob[:-4], *weights.shape)
     with pytest.raises(RotqError, match="3 x 1032"):
         rice.decode(blob, 1, 3 * 1032)
+    with pytest.raises(RotqError, match="expected 1 to 2147483647 rows but got -1"):
+        rice.decode(blob, -1, 1032)
+    with pytest.raises(RotqError, match="expected a multiple of 8 weights a row but got -64"):
+        rice.decode(blob, 3, -64)
 
 
 def test_what_is_not_encoded(weights):
