@@ -16,7 +16,7 @@ using namespace rotq;
 Feedback::Feedback(std::span<const float> factor, const Format &format,
                    int64_t k)
     : factor(factor), length(size_t(paddedLength(k))),
-      groupSize(std::max(format.codebook->dim(), format.coding->circle())) {}
+      groupSize(format.codebook->group()) {}
 
 Status Feedback::check(std::span<const float> factor, int64_t k) {
   size_t length = size_t(paddedLength(k));

@@ -28,7 +28,8 @@
 using namespace rotq;
 
 static constexpr unsigned kStates = 1u << PathCodebook::kStateBits;
-static constexpr size_t kCircle = size_t(WindowCoding::kCircle);
+static constexpr size_t kCircle = 256;
+static_assert(kCircle == size_t(WindowCoding::kCircle));
 
 /// The `width` lowest bits of `value`, the other way round.
 static uint32_t mirrored(uint32_t value, unsigned width) {

@@ -12,8 +12,6 @@
 using namespace rotq;
 using namespace rotq::cuda;
 
-/// Dynamic shared memory a kernel may have without asking for it.
-
 Expected<int> rotq::deviceCount() {
   Expected<const Driver *> driver = Driver::get();
   if (!driver)

@@ -10,7 +10,8 @@ times row i of V, unit upper triangular, of
 
     (R C R^T + damping)^-1 = V^T D V
 
-with the damping on the diagonal, DAMPING of its mean: C is measured on few tokens.
+with the damping on the diagonal, DAMPING of its mean: C is measured on few tokens. Where
+rounding has left C less positive than that, the damping is ten times as much.
 """
 
 from __future__ import annotations
@@ -34,23 +35,33 @@ def factor(
     read, divided by the `scales` that their columns were multiplied by. None where that is
     zero. Raises RotqError where it is no covariance."""
     k = len(covariance)
+    covariance = covariance.astype(np.float64)
     if scales is not None:
         covariance = covariance / scales / scales[:, None]
-    mean = float(np.trace(covariance, dtype=np.float64)) / k
+    mean = float(np.trace(covariance)) / k
     if mean == 0:
         return None
     padded = format.layout(1, k).padded_length
     h = np.zeros((padded, padded), np.float32)
-    h[:k, :k] = covariance / np.float32(mean)
+    with np.errstate(invalid="ignore"):  # what comes of it is checked
+        h[:k, :k] = covariance / mean
+    if not np.isfinite(h).all():
+        raise RotqError("expected a covariance but got numbers that are not finite")
     h = codec.rotate(format, codec.rotate(format, h).T).astype(np.float64)
-    h[np.diag_indices(padded)] += DAMPING
-    # With J the reversal of an order and J H J = L L^T, H = U U^T for U = J L J, upper
-    # triangular, and H^-1 = U^-T U^-1.
-    try:
-        inverse = _inverse(np.linalg.cholesky(h[::-1, ::-1])[::-1, ::-1])
-    except np.linalg.LinAlgError:
-        raise RotqError("expected a covariance but got a matrix that is not positive") from None
+    inverse = _inverse(_upper_root(h))
     return (inverse / np.diagonal(inverse)[:, None]).astype(np.float32)
+
+
+def _upper_root(h: np.ndarray) -> np.ndarray:
+    """U, upper triangular, of H + damping = U U^T."""
+    # With J the reversal of an order and J H J = L L^T, U is J L J.
+    for damping in (DAMPING, 10 * DAMPING):
+        damped = h + damping * np.eye(len(h))
+        try:
+            return np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1]
+        except np.linalg.LinAlgError:
+            continue
+    raise RotqError("expected a covariance but got a matrix that is not positive")
 
 
 def _inverse(upper: np.ndarray) -> np.ndarray:

@@ -25,8 +25,9 @@ VERSION = "2"
 READ_TOGETHER = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
 assert sorted(sum(READ_TOGETHER, ())) == sorted(LINEARS)
 
-#: What rounding may add to a covariance, as a share of what it can be at most.
-_ROUNDING = 1e-3
+#: What rounding may add to a covariance, as a share of what it can be at most: sums of
+#: 10^5 tokens in f32 are off by 10^-3.
+_ROUNDING = 1e-2
 
 
 class Place(NamedTuple):

@@ -66,10 +66,29 @@ def test_nothing_is_fed_without_correlation():
     assert feedback.factor(NF4, np.zeros((96, 96), np.float32)) is None
 
 
+def test_sizes_of_numbers_do_not_matter():
+    covariance = correlated(64, 3).astype(np.float64)
+    v = feedback.factor(NF4, covariance)
+    for size in (1e-60, 1e34):
+        np.testing.assert_allclose(feedback.factor(NF4, size * covariance), v, atol=1e-4)
+    scales = np.full(64, 1 / 256, np.float32)
+    huge = (1e34 * covariance).astype(np.float32)
+    np.testing.assert_allclose(feedback.factor(NF4, huge, scales), v, atol=1e-4)
+
+
+def test_what_rounding_did_is_damped():
+    covariance = np.eye(64, dtype=np.float32)
+    covariance[3, 4] = covariance[4, 3] = 1.03
+    assert np.isfinite(feedback.factor(NF4, covariance)).all()
+
+
 def test_what_is_no_covariance_is_refused():
     covariance = np.eye(64, dtype=np.float32)
     covariance[3, 4] = covariance[4, 3] = 5
     with pytest.raises(RotqError, match="a matrix that is not positive"):
+        feedback.factor(NF4, covariance)
+    covariance[3, 4] = np.nan
+    with pytest.raises(RotqError, match="a covariance but got numbers that are not finite"):
         feedback.factor(NF4, covariance)
     weights = np.ones((2, 64), np.float32)
     with pytest.raises(RotqError, match="expected feedback of 64 x 64 numbers but got 4032"):

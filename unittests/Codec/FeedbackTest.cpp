@@ -84,6 +84,17 @@ TEST(FeedbackTest, NothingIsFedWhereNothingIsCorrelated) {
     }
 }
 
+TEST(FeedbackTest, APathIsEncodedByCirclesWhateverTheCoding) {
+  for (const char *name : {"trellis3", "trellis3v"}) {
+    Format format = preset(name);
+    format.coding = std::make_shared<FieldCoding>(16, format.codebook->dim());
+    int64_t n = 2, k = 288;
+    std::vector<float> weights = gaussian(n * k, 5);
+    EXPECT_EQ(encodedWith(format, factorOf(k, 0), weights, n, k),
+              encodedWith(format, {}, weights, n, k));
+  }
+}
+
 TEST(FeedbackTest, OutputsErrLess) {
   // What is told within a group comes too late: the longer groups are, the less
   // there is to gain.

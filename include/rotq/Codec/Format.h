@@ -107,6 +107,9 @@ public:
   virtual unsigned bits() const = 0;
   /// Weights per code.
   virtual int64_t dim() const { return 1; }
+  /// Weights whose codes `assign` finds together: it takes whole groups, and
+  /// what is left of a segment.
+  virtual int64_t group() const { return dim(); }
   /// Words of a code.
   int64_t codeWords() const { return bits() > 32 ? 2 : 1; }
   /// Bits of an unpacked code that `decode` takes, as Coding::unpackedBits.

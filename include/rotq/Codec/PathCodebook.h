@@ -27,6 +27,8 @@ public:
   ~PathCodebook() override;
   unsigned bits() const override { return kStateBits; }
   int64_t dim() const override { return codeDim; }
+  /// A circle.
+  int64_t group() const override { return 256; }
   /// Of every circle the path of least squared error through a seam that the
   /// weights around it chose. `x` starts with a circle and has whole runs of 32
   /// weights. Ties do not go to any particular code.
