@@ -25,11 +25,12 @@ WINDOW = 512
 def measure(
     model: Model, tokens: Sequence[int], *, window: int | None = None, progress: bool = True
 ) -> dict[str, np.ndarray]:
-    """The covariance of what is read at every place of `model`, which must not be
-    packed, by its name (see `moments.places`): K x K floats each. `tokens` are read in windows that do not
-    overlap (by default of WINDOW, or the context where that is less), the token that
-    starts texts ahead of each where the model has one. The weights and the
-    covariances are in memory as f32. Raises RotqError where the tokens, the window or the model are not fit for that."""
+    """The covariance of what is read at every place of `model`, which must not be packed,
+    by its name (see `moments.places`): K x K floats each. `tokens` are read in windows
+    that do not overlap (by default of WINDOW, or the context where that is less), the
+    token that starts texts ahead of each where the model has one. The weights and the
+    covariances are in memory as f32. Raises RotqError where the tokens, the window or the
+    model are not fit for that."""
     description = model.description
     if isinstance(model.weights, Archive):
         raise RotqError(f"{model.path}: expected a model to calibrate but it is packed already")

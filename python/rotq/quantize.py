@@ -288,8 +288,9 @@ def _pack(
     measure: bool,
     progress: bool,
 ) -> Report:
-    """Writes `source` to the archive `path`, the tensors `chosen` in their
-    formats, with feedback where there are `factors`. Holds one packed tensor and some rows of the source in memory."""
+    """Writes `source` to the archive `path`, the tensors `chosen` in their formats, with
+    feedback where there are `factors`. Holds one packed tensor and some rows of the source
+    in memory."""
     entries = {name: Entry(name, source.dtype(name), source.shape(name)) for name in source}
     weights = {name: (source.shape(name), format) for name, format in chosen.items()}
     others = [entry for name, entry in entries.items() if name not in weights]
