@@ -99,6 +99,11 @@ static bool hasTail(const MatmulShape &shape) {
   return shape.k % TiledLayout::kColumns != 0;
 }
 
+/// Whether decoding computes points, and looks none up.
+static bool computesPoints(const MatmulShape &shape) {
+  return shape.decodeOperations != 0 && shape.tableBytes == 0;
+}
+
 /// What decoding and scaling take besides, where a format has more of it than
 /// those that `kTiles` was found with: codes of four bits, tables of up to 16
 /// levels, and one scale for every run of a row at least.
@@ -125,6 +130,9 @@ static int64_t extraRegistersOf(const Tile &tile, const MatmulShape &shape) {
       shape.tableBytes != 0 || shape.decodeOperations > kManyOperations;
   if (isLong && tile.kind == kMma)
     extra += 16 * (tile.depth - 1);
+  if (computesPoints(shape) && shape.hasEpilogue && tile.kind == kMma &&
+      !tile.isStaged && tile.rows == 32)
+    extra += 8;
   return extra;
 }
 
@@ -261,7 +269,8 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   // Left alone, ptxas takes too few registers for many tiles, and spills.
   if (config.blocks == 0 &&
       (!hasWarpgroups || config.warps > 8 || hasTail(shape) ||
-       !tile.unbounded || burdenOf(shape) > *tile.unbounded))
+       (computesPoints(shape) && shape.sums > 1) || !tile.unbounded ||
+       burdenOf(shape) > *tile.unbounded))
     return;
   // Fewer blocks than would fit anyway, or as many registers for one block
   // more, are no bound.

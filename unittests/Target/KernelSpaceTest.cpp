@@ -103,6 +103,16 @@ TEST(KernelSpace, KnowsWhatDecodingTakes) {
   EXPECT_FALSE(holds(gathers, "mma_s8_r16c8w4s4d2b4"));
   EXPECT_TRUE(holds(gathers, "mma_s8_r16c16w8s8b2"));
   EXPECT_TRUE(holds(wide, "mma_s8_r16c8w4s4d2b3"));
+  // Points that are computed take registers of an epilogue's.
+  MatmulShape computed = plain;
+  computed.slots = 3;
+  computed.decodeOperations = 200;
+  EXPECT_TRUE(holds(computed, "mma_s8_r32c8w4s4b4"));
+  computed.hasEpilogue = true;
+  EXPECT_FALSE(holds(computed, "mma_s8_r32c8w4s4b4"));
+  EXPECT_TRUE(holds(computed, "mma_s8_r16c8w8s4"));
+  computed.members = computed.sums = 2;
+  EXPECT_FALSE(holds(computed, "mma_s8_r16c8w8s4"));
   // Groups of 64 share runs.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c64w8t2b1"));
   EXPECT_FALSE(holds(fine, "mma_s8_r16c64w8t2b1"));
