@@ -28,8 +28,7 @@
 using namespace rotq;
 
 static constexpr unsigned kStates = 1u << PathCodebook::kStateBits;
-static constexpr size_t kCircle = 256;
-static_assert(kCircle == size_t(WindowCoding::kCircle));
+static_assert(PathCodebook::kCircle == WindowCoding::kCircle);
 
 /// The `width` lowest bits of `value`, the other way round.
 static uint32_t mirrored(uint32_t value, unsigned width) {
@@ -91,7 +90,7 @@ public:
   CircleSearch(kernels::Step step, const int16_t *points)
       : step(step), overlapBits(PathCodebook::kStateBits - step.bits),
         overlaps(1u << overlapBits), points(points), costs(scratch()) {
-    costs.resize((kCircle / step.dim + 1) * overlaps);
+    costs.resize((size_t(PathCodebook::kCircle) / step.dim + 1) * overlaps);
   }
 
   /// The states of a circle for `x`, in units of 1/256 of a step.
@@ -182,8 +181,8 @@ void PathCodebook::assign(std::span<const float> x, float step, float offset,
                       tables().points.data());
   float inverse = 256 / step;
   std::vector<int16_t> target, last;
-  for (size_t at = 0; at < x.size(); at += kCircle) {
-    size_t length = std::min(kCircle, x.size() - at);
+  for (size_t at = 0; at < x.size(); at += size_t(kCircle)) {
+    size_t length = std::min(size_t(kCircle), x.size() - at);
     target.clear();
     for (float value : x.subspan(at, length))
       target.push_back(int16_t(std::nearbyint(

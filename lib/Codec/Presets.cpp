@@ -27,50 +27,52 @@ static Format makeRotated(std::string name, unsigned bits, bool hasOffset,
           .coding = std::make_shared<FixedCoding>(bits)};
 }
 
-/// A step for a row alone: the codes have sizes of their own.
-static Format makeVoronoi(std::string name, unsigned q,
-                          VoronoiCodebook::Multipliers multipliers) {
-  auto codebook = std::make_shared<VoronoiCodebook>(q, multipliers);
+/// Rotated, with a step for a row alone.
+static Format makeByRow(std::string name,
+                        std::shared_ptr<const Codebook> codebook,
+                        std::shared_ptr<const Coding> coding) {
   return {.name = std::move(name),
           .rotation = std::make_shared<HadamardRotation>(256),
           .scale = {.group = kWholeRow},
-          .codebook = codebook,
-          .coding = std::make_shared<FieldCoding>(codebook->bits(), 8)};
+          .codebook = std::move(codebook),
+          .coding = std::move(coding)};
 }
 
-/// A step for a row alone: frames are for weights of one deviation.
+/// The codes have sizes of their own.
+static Format makeVoronoi(std::string name, unsigned q,
+                          VoronoiCodebook::Multipliers multipliers) {
+  auto codebook = std::make_shared<VoronoiCodebook>(q, multipliers);
+  return makeByRow(std::move(name), codebook,
+                   std::make_shared<FieldCoding>(codebook->bits(), 8));
+}
+
+/// Frames are for weights of one deviation.
 static Format makeFrame(unsigned bits) {
   Frame frame = frameOf(bits);
-  return {.name = "liftquant_w" + std::to_string(bits),
-          .rotation = std::make_shared<HadamardRotation>(256),
-          .scale = {.group = kWholeRow},
-          .codebook = std::make_shared<FrameCodebook>(
-              8,
-              std::vector<int8_t>(frame.vectors.begin(), frame.vectors.end()),
-              frame.deviation),
-          .coding = std::make_shared<FieldCoding>(bits, 8)};
+  return makeByRow(
+      "liftquant_w" + std::to_string(bits),
+      std::make_shared<FrameCodebook>(
+          8, std::vector<int8_t>(frame.vectors.begin(), frame.vectors.end()),
+          frame.deviation),
+      std::make_shared<FieldCoding>(bits, 8));
 }
 
-/// A step for a row alone: a path has no borders at those of groups.
+/// A path has no borders at those of groups.
 static Format makeTrellis(unsigned rate) {
-  return {.name = "trellis" + std::to_string(rate),
-          .rotation = std::make_shared<HadamardRotation>(256),
-          .scale = {.group = kWholeRow},
-          .codebook = std::make_shared<TrellisCodebook>(rate, 0x83dcd12d,
-                                                        /*increment=*/0),
-          .coding = std::make_shared<WindowCoding>(rate)};
+  return makeByRow("trellis" + std::to_string(rate),
+                   std::make_shared<TrellisCodebook>(rate, 0x83dcd12d,
+                                                     /*increment=*/0),
+                   std::make_shared<WindowCoding>(rate));
 }
 
 /// The same for two weights a state: faster to decode, for some more error.
 static Format makePairTrellis(unsigned rate) {
   std::span<const int8_t> pairs = pairsOf(rate);
-  return {.name = "trellis" + std::to_string(rate) + "v",
-          .rotation = std::make_shared<HadamardRotation>(256),
-          .scale = {.group = kWholeRow},
-          .codebook = std::make_shared<PairTrellisCodebook>(
-              rate, /*multiplier=*/23507, /*deviation=*/37 * 16,
-              std::vector<int8_t>(pairs.begin(), pairs.end())),
-          .coding = std::make_shared<WindowCoding>(rate, /*dim=*/2)};
+  return makeByRow("trellis" + std::to_string(rate) + "v",
+                   std::make_shared<PairTrellisCodebook>(
+                       rate, /*multiplier=*/23507, /*deviation=*/37 * 16,
+                       std::vector<int8_t>(pairs.begin(), pairs.end())),
+                   std::make_shared<WindowCoding>(rate, /*dim=*/2));
 }
 
 /// `positive` and its mirror image.

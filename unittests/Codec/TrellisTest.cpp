@@ -95,6 +95,14 @@ void expectCircles(std::span<const uint32_t> codes, Trellis trellis) {
   }
 }
 
+/// Of a declaration with `to` in place of `from`; empty where there is none.
+std::string errorOfEdit(std::string text, std::string_view from,
+                        std::string_view to) {
+  text.replace(text.find(from), from.size(), to);
+  Expected<Format> format = Format::fromJson(text);
+  return format ? "" : format.error();
+}
+
 class TrellisTest : public testing::TestWithParam<Trellis> {};
 
 } // namespace
@@ -326,10 +334,7 @@ TEST(TrellisCodebookTest, DeclarationsAreChecked) {
             R"("multiplier":2212286765,"increment":0},)"
             R"("coding":{"kind":"window","bits":16,"rate":3}})");
   auto errorOf = [&](std::string_view from, std::string_view to) {
-    std::string edited = text;
-    edited.replace(edited.find(from), from.size(), to);
-    Expected<Format> format = Format::fromJson(edited);
-    return format ? "" : format.error();
+    return errorOfEdit(text, from, to);
   };
   EXPECT_EQ(errorOf("\"rate\":3}}", "\"rate\":2}}"),
             "expected a window coding of 3 bits a weight, as the trellis has, "
@@ -352,10 +357,7 @@ TEST(PairTrellisCodebookTest, DeclarationsAreChecked) {
   EXPECT_TRUE(text.ends_with(
       R"("coding":{"kind":"window","bits":16,"rate":3,"dim":2}})"));
   auto errorOf = [&](std::string_view from, std::string_view to) {
-    std::string edited = text;
-    edited.replace(edited.find(from), from.size(), to);
-    Expected<Format> format = Format::fromJson(edited);
-    return format ? "" : format.error();
+    return errorOfEdit(text, from, to);
   };
   EXPECT_EQ(errorOf(",\"dim\":2", ""),
             "expected a coding of 2 weights a code, as the codebook has, but "

@@ -23,12 +23,13 @@ namespace rotq {
 class PathCodebook : public Codebook {
 public:
   static constexpr unsigned kStateBits = 16;
+  /// Weights of a circle.
+  static constexpr int64_t kCircle = 256;
 
   ~PathCodebook() override;
   unsigned bits() const override { return kStateBits; }
   int64_t dim() const override { return codeDim; }
-  /// A circle.
-  int64_t group() const override { return 256; }
+  int64_t group() const override { return kCircle; }
   /// Of every circle the path of least squared error through a seam that the
   /// weights around it chose. `x` starts with a circle and has whole runs of 32
   /// weights. Ties do not go to any particular code.
