@@ -164,6 +164,16 @@ def make_grid(name, group, bits, dim, points):
     }
 
 
+def make_by_row(name, codebook, coding):
+    return {
+        "name": name,
+        "rotation": {"kind": "hadamard", "block": 256},
+        "scale": {"type": "f16", "group": "row", "offset": False},
+        "codebook": codebook,
+        "coding": coding,
+    }
+
+
 def make_frame(bits):
     vectors = trained("Frames.cpp", f"kFrame{bits}")
     deviation = re.search(rf"{{kFrame{bits}, (\d+)}}", source_of("Frames.cpp"))[1]
@@ -208,34 +218,17 @@ def formats():
     for bits in (12, 16, 18, 20, 24):
         yield make_frame(bits)
     for rate in (2, 3, 4):
-        yield {
-            "name": f"trellis{rate}",
-            "rotation": hadamard,
-            "scale": {"type": "f16", "group": "row", "offset": False},
-            "codebook": {
-                "kind": "trellis",
-                "bits": 16,
-                "rate": rate,
-                "multiplier": 0x83DCD12D,
-                "increment": 0,
-            },
-            "coding": {"kind": "window", "bits": 16, "rate": rate},
-        }
+        codebook = {"kind": "trellis", "bits": 16, "rate": rate}
+        codebook |= {"multiplier": 0x83DCD12D, "increment": 0}
+        coding = {"kind": "window", "bits": 16, "rate": rate}
+        yield make_by_row(f"trellis{rate}", codebook, coding)
     for rate in (2, 3):
-        yield {
-            "name": f"trellis{rate}v",
-            "rotation": hadamard,
-            "scale": {"type": "f16", "group": "row", "offset": False},
-            "codebook": {
-                "kind": "pair_trellis",
-                "bits": 16,
-                "rate": rate,
-                "multiplier": 23507,
-                "deviation": 592,
-                "points": bytes(v & 255 for v in trained("Trellises.cpp", f"kPairs{rate}")).hex(),
-            },
-            "coding": {"kind": "window", "bits": 16, "rate": rate, "dim": 2},
-        }
+        pairs = trained("Trellises.cpp", f"kPairs{rate}")
+        codebook = {"kind": "pair_trellis", "bits": 16, "rate": rate}
+        codebook |= {"multiplier": 23507, "deviation": 592}
+        codebook |= {"points": bytes(v & 255 for v in pairs).hex()}
+        coding = {"kind": "window", "bits": 16, "rate": rate, "dim": 2}
+        yield make_by_row(f"trellis{rate}v", codebook, coding)
 
 
 # --- Rows ------------------------------------------------------------------------
