@@ -177,19 +177,9 @@ def make_by_row(name, codebook, coding):
 def make_frame(bits):
     vectors = trained("Frames.cpp", f"kFrame{bits}")
     deviation = re.search(rf"{{kFrame{bits}, (\d+)}}", source_of("Frames.cpp"))[1]
-    return {
-        "name": f"liftquant_w{bits}",
-        "rotation": {"kind": "hadamard", "block": 256},
-        "scale": {"type": "f16", "group": "row", "offset": False},
-        "codebook": {
-            "kind": "frame",
-            "bits": bits,
-            "dim": 8,
-            "deviation": int(deviation),
-            "vectors": bytes(v & 255 for v in vectors).hex(),
-        },
-        "coding": {"kind": "field", "bits": bits, "dim": 8},
-    }
+    codebook = {"kind": "frame", "bits": bits, "dim": 8, "deviation": int(deviation)}
+    codebook |= {"vectors": bytes(v & 255 for v in vectors).hex()}
+    return make_by_row(f"liftquant_w{bits}", codebook, {"kind": "field", "bits": bits, "dim": 8})
 
 
 def formats():
@@ -208,13 +198,8 @@ def formats():
         ("hyperquant_3", 8, 26, [4, 5, 6, 8]),
         ("hyperquant_4", 16, 34, [3, 4, 5, 7]),
     ):
-        yield {
-            "name": name,
-            "rotation": hadamard,
-            "scale": {"type": "f16", "group": "row", "offset": False},
-            "codebook": {"kind": "voronoi", "bits": bits, "q": q, "multipliers": multipliers},
-            "coding": {"kind": "field", "bits": bits, "dim": 8},
-        }
+        codebook = {"kind": "voronoi", "bits": bits, "q": q, "multipliers": multipliers}
+        yield make_by_row(name, codebook, {"kind": "field", "bits": bits, "dim": 8})
     for bits in (12, 16, 18, 20, 24):
         yield make_frame(bits)
     for rate in (2, 3, 4):
