@@ -60,6 +60,8 @@ typedef struct RotqLayout {
   int64_t numbersPerRow;     /* segments * numbersPerSegment */
   int64_t rotationBlock;     /* 0: no rotation */
   int64_t scaleGroup;        /* 2^32: a row */
+  /* Archives hold no more (rotqCompress); 0: they hold the blob as it is. */
+  int64_t maxCompressedBytes;
 } RotqLayout;
 
 ROTQ_EXPORT int rotqWeightLayout(const char *format, int64_t n, int64_t k,
@@ -116,6 +118,20 @@ ROTQ_EXPORT int rotqDecodePoints(const char *format, const void *blob,
 ROTQ_EXPORT int rotqDecodeRotated(const char *format, const void *blob,
                                   int64_t blobBytes, int64_t n, int64_t k,
                                   float *weights, int64_t numWeights);
+
+/* What archives hold of the blob: at most maxCompressedBytes, which
+ * `compressed` has room for, or the blob as it is. Sets *size. `threads` as
+ * above. */
+ROTQ_EXPORT int rotqCompress(const char *format, const void *blob,
+                             int64_t blobBytes, int64_t n, int64_t k,
+                             void *compressed, int64_t capacity, int64_t *size,
+                             uint32_t threads);
+
+/* The way back. Damage is an error, as far as the format's coding can tell;
+ * `blob` has no particular bytes then. */
+ROTQ_EXPORT int rotqDecompress(const char *format, const void *compressed,
+                               int64_t compressedBytes, int64_t n, int64_t k,
+                               void *blob, int64_t blobBytes, uint32_t threads);
 
 /* The bytes of a weight in the tiled layout, that of GPU kernels. */
 ROTQ_EXPORT int rotqTiledBytes(const char *format, int64_t n, int64_t k,

@@ -9,6 +9,7 @@
 #include "Buffer.h"
 #include "LastError.h"
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/CompressedWeight.h"
 #include "rotq/Codec/PackedWeight.h"
 #include "rotq/Codec/TiledLayout.h"
 
@@ -132,6 +133,8 @@ int rotqWeightLayout(const char *format, int64_t n, int64_t k,
     out->numbersPerRow = layout.numbersPerRow;
     out->rotationBlock = parsed->rotation->block();
     out->scaleGroup = parsed->scale.group;
+    if (parsed->coding->isCompressed())
+      out->maxCompressedBytes = *maxCompressedBytes(*parsed, n, k);
     return 0;
   });
 }
@@ -247,6 +250,36 @@ int rotqDecodeRotated(const char *format, const void *blob, int64_t blobBytes,
   return decodeWith(format, blob, blobBytes, weights, numWeights,
                     [&](const Format &parsed, auto in, auto out) {
                       return decodeRotated(parsed, in, n, k, out);
+                    });
+}
+
+int rotqCompress(const char *format, const void *blob, int64_t blobBytes,
+                 int64_t n, int64_t k, void *compressed, int64_t capacity,
+                 int64_t *size, uint32_t threads) {
+  return decodeWith(
+      format, blob, blobBytes, static_cast<std::byte *>(compressed), capacity,
+      [&](const Format &parsed, auto in, auto out) -> Status {
+        if (!size)
+          return failure("expected a place for the size but got null");
+        auto result = compress(parsed, in, n, k, threads);
+        if (!result)
+          return failure(result.error());
+        *size = int64_t(result->size());
+        if (capacity < *size)
+          return failure("expected room for " + std::to_string(*size) +
+                         " bytes but got " + std::to_string(capacity));
+        std::ranges::copy(*result, out.begin());
+        return {};
+      });
+}
+
+int rotqDecompress(const char *format, const void *compressed,
+                   int64_t compressedBytes, int64_t n, int64_t k, void *blob,
+                   int64_t blobBytes, uint32_t threads) {
+  return decodeWith(format, compressed, compressedBytes,
+                    static_cast<std::byte *>(blob), blobBytes,
+                    [&](const Format &parsed, auto in, auto out) {
+                      return decompress(parsed, in, n, k, out, threads);
                     });
 }
 

@@ -9,7 +9,9 @@
 #include "Message.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/LatticeCodebook.h"
 #include "rotq/Codec/PairTrellisCodebook.h"
+#include "rotq/Codec/RiceCoding.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -61,6 +63,8 @@ static OrderedJson writeCodebook(const Codebook &codebook) {
     json["dim"] = frame->dim();
     json["deviation"] = frame->deviation();
     json["vectors"] = toHex(frame->vectors());
+  } else if (auto *lattice = dynamic_cast<const LatticeCodebook *>(&codebook)) {
+    json["deviation"] = lattice->deviation();
   } else if (auto *voronoi = dynamic_cast<const VoronoiCodebook *>(&codebook)) {
     json["q"] = voronoi->q();
     json["multipliers"] = voronoi->multipliers();
@@ -400,6 +404,17 @@ static std::shared_ptr<const Codebook> readFrame(Object object) {
                                          unsigned(deviation));
 }
 
+static std::shared_ptr<const Codebook> readLattice(Object object) {
+  object.integer("bits", 64, 64);
+  int64_t deviation = object.integer("deviation", 1, INT16_MAX);
+  object.finish();
+  if (Status status = LatticeCodebook::check(deviation); !status) {
+    object.require(false, status.error());
+    return nullptr;
+  }
+  return std::make_shared<LatticeCodebook>(unsigned(deviation));
+}
+
 static std::shared_ptr<const Codebook> readVoronoi(Object object) {
   int64_t bits = object.integer("bits", 1, 64);
   unsigned q = unsigned(object.integer("q", 1, 255));
@@ -451,6 +466,8 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
     return readGrid(object);
   if (kind == "frame")
     return readFrame(object);
+  if (kind == "lattice")
+    return readLattice(object);
   if (kind == "voronoi")
     return readVoronoi(object);
   if (kind == "trellis")
@@ -458,7 +475,7 @@ static std::shared_ptr<const Codebook> readCodebook(Object object) {
   if (kind == "pair_trellis")
     return readPairTrellis(object);
   object.require(false, "unknown codebook kind; known are frame, grid, "
-                        "pair_trellis, table, trellis, voronoi");
+                        "lattice, pair_trellis, table, trellis, voronoi");
   return nullptr;
 }
 
@@ -471,6 +488,12 @@ static std::shared_ptr<const Coding> readField(Object object) {
     return nullptr;
   }
   return std::make_shared<FieldCoding>(bits, dim);
+}
+
+static std::shared_ptr<const Coding> readRice(Object object) {
+  object.integer("bits", 64, 64);
+  object.finish();
+  return std::make_shared<RiceCoding>();
 }
 
 static std::shared_ptr<const Coding> readWindow(Object object) {
@@ -486,11 +509,13 @@ static std::shared_ptr<const Coding> readCoding(Object object) {
   std::string kind = object.string("kind");
   if (kind == "field")
     return readField(object);
+  if (kind == "rice")
+    return readRice(object);
   if (kind == "window")
     return readWindow(object);
   if (kind != "fixed") {
     object.require(false,
-                   "unknown coding kind; known are field, fixed, window");
+                   "unknown coding kind; known are field, fixed, rice, window");
     return nullptr;
   }
   unsigned bits = unsigned(object.integer("bits", 1, 4));
@@ -535,9 +560,11 @@ Expected<Format> Format::fromJson(std::string_view text) {
 static bool decodeAlike(const Codebook &a, const Codebook &b) {
   if (a.kind() != b.kind() || a.bits() != b.bits() || a.dim() != b.dim())
     return false;
-  // The deviation concerns the encoder alone.
+  // Deviations concern the encoder alone.
   if (auto *frame = dynamic_cast<const FrameCodebook *>(&a))
     return frame->vectors() == static_cast<const FrameCodebook &>(b).vectors();
+  if (a.kind() == "lattice")
+    return true;
   if (a.bits() > 16)
     return writeCodebook(a) == writeCodebook(b);
   std::vector<int8_t> left(size_t(a.dim())), right(size_t(a.dim()));

@@ -8,8 +8,6 @@
 #include "rotq/Codec/PackedWeight.h"
 #include "Message.h"
 #include "Parallel.h"
-#include "rotq/Codec/PathCodebook.h"
-#include "rotq/Codec/WindowCoding.h"
 
 #include <algorithm>
 #include <bit>
@@ -48,19 +46,7 @@ Status rotq::checkParts(const Scale &scale, const Codebook &codebook,
     return failure(message("expected a scale for a row, as circles of {} "
                            "weights need, but got groups of {}",
                            coding.circle(), scale.group));
-  // Codes that overlap take a path through a trellis.
-  if (auto *window = dynamic_cast<const WindowCoding *>(&coding)) {
-    auto *trellis = dynamic_cast<const PathCodebook *>(&codebook);
-    if (!trellis)
-      return failure(
-          message("expected a trellis codebook for a window coding but got {}",
-                  codebook.kind()));
-    if (trellis->rate() != window->rate())
-      return failure(message("expected a window coding of {} bits a weight, as "
-                             "the trellis has, but got {}",
-                             trellis->rate(), window->rate()));
-  }
-  return {};
+  return coding.accept(codebook);
 }
 
 Status rotq::checkShape(const Format &format, int64_t n, int64_t k) {

@@ -11,7 +11,9 @@
 #include "Trellises.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/LatticeCodebook.h"
 #include "rotq/Codec/PairTrellisCodebook.h"
+#include "rotq/Codec/RiceCoding.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -130,6 +132,11 @@ static std::vector<Format> makePresets() {
   // Multipliers and step together lose least on N(0, 1) among those tried.
   formats.push_back(makeVoronoi("hyperquant_3", 8, {4, 5, 6, 8}));
   formats.push_back(makeVoronoi("hyperquant_4", 16, {3, 4, 5, 7}));
+  // At about 3, 4 and 5 bits of Rice codes for weights of N(0, 1).
+  for (auto [bits, deviation] : {std::pair(3, 57), {4, 117}, {5, 235}})
+    formats.push_back(makeByRow("hyperquant_rice_" + std::to_string(bits),
+                                std::make_shared<LatticeCodebook>(deviation),
+                                std::make_shared<RiceCoding>()));
   // Those that leave no words of a lane of TiledLayout empty.
   for (unsigned bits : {12, 16, 18, 20, 24})
     formats.push_back(makeFrame(bits));

@@ -8,6 +8,7 @@
 #include "rotq/Codec/WindowCoding.h"
 #include "BitString.h"
 #include "Message.h"
+#include "rotq/Codec/PathCodebook.h"
 
 #include <cassert>
 
@@ -26,6 +27,19 @@ Status WindowCoding::check(unsigned rate, int64_t dim) {
 WindowCoding::WindowCoding(unsigned rate, int64_t dim)
     : weightBits(rate), codeDim(dim), bytes(unsigned(kRowGranule) * rate / 8) {
   assert(check(rate, dim) && "expected windows that fit");
+}
+
+Status WindowCoding::accept(const Codebook &codebook) const {
+  auto *trellis = dynamic_cast<const PathCodebook *>(&codebook);
+  if (!trellis)
+    return failure(
+        message("expected a trellis codebook for a window coding but got {}",
+                codebook.kind()));
+  if (trellis->rate() != rate())
+    return failure(message("expected a window coding of {} bits a weight, as "
+                           "the trellis has, but got {}",
+                           trellis->rate(), rate()));
+  return {};
 }
 
 void WindowCoding::pack(std::span<const uint32_t> codes,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, c_char_p, c_int32, c_int64, c_uint8, c_uint32, c_void_p
 from pathlib import Path
 
 from .error import RotqError
@@ -41,6 +41,7 @@ class Layout(ctypes.Structure):
         ("numbers_per_row", c_int64),
         ("rotation_block", c_int64),
         ("scale_group", c_int64),
+        ("max_compressed_bytes", c_int64),
     ]
 
 
@@ -65,6 +66,8 @@ _FUNCTIONS = {
     "rotqDecodeRows": [*_BLOB, c_void_p, c_int64, c_void_p, c_int64],
     "rotqDecodePoints": [*_BLOB, c_void_p, c_int64],
     "rotqDecodeRotated": [*_BLOB, c_void_p, c_int64],
+    "rotqCompress": [*_BLOB, c_void_p, c_int64, _INT64_OUT, c_uint32],
+    "rotqDecompress": [*_BLOB, c_void_p, c_int64, c_uint32],
     "rotqTiledBytes": [c_char_p, c_int64, c_int64, _INT64_OUT],
     "rotqRepack": [*_BLOB, c_void_p, c_int64],
     "rotqRotate": [c_char_p, c_void_p, c_int64, c_int64, c_int64, c_int32],
@@ -75,15 +78,6 @@ _FUNCTIONS = {
     "rotqActivationByRows": [
         *(c_char_p, c_int64, c_int64, c_int64),
         *(c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64),
-    ],
-    "rotqRiceStep": [c_float, POINTER(c_float)],
-    "rotqRiceEncode": [
-        *(c_void_p, c_int64, c_int64, c_int64, c_float),
-        *(c_void_p, c_int64, _INT64_OUT, c_uint32),
-    ],
-    "rotqRiceDecode": [
-        *(c_void_p, c_int64, c_int64, c_int64),
-        *(c_void_p, c_int64, POINTER(c_float), c_uint32),
     ],
     "rotqDeviceCount": [_INT32_OUT],
     "rotqDeviceName": [c_int32, c_char_p, c_int64],

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Packed models: safetensors files whose weights are in the canonical layout.
 
-A packed weight is one U8 tensor that holds the bytes of its layout; every
-other tensor is stored as it is. The metadata says which is which:
+A packed weight is one U8 tensor that holds the bytes of its layout, compressed
+where the coding of its format does that (`codec.compress`); every other tensor
+is stored as it is. The metadata says which is which:
 
     rotq.archive  "1"
     rotq.weights  {"<tensor>": {"shape": [N, K], "format": "<name>"}, ...}
@@ -17,6 +18,7 @@ library does not know, is refused.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ import numpy as np
 from . import codec, formats
 from .error import RotqError
 from .json_text import parse_object
-from .safetensors_writer import Entry, Writer
+from .safetensors_writer import DTYPE_BYTES, Entry, Writer
 
 VERSION = "1"
 
@@ -110,11 +112,14 @@ class Archive(Mapping):
                 raise RotqError(f"{where}: format '{format_name}' is not declared")
             format = self.formats[format_name]
             stored = self._file.get_slice(name)
-            expected = format.layout(*shape).total_bytes
-            if stored.get_dtype() != "U8" or stored.get_shape() != [expected]:
+            layout, got = format.layout(*shape), stored.get_shape()
+            bound = layout.max_compressed_bytes
+            fits = len(got) == 1 and got[0] <= bound if bound else got == [layout.total_bytes]
+            if stored.get_dtype() != "U8" or not fits:
+                expected = f"at most {bound}" if bound else layout.total_bytes
                 raise RotqError(
                     f"{where}: expected {expected} bytes for {shape[0]} x {shape[1]} weights in "
-                    f"{format_name} but got {stored.get_dtype()} of shape {stored.get_shape()}"
+                    f"{format_name} but got {stored.get_dtype()} of shape {got}"
                 )
             result[name] = ((shape[0], shape[1]), format)
         return result
@@ -129,7 +134,10 @@ class Archive(Mapping):
         if name not in self.weights:
             return tensor
         shape, format = self.weights[name]
-        return PackedWeight(shape, format, tensor)
+        try:
+            return PackedWeight(shape, format, codec.decompress(format, tensor, *shape))
+        except RotqError as error:
+            raise RotqError(f"{self.path}: tensor '{name}': {error}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -146,6 +154,12 @@ class Archive(Mapping):
         if name in self.weights:
             return self.weights[name][0]
         return tuple(self._file.get_slice(name).get_shape())
+
+    def stored_bits(self, name: str) -> float:
+        """Per weight or element, what the file holds of the tensor."""
+        held = self._file.get_slice(name)
+        size = math.prod(held.get_shape()) * DTYPE_BYTES[held.get_dtype()]
+        return 8.0 * size / max(math.prod(self.shape(name)), 1)
 
     def float32(self, name: str) -> np.ndarray:
         """The tensor as float32, decoded where it is packed."""
@@ -175,7 +189,7 @@ def is_archive(path: str | os.PathLike) -> bool:
 class ArchiveWriter(Writer):
     """An archive under construction: `weights` maps names to (N, K) and
     format, `others` are the tensors stored as they are. See `Writer` for the
-    order in which `write` takes them."""
+    order in which `write` takes them, of weights what `codec.compress` gives."""
 
     def __init__(
         self,
@@ -183,10 +197,11 @@ class ArchiveWriter(Writer):
         weights: Mapping[str, tuple[tuple[int, int], formats.Format]],
         others: Iterable[Entry] = (),
     ):
-        packed = [
-            Entry(name, "U8", (format.layout(*shape).total_bytes,))
-            for name, (shape, format) in weights.items()
-        ]
+        packed = []
+        for name, (shape, format) in weights.items():
+            layout = format.layout(*shape)
+            size = layout.max_compressed_bytes or layout.total_bytes
+            packed.append(Entry(name, "U8", (size,), at_most=layout.max_compressed_bytes > 0))
         declarations: dict[str, dict] = {}
         for _, format in weights.values():
             known = declarations.setdefault(format.name, format.declaration)

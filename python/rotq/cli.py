@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import sys
 
@@ -14,7 +13,8 @@ from .error import RotqError
 
 
 def _formats(_: argparse.Namespace) -> None:
-    print(f"{'format':<12} {'bits/weight':>11}  rotation        scale        codebook")
+    width = max(map(len, formats.names()))
+    print(f"{'format':<{width}} {'bits/weight':>11}  rotation        scale        codebook")
     for name in formats.names():
         format = formats.lookup(name)
         parts = format.declaration
@@ -24,8 +24,11 @@ def _formats(_: argparse.Namespace) -> None:
         if parts["scale"]["offset"]:
             scale += "+offset"
         codebook = f"{parts['codebook']['kind']} of {parts['codebook']['bits']} bits"
-        bits = format.layout(4096, 4096).bits_per_weight
-        print(f"{name:<12} {bits:>11.4f}  {rotation:<14}  {scale:<11}  {codebook}")
+        layout = format.layout(4096, 4096)
+        if layout.max_compressed_bytes:
+            codebook += ", fewer in archives"
+        bits = layout.bits_per_weight
+        print(f"{name:<{width}} {bits:>11.4f}  {rotation:<14}  {scale:<11}  {codebook}")
 
 
 def _quantize(arguments: argparse.Namespace) -> None:
@@ -110,20 +113,20 @@ def _inspect(arguments: argparse.Namespace) -> None:
     packed = archive.open(arguments.archive)
     for format in packed.formats.values():
         print(f"format {format.name}: {format.json}")
-    weights = packed_bytes = 0
+    weights, packed_bits = 0, 0.0
     for name in packed:
         shape = " x ".join(str(extent) for extent in packed.shape(name))
         if name in packed.weights:
             (n, k), format = packed.weights[name]
-            layout = format.layout(n, k)
+            bits = packed.stored_bits(name)
             weights += n * k
-            packed_bytes += layout.total_bytes
-            kind = f"{format.name}, {layout.bits_per_weight:.4f} bits per weight"
+            packed_bits += bits * n * k
+            kind = f"{format.name}, {bits:.4f} bits per weight"
         else:
             kind = packed.dtype(name)
         print(f"{name}: {shape}, {kind}")
     if weights:
-        print(f"{weights} packed weights, {8 * packed_bytes / weights:.4f} bits per weight")
+        print(f"{weights} packed weights, {packed_bits / weights:.4f} bits per weight")
 
 
 def _dequantize(arguments: argparse.Namespace) -> None:
@@ -181,14 +184,8 @@ def _eval(arguments: argparse.Namespace) -> None:
 def _yardstick(arguments: argparse.Namespace) -> None:
     from . import products, yardstick
 
-    rice = [name for name in arguments.formats if name in yardstick.RICE]
-    if rice and (arguments.model or arguments.activations):
-        raise RotqError(f"{rice[0]} is measured on Gaussian weights alone")
-    named = [text for text in arguments.formats if text not in rice]
-    if not arguments.formats and arguments.columns % 8 == 0:
-        rice = list(yardstick.RICE)
-    chosen = yardstick.chosen(named) if named or not arguments.formats else []
-    width = max(map(len, ["format", *rice, *(format.name for format in chosen)]))
+    chosen = yardstick.chosen(arguments.formats)
+    width = max(map(len, ["format", *(format.name for format in chosen)]))
     options = {"threads": arguments.threads}
     if arguments.activations:
         if arguments.model:
@@ -203,10 +200,7 @@ def _yardstick(arguments: argparse.Namespace) -> None:
         show = yardstick.print_model
     else:
         weights = yardstick.gaussian(arguments.rows, arguments.columns, arguments.seed)
-        losses = itertools.chain(
-            yardstick.measure(chosen, weights, **options),
-            yardstick.measure_rice(rice, weights, **options),
-        )
+        losses = yardstick.measure(chosen, weights, **options)
         show = yardstick.print_gaussian
     if arguments.json:
         yardstick.print_json(losses)

@@ -124,6 +124,32 @@ def decode_rotated(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarr
     return weights
 
 
+def compress(format: Format, blob: np.ndarray, n: int, k: int, *, threads: int = 0) -> np.ndarray:
+    """The bytes that archives hold of the weight: `blob` itself unless the coding of the
+    format compresses. They do not depend on `threads`."""
+    blob, layout = _checked(format, blob, n, k)
+    if not layout.max_compressed_bytes:
+        return blob
+    compressed, size = np.empty(layout.max_compressed_bytes, np.uint8), ctypes.c_int64()
+    arguments = (compressed.ctypes.data, compressed.nbytes, ctypes.byref(size), threads)
+    _decode("rotqCompress", format, blob, layout, *arguments)
+    return compressed[: size.value].copy()
+
+
+def decompress(
+    format: Format, compressed: np.ndarray, n: int, k: int, *, threads: int = 0
+) -> np.ndarray:
+    """The blob of what `compress` gave. Damage that its checks find is a RotqError that
+    says where; where nothing is compressed only the size is checked."""
+    layout = format.layout(n, k)
+    if not layout.max_compressed_bytes:
+        return _checked(format, compressed, n, k)[0]
+    compressed = np.ascontiguousarray(compressed).view(np.uint8).ravel()
+    blob = np.empty(layout.total_bytes, np.uint8)
+    _decode("rotqDecompress", format, compressed, layout, blob.ctypes.data, blob.nbytes, threads)
+    return blob
+
+
 def repack(format: Format, blob: np.ndarray, n: int, k: int) -> np.ndarray:
     """The bytes of the weight in the tiled layout, that of GPU kernels."""
     blob, layout = _checked(format, blob, n, k)

@@ -38,10 +38,11 @@ class Layout:
     numbers_per_segment: int  #: f16 numbers: step, or step and offset
     rotation_block: int  #: 0: no rotation
     scale_group: int  #: 2^32: a row
+    max_compressed_bytes: int  #: of what archives hold; 0: they hold the blob as it is
 
     @property
     def bits_per_weight(self) -> float:
-        """Everything stored counts."""
+        """Of the blob: everything counts."""
         return 8.0 * self.total_bytes / (self.n * self.k)
 
     @property
@@ -82,6 +83,7 @@ class Format:
             numbers_per_segment=native.numbers_per_segment,
             rotation_block=native.rotation_block,
             scale_group=native.scale_group,
+            max_compressed_bytes=native.max_compressed_bytes,
         )
 
     def decodes_like(self, other: Format) -> bool:

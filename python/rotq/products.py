@@ -130,7 +130,8 @@ def measure(
             y = rounded(turned).astype(np.float64) @ used.T.astype(np.float64)
             error = np.square(y - exact).sum() / np.square(exact).sum()
             result[name] = -10 * math.log10(error)
-        yield ProductLoss(format.name, format.layout(n, k).bits_per_weight, result)
+        bits = 8 * codec.compress(format, blob, n, k).nbytes / weights.size
+        yield ProductLoss(format.name, bits, result)
 
 
 def print_table(losses: Iterable[ProductLoss], width: int) -> None:

@@ -6,6 +6,7 @@ packed one, some rows of a tensor at a time."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -327,9 +328,11 @@ def _pack(
             blob, error, seconds = _encode(
                 where, format, layout, chunks, feedback, threads, measure
             )
-            writer.write(name, blob)
-            del blob  # or it is there beside the next
-            tensors[name] = Tensor(name, shape, format.name, layout.bits_per_weight, error)
+            stored = codec.compress(format, blob, *shape, threads=threads)
+            writer.write(name, stored)
+            bits = 8.0 * stored.nbytes / math.prod(shape)
+            del blob, stored  # or they are there beside the next
+            tensors[name] = Tensor(name, shape, format.name, bits, error)
             report.seconds += seconds
     report.tensors = [tensors[name] for name in entries]
     report.archive_bytes = path.stat().st_size

@@ -4,8 +4,9 @@
 
 The `safetensors` package wants every tensor in memory before it writes the
 first. A model is larger than that, and the size of every tensor is known
-before its bytes are, so this writes the header first and then the tensors as
-they come.
+before its bytes are, or at least a bound of it, so this writes the header first
+and then the tensors as they come. Where there were bounds the header is written
+again, filled up with spaces.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ class Entry:
     name: str
     dtype: str
     shape: tuple[int, ...]
+    #: `shape` is one number, which no more elements will be than: `write` says how many.
+    at_most: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -63,21 +67,33 @@ class Writer:
     ):
         self.path = Path(path)
         self.entries = sorted(entries, key=lambda entry: -DTYPE_BYTES[entry.dtype])
-        header: dict = {"__metadata__": dict(metadata)}
-        offset = 0
-        for entry in self.entries:
-            if entry.name in header:
-                raise RotqError(f"{self.path}: two tensors called '{entry.name}'")
-            header[entry.name] = {
-                "dtype": entry.dtype,
-                "shape": list(entry.shape),
-                "data_offsets": [offset, offset + entry.nbytes],
-            }
-            offset += entry.nbytes
-        text = json.dumps(header, separators=(",", ":")).encode()
-        self._header = text + b" " * (-len(text) % 8)
+        self._metadata = dict(metadata)
+        self._sizes = [entry.nbytes for entry in self.entries]
+        if len({entry.name for entry in self.entries}) != len(self.entries):
+            name, _ = Counter(entry.name for entry in self.entries).most_common(1)[0]
+            raise RotqError(f"{self.path}: two tensors called '{name}'")
+        text = self._header()
+        self._header_bytes = len(text) + -len(text) % 8
         self._temporary = self.path.with_name(f"{self.path.name}.tmp")
         self._next = 0
+
+    def _header(self) -> bytes:
+        header: dict = {"__metadata__": self._metadata}
+        offset = 0
+        for entry, size in zip(self.entries, self._sizes):
+            shape = [size // DTYPE_BYTES[entry.dtype]] if entry.at_most else list(entry.shape)
+            header[entry.name] = {
+                "dtype": entry.dtype,
+                "shape": shape,
+                "data_offsets": [offset, offset + size],
+            }
+            offset += size
+        return json.dumps(header, separators=(",", ":")).encode()
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        self._file.write(struct.pack("<Q", self._header_bytes))
+        self._file.write(self._header().ljust(self._header_bytes))
 
     def __enter__(self):
         try:
@@ -85,8 +101,7 @@ class Writer:
             self._file.truncate()
         except OSError as error:
             raise RotqError(f"{self.path}: cannot write: {error.strerror}") from None
-        self._file.write(struct.pack("<Q", len(self._header)))
-        self._file.write(self._header)
+        self._write_header()
         return self
 
     def write(self, name: str, data: np.ndarray | Iterable[np.ndarray]) -> None:
@@ -98,10 +113,12 @@ class Writer:
             size += piece.nbytes
             if entry.name == name and size <= entry.nbytes and piece.size:
                 self._file.write(np.ascontiguousarray(piece).view(np.uint8).data)
-        if entry.name != name or entry.nbytes != size:
+        fits = size <= entry.nbytes if entry.at_most else size == entry.nbytes
+        if entry.name != name or not fits:
             raise ValueError(
                 f"expected {entry.nbytes} bytes of '{entry.name}' but got {size} of '{name}'"
             )
+        self._sizes[self._next] = size
         self._next += 1
 
     def __exit__(self, kind, value, traceback) -> None:
@@ -111,6 +128,8 @@ class Writer:
             if kind is None:
                 if self._next != len(self.entries):
                     raise ValueError(f"'{self.entries[self._next].name}' was never written")
+                if any(entry.at_most for entry in self.entries):
+                    self._write_header()
                 self._file.flush()
                 os.replace(self._temporary, self.path)
             else:

@@ -22,7 +22,7 @@ class Tensor:
     shape: tuple[int, ...]
     #: None: not packed.
     format: str | None
-    #: Per weight.
+    #: Per weight, in the file.
     bits: float
     #: Squared error over squared norm; None where it was not measured.
     error: float | None = None
@@ -39,9 +39,7 @@ def stored(source: Archive | Checkpoint) -> list[Tensor]:
     for name in source:
         shape = source.shape(name)
         if name in packed:
-            format = packed[name][1]
-            bits = format.layout(*shape).bits_per_weight
-            result.append(Tensor(name, shape, format.name, bits))
+            result.append(Tensor(name, shape, packed[name][1].name, source.stored_bits(name)))
         else:
             result.append(Tensor(name, shape, None, 8.0 * DTYPE_BYTES[source.dtype(name)]))
     return result

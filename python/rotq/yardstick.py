@@ -14,14 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from . import codec, formats, rice
+from . import codec, formats
 from .formats import Format
 from .quantize import Error, encode_rows, open_linears
 
 #: What a bit more is worth to a perfect code (Shannon, 1959): 20 log10 2.
 DB_PER_BIT = 20 * math.log10(2)
-#: What is no format, since rows have no fixed length: E8 at as many bits of Rice codes.
-RICE = {f"e8_rice_{bits}": bits for bits in (2, 3, 4, 5)}
 #: Seconds: what is done sooner shows no progress.
 BAR_AFTER = 1
 
@@ -88,17 +86,6 @@ def chosen(texts: Iterable[str]) -> list[Format]:
     ]
 
 
-def measure_rice(
-    names: Iterable[str], weights: np.ndarray, *, threads: int = 0
-) -> Iterator[GaussianLoss]:
-    """What the codes of RICE make of `weights` of unit variance."""
-    for name in names:
-        blob = rice.encode(weights, rice.step(RICE[name]), threads=threads)
-        error = Error()
-        error.add(weights, rice.decode(blob, *weights.shape, threads=threads).weights())
-        yield GaussianLoss(name, 8 * blob.nbytes / weights.size, error.relative())
-
-
 def gaussian(rows: int, columns: int, seed: int) -> np.ndarray:
     """Weights of N(0, 1)."""
     return np.random.default_rng(seed).standard_normal((rows, columns), dtype=np.float32)
@@ -108,12 +95,11 @@ def measure(
     chosen: Iterable[Format], weights: np.ndarray, *, threads: int = 0, progress: bool = True
 ) -> Iterator[GaussianLoss]:
     """What each format makes of `weights`, one after the other."""
-    n, k = weights.shape
     for format in chosen:
         with _bar(format, weights.size, progress) as bar:
             error = Error()
-            _add(error, "", format, 0, weights, threads, bar)
-        yield GaussianLoss(format.name, format.layout(n, k).bits_per_weight, error.relative())
+            stored = _add(error, "", format, 0, weights, threads, bar)
+        yield GaussianLoss(format.name, 8 * stored / weights.size, error.relative())
 
 
 def measure_model(
@@ -125,17 +111,16 @@ def measure_model(
     shapes = {name: source.shape(name) for name in names}
     weights = sum(math.prod(shape) for shape in shapes.values())
     for format in chosen:
-        whole, errors = Error(), {}
+        whole, errors, stored = Error(), {}, 0
         with _bar(format, weights, progress) as bar:
             for name in names:
                 error, first, where = Error(), 0, f"{source.path}: tensor '{name}'"
                 for rows in source.chunks(name):
                     chunk = source.float32(name, rows)
-                    _add(error, where, format, first, chunk, threads, bar)
+                    stored += _add(error, where, format, first, chunk, threads, bar)
                     first += len(chunk)
                 whole.join(error)
                 errors[name] = error.relative()
-        stored = sum(format.layout(*shape).total_bytes for shape in shapes.values())
         worst = max(errors, key=errors.__getitem__)
         bits = 8 * stored / weights
         yield ModelLoss(format.name, bits, whole.relative(), worst, errors[worst])
@@ -163,14 +148,15 @@ def _add(
     chunk: np.ndarray,
     threads: int,
     bar: tqdm,
-) -> None:
-    """Adds what is lost of the rows from `first` on."""
+) -> int:
+    """Adds what is lost of the rows from `first` on. The bytes that archives hold of them."""
     n, k = chunk.shape
     where = f"{where}: {format.name}" if where else format.name
     blob = encode_rows(
         where, format, first, chunk, threads=threads, progress=lambda rows: bar.update(rows * k)
     )
     error.add(chunk, codec.decode(format, blob, n, k, threads=threads))
+    return codec.compress(format, blob, n, k, threads=threads).nbytes
 
 
 def print_gaussian(losses: Iterable[GaussianLoss], width: int) -> None:

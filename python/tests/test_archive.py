@@ -153,6 +153,73 @@ def test_packed_but_absent(archive_path):
     refused(archive_path, "'ghost'")
 
 
+@pytest.fixture
+def compressed_path(tmp_path, matrix):
+    """An archive of two weights of no fixed size, and one that has one."""
+    path = tmp_path / "compressed.safetensors"
+    names = {"a": "hyperquant_rice_3", "b": "rq3", "c": "hyperquant_rice_5"}
+    weights = {name: (matrix.shape, formats.lookup(format)) for name, format in names.items()}
+    with archive.ArchiveWriter(path, weights) as writer:
+        for name, (_, format) in weights.items():
+            blob = codec.encode(format, matrix)
+            writer.write(name, codec.compress(format, blob, *matrix.shape))
+    return path
+
+
+def test_compressed(compressed_path, matrix):
+    packed = archive.open(compressed_path)
+    assert list(packed) == ["a", "b", "c"]
+    for name in packed:
+        weight = packed[name]
+        np.testing.assert_array_equal(weight.blob, codec.encode(weight.format, matrix))
+        held = len(codec.compress(weight.format, weight.blob, *matrix.shape))
+        assert packed.stored_bits(name) == 8 * held / matrix.size
+    assert packed.stored_bits("a") < 4.5 < packed.stored_bits("c") < 7
+    header, body = read_header(compressed_path)
+    assert len(body) == header["c"]["data_offsets"][1]
+    assert (len(compressed_path.read_bytes()) - len(body)) % 8 == 0
+
+
+def test_damage_to_what_is_compressed(compressed_path):
+    data = compressed_path.read_bytes()
+    wrong = bytearray(data)
+    wrong[-1] ^= 128
+    compressed_path.write_bytes(wrong)
+    refused(compressed_path, "'c'", "stream 1 of row 5 is damaged")
+    for size in range(0, len(data), 97):
+        compressed_path.write_bytes(data[:size])
+        refused(compressed_path)
+    compressed_path.write_bytes(data)
+    header, body = read_header(compressed_path)
+    header["c"]["shape"] = [10**9]
+    write_header(compressed_path, header, body)
+    refused(compressed_path)
+
+
+def test_more_bytes_than_compression_gives(tmp_path, compressed_path, matrix):
+    _, format = archive.open(compressed_path).weights["a"]
+    path, bound = tmp_path / "x", format.layout(*matrix.shape).max_compressed_bytes
+    metadata = read_header(compressed_path)[0]["__metadata__"]
+    metadata["rotq.weights"] = json.dumps({"a": {"shape": matrix.shape, "format": format.name}})
+    with Writer(path, [Entry("a", "U8", (bound + 1,))], metadata) as writer:
+        writer.write("a", np.zeros(bound + 1, np.uint8))
+    refused(path, "'a'", f"expected at most {bound} bytes")
+
+
+def test_writer_takes_fewer(tmp_path):
+    path = tmp_path / "file.safetensors"
+    entries = [Entry("a", "U8", (1000,), at_most=True), Entry("b", "U8", (3,))]
+    with Writer(path, entries, {"key": "value"}) as writer:
+        writer.write("a", np.arange(5, dtype=np.uint8))
+        writer.write("b", np.zeros(3, np.uint8))
+    header, body = read_header(path)
+    assert header["a"] == {"dtype": "U8", "shape": [5], "data_offsets": [0, 5]}
+    assert header["b"]["data_offsets"] == [5, 8] and body[:5] == bytes(range(5))
+    with pytest.raises(ValueError, match="expected 1000 bytes of 'a' but got 1001"):
+        with Writer(path, entries, {}) as writer:
+            writer.write("a", np.zeros(1001, np.uint8))
+
+
 def test_writer_replaces_only_when_done(tmp_path):
     path = tmp_path / "file.safetensors"
     path.write_bytes(b"before")

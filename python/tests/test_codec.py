@@ -80,6 +80,37 @@ def test_decode_checks_the_blob(matrix):
         codec.decode_rows(format, blob, *matrix.shape, [6])
 
 
+def test_compression():
+    format = formats.lookup("hyperquant_rice_3")
+    weights = np.random.default_rng(5).standard_normal((3, 1032), np.float32)
+    shape, blob = weights.shape, codec.encode(format, weights)
+    compressed = codec.compress(format, blob, *shape, threads=1)
+    np.testing.assert_array_equal(compressed, codec.compress(format, blob, *shape, threads=3))
+    assert len(compressed) < 0.45 * len(blob)
+    np.testing.assert_array_equal(blob, codec.decompress(format, compressed, *shape))
+    for place in (0, 17, 30, len(compressed) // 2, len(compressed) - 1):
+        wrong = compressed.copy()
+        wrong[place] ^= 16
+        with pytest.raises(RotqError, match="expected|damaged"):
+            codec.decompress(format, wrong, *shape)
+    with pytest.raises(RotqError, match="expected"):
+        codec.decompress(format, compressed[:-4], *shape)
+    with pytest.raises(RotqError, match="3 x 1032"):
+        codec.decompress(format, compressed, 3, 1031)
+    blob[0] ^= 1
+    with pytest.raises(RotqError, match="lattice.* in row 0"):
+        codec.compress(format, blob, *shape)
+
+
+def test_other_formats_are_not_compressed(matrix):
+    format = formats.lookup("rq3")
+    blob = codec.encode(format, matrix)
+    assert np.shares_memory(codec.compress(format, blob, *matrix.shape), blob)
+    np.testing.assert_array_equal(codec.decompress(format, blob, *matrix.shape), blob)
+    with pytest.raises(RotqError, match="bytes"):
+        codec.decompress(format, blob[:-1], *matrix.shape)
+
+
 def test_quantized_activation():
     x = np.random.default_rng(2).standard_normal((3, 576), dtype=np.float32)
     codes, scales, sums = codec.quantize_activation(x, 256)

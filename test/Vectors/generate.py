@@ -200,6 +200,9 @@ def formats():
     ):
         codebook = {"kind": "voronoi", "bits": bits, "q": q, "multipliers": multipliers}
         yield make_by_row(name, codebook, {"kind": "field", "bits": bits, "dim": 8})
+    for bits, deviation in ((3, 57), (4, 117), (5, 235)):
+        codebook = {"kind": "lattice", "bits": 64, "deviation": deviation}
+        yield make_by_row(f"hyperquant_rice_{bits}", codebook, {"kind": "rice", "bits": 64})
     for bits in (12, 16, 18, 20, 24):
         yield make_frame(bits)
     for rate in (2, 3, 4):
@@ -417,6 +420,24 @@ class GridEncoder(Encoder):
         return xq, qq, q1
 
 
+# --- Steps that are not searched -------------------------------------------------------
+
+
+class GaussianEncoder(Encoder):
+    """With `step` for weights of unit variance."""
+
+    def fit(self, x):
+        squares = ordered_sum(f32(v * v) for v in x)
+        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
+
+    def moments(self, x, step, offset):
+        q = [v for code in self.assign(x, step, offset) for v in self.point(code)]
+        xq = qq = total = 0.0
+        for a, b in zip(x, q):
+            xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
+        return xq, qq, total
+
+
 # --- E8 ----------------------------------------------------------------------------
 
 
@@ -505,10 +526,11 @@ class Voronoi:
         return best
 
 
-class VoronoiEncoder(Encoder):
+class VoronoiEncoder(GaussianEncoder):
     def __init__(self, fmt):
         self.offset = False
         self.code = Voronoi(fmt["codebook"])
+        self.step = f32(f32(1.49283) / float(self.code.q * self.code.multipliers[0]))
 
     def assign(self, x, step, offset):
         inverse, codes = f32(1.0 / step), []
@@ -517,31 +539,43 @@ class VoronoiEncoder(Encoder):
             codes.append(self.code.encode([round(64 * v) for v in values]))
         return codes
 
-    def moments(self, x, step, offset):
-        q = [float(v) for code in self.assign(x, step, offset) for v in self.code.point(code)]
-        xq = qq = total = 0.0
-        for a, b in zip(x, q):
-            xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
-        return xq, qq, total
-
     def point(self, code):
         return [float(v) for v in self.code.point(code)]
 
-    def fit(self, x):
-        rms = f32(math.sqrt(f32(ordered_sum(f32(v * v) for v in x) / len(x))))
-        smallest = float(self.code.q * self.code.multipliers[0])
-        return f32(f32(f32(1.49283) / smallest) * rms), 0.0
 
+class LatticeEncoder(GaussianEncoder):
+    """Points of 2 E8, as they are."""
 
-# --- Steps that are not searched -------------------------------------------------------
+    def __init__(self, fmt):
+        self.offset = False
+        self.step = f32(16 / fmt["codebook"]["deviation"])
 
+    @staticmethod
+    def nearest(x, odd):
+        """(error, point) of the nearest one with odd coordinates, or even ones."""
+        x = [max(-125.0, min(125.0, v)) for v in x]
+        point = [2 * round(f32(f32(v - odd) * 0.5)) + odd for v in x]
+        rests = [f32(v - p) for v, p in zip(x, point)]
+        if sum(point) % 4:
+            at = max(range(8), key=lambda i: abs(rests[i]))
+            step = 2 if rests[at] >= 0 else -2
+            point[at] += step
+            rests[at] = f32(rests[at] - step)
+        error = 0.0
+        for rest in rests:
+            error = f32(error + f32(rest * rest))
+        return error, point
 
-class GaussianEncoder(Encoder):
-    """With `step` for weights of unit variance."""
+    def assign(self, x, step, offset):
+        inverse, codes = f32(1.0 / step), []
+        for at in range(0, len(x), 8):
+            target = [f32(f32(v - offset) * inverse) for v in x[at : at + 8]]
+            best = min((self.nearest(target, odd) for odd in (0, 1)), key=lambda pair: pair[0])
+            codes.append(int.from_bytes(struct.pack("8b", *best[1]), "little"))
+        return codes
 
-    def fit(self, x):
-        squares = ordered_sum(f32(v * v) for v in x)
-        return f32(self.step * f32(math.sqrt(f32(squares / len(x))))), 0.0
+    def point(self, code):
+        return [float(v) for v in struct.unpack("8b", code.to_bytes(8, "little"))]
 
 
 # --- Frames ------------------------------------------------------------------------
@@ -601,13 +635,6 @@ class FrameEncoder(GaussianEncoder):
                 self.found[fixed] = self.nearest(fixed)
             codes.append(self.found[fixed])
         return codes
-
-    def moments(self, x, step, offset):
-        q = [v for code in self.assign(x, step, offset) for v in self.point(code)]
-        xq = qq = total = 0.0
-        for a, b in zip(x, q):
-            xq, qq, total = f32(xq + f32(a * b)), f32(qq + b * b), f32(total + b)
-        return xq, qq, total
 
 
 # --- Trellises -----------------------------------------------------------------------
@@ -732,6 +759,7 @@ def make_encoder(fmt):
     kinds = {
         "frame": FrameEncoder,
         "grid": GridEncoder,
+        "lattice": LatticeEncoder,
         "pair_trellis": PairTrellisEncoder,
         "trellis": TrellisEncoder,
         "voronoi": VoronoiEncoder,
@@ -745,6 +773,8 @@ def make_encoder(fmt):
 def plane_widths(fmt):
     """Bits of a code in every plane."""
     bits = fmt["coding"]["bits"]
+    if fmt["coding"]["kind"] == "rice":
+        return [bits]
     if fmt["coding"]["kind"] == "field":
         return [32, bits - 32] if bits > 32 else [bits]
     if fmt["coding"]["kind"] == "window":
@@ -753,7 +783,7 @@ def plane_widths(fmt):
 
 
 def weights_per_code(fmt):
-    return fmt["coding"].get("dim", 1)
+    return 8 if fmt["coding"]["kind"] == "rice" else fmt["coding"].get("dim", 1)
 
 
 def layout(fmt, n, k):
@@ -778,7 +808,7 @@ def code_bits(fmt, n, k):
     for width, offset in zip(plane_widths(fmt), offsets):
         for row in range(n):
             for i in range(stored):
-                if fmt["coding"]["kind"] == "field":
+                if fmt["coding"]["kind"] in ("field", "rice"):
                     at = 8 * offset + (row * stored + i) * width
                     for b in range(width):
                         yield row, i, low + b, at + b
@@ -846,6 +876,56 @@ def decode(fmt, blob, n, k):
     return out
 
 
+# --- Rice codes ------------------------------------------------------------------------
+
+
+def rice_symbols(point):
+    c = point[0] % 2
+    s = [(v - c) // 2 for v in point]
+    z = [2 * v if v >= 0 else -2 * v - 1 for v in (*s[:7], (s[7] - sum(s[:7]) % 2) // 2)]
+    return [*z[:7], 2 * z[7] + c]
+
+
+def rice_stream(symbols):
+    """(k, words) of a stream."""
+    k = min(range(8), key=lambda k: sum(z // 2**k + 1 + k for z in symbols))
+    bits = "".join("0" * (z >> k) + "1" + f"{z % 2**k:0{k}b}"[:k] for z in symbols)
+    bits += "0" * (-len(bits) % 32)
+    return k, [int(bits[i : i + 32], 2) for i in range(0, len(bits), 32)]
+
+
+def check_of(data):
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value >> 1) ^ (0x8408 if value & 1 else 0)
+    return value
+
+
+def compress(fmt, blob, n, k):
+    """What archives hold of a blob."""
+    _, scales, _ = layout(fmt, n, k)
+    columns, stored, row_bytes = round_up(k, 32), round_up(k, 64), (len(blob) - scales) // n
+    streams, words, starts, checks = [], [], [0], []
+    for row in range(n):
+        line = struct.unpack(f"{columns}b", blob[row * stored : row * stored + columns])
+        symbols = [z for i in range(0, columns, 8) for z in rice_symbols(line[i : i + 8])]
+        for at in range(0, columns, 512):
+            k_of, of_stream = rice_stream(symbols[at : at + 512])
+            data = bytes([k_of]) + struct.pack(f"<{len(of_stream)}I", *of_stream)
+            if at == 0:
+                data += blob[scales + row * row_bytes :][:row_bytes]
+            checks.append(check_of(data))
+            streams.append(k_of)
+            words += of_stream
+            starts.append(len(words))
+    parts = struct.pack("<4I", 0x32527152, n, k, len(words)) + blob[scales:]
+    parts += bytes(-len(parts) % 4) + struct.pack(f"<{len(starts)}I", *starts)
+    parts += struct.pack(f"<{len(checks)}H", *checks) + bytes(streams)
+    return parts + bytes(-len(parts) % 4) + struct.pack(f"<{len(words)}I", *words)
+
+
 # --- Vectors ---------------------------------------------------------------------------
 
 RULE = (
@@ -891,6 +971,8 @@ def vectors(fmt):
         blob = encode(fmt, weights(case), n, k)
         decoded = hexadecimal(decode(fmt, blob, n, k))
         encodes.append(case | {"blob": blob.hex(), "decoded": decoded})
+        if fmt["coding"]["kind"] == "rice":
+            encodes[-1]["compressed"] = compress(fmt, blob, n, k).hex()
     # Every code, used or not, with steps and offsets of any finite value.
     for n, k in ((2, 96), (1, 288)):
         draws = Draws(n + k)

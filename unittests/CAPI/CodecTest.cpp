@@ -290,6 +290,48 @@ TEST(CodecTest, Errors) {
   EXPECT_STREQ(rotqLastError(), "weight is nan at row 3, column 17");
 }
 
+TEST(CodecTest, Compression) {
+  Packed packed("hyperquant_rice_4");
+  int64_t n = packed.n, k = packed.k, bytes = packed.layout.totalBytes;
+  std::vector<unsigned char> codes(size_t(packed.layout.maxCompressedBytes));
+  int64_t size = 0, room = int64_t(codes.size());
+  ASSERT_EQ(rotqCompress("hyperquant_rice_4", packed.blob.data(), bytes, n, k,
+                         codes.data(), room, &size, 2),
+            0)
+      << rotqLastError();
+  EXPECT_LT(size, bytes * 3 / 4);
+  std::vector<unsigned char> back(packed.blob.size());
+  ASSERT_EQ(rotqDecompress("hyperquant_rice_4", codes.data(), size, n, k,
+                           back.data(), bytes, 2),
+            0)
+      << rotqLastError();
+  EXPECT_EQ(back, packed.blob);
+
+  EXPECT_NE(rotqCompress("hyperquant_rice_4", packed.blob.data(), bytes, n, k,
+                         codes.data(), size - 1, &size, 2),
+            0);
+  EXPECT_EQ(std::string(rotqLastError()),
+            "expected room for " + std::to_string(size) + " bytes but got " +
+                std::to_string(size - 1));
+  EXPECT_NE(rotqCompress("hyperquant_rice_4", packed.blob.data(), bytes, n, k,
+                         codes.data(), room, nullptr, 2),
+            0);
+  codes[size_t(size) - 1] ^= 128;
+  EXPECT_NE(rotqDecompress("hyperquant_rice_4", codes.data(), size, n, k,
+                           back.data(), bytes, 2),
+            0);
+  EXPECT_STREQ(rotqLastError(), "stream 0 of row 4 is damaged");
+
+  // What is not compressed stays as it is.
+  Packed other("nf4");
+  EXPECT_EQ(other.layout.maxCompressedBytes, 0);
+  codes.resize(other.blob.size());
+  ASSERT_EQ(rotqCompress("nf4", other.blob.data(), other.layout.totalBytes, n,
+                         k, codes.data(), int64_t(codes.size()), &size, 1),
+            0);
+  EXPECT_EQ(codes, other.blob);
+}
+
 TEST(CodecTest, ErrorsBelongToTheirThread) {
   EXPECT_NE(rotqWeightLayout("here", 1, 1, nullptr), 0);
   std::string before = rotqLastError();

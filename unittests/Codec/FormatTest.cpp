@@ -142,8 +142,12 @@ TEST(FormatTest, JsonRoundTrips) {
     ASSERT_TRUE(read) << read.error();
     EXPECT_EQ(read->toJson(), format.toJson());
     EXPECT_TRUE(read->equals(format));
+    // Points of the lattice are what they are, however fine it lies.
+    auto familyOf = [](const Format &format) {
+      return format.codebook->kind() == "lattice" ? "lattice" : format.name;
+    };
     for (const Format &other : presets())
-      EXPECT_EQ(read->equals(other), other.name == format.name);
+      EXPECT_EQ(read->equals(other), familyOf(other) == familyOf(format));
   }
 }
 
@@ -219,7 +223,7 @@ TEST(FormatTest, HostileJson) {
       {edited("\"group\":256", "\"group\":[256]"), "an array of 1 elements"},
       {edited("f16", "f32"), "expected scales of type f16"},
       {edited("false", "0"), "expected true or false as format.scale.offset"},
-      {edited("table", "lattice"), "unknown codebook kind"},
+      {edited("table", "carpet"), "unknown codebook kind"},
       {edited("\"bits\":3", "\"bits\":0"), "an integer from 1 to 4"},
       {edited("\"bits\":3", "\"bits\":5"), "an integer from 1 to 4"},
       {edited("\"bits\":3", "\"bits\":4294967299"), "an integer from 1 to 4"},
@@ -234,7 +238,7 @@ TEST(FormatTest, HostileJson) {
       {edited("-114", "-114.5"), "integers from -128 to 127"},
       {edited("[-114,-71,-40,-13,13,40,71,114]", "{}"),
        "an array of 2 to 16 levels"},
-      {edited("fixed", "rice"), "unknown coding kind"},
+      {edited("fixed", "huffman"), "unknown coding kind"},
       {edited("\"name\"", "\"extra\":1,\"name\""),
        "unknown key \"extra\" in format"},
       {edited("\"coding\":{\"kind\":\"fixed\",\"bits\":3}", "\"coding\":3"),

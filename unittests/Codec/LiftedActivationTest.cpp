@@ -9,7 +9,6 @@
 #include "TestUtils.h"
 
 #include <algorithm>
-#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -1,4 +1,4 @@
-//===- RiceStreamFuzzer.cpp - Hostile blobs of Rice codes -----------------===//
+//===- RiceStreamFuzzer.cpp - Hostile weights in Rice codes ---------------===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,10 +6,12 @@
 //===----------------------------------------------------------------------===//
 //
 // A libFuzzer target, with checksums that are always 0. The shape is what the
-// header says, brought within bounds; what decodes must be points.
+// header says, brought within bounds. What decodes is encoded again: codes with
+// another k than the best are accepted, but points are those of the lattice.
 //
 //===----------------------------------------------------------------------===//
 
+#include "rotq/Codec/RiceCoding.h"
 #include "rotq/Codec/RiceStream.h"
 
 #include <cstdlib>
@@ -23,21 +25,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uint32_t shape[2] = {1, 8};
   if (size >= 12)
     std::memcpy(shape, data + 4, 8);
-  int64_t n = 1 + (shape[0] - 1) % 4, k = 8 + (shape[1] - 8) % 2048 / 8 * 8;
-  std::vector<int8_t> points(size_t(n * k));
-  float step = 0;
-  std::span<const std::byte> blob(reinterpret_cast<const std::byte *>(data),
-                                  size);
-  if (!decodeRice(blob, n, k, points, step, /*threads=*/1))
+  Format format;
+  format.scale.group = kWholeRow;
+  format.coding = std::make_shared<RiceCoding>();
+  WeightLayout layout(format, 1 + (shape[0] - 1) % 4,
+                      1 + (shape[1] - 1) % 2048);
+  std::vector<std::byte> blob(size_t(layout.totalBytes));
+  std::span<const std::byte> codes(reinterpret_cast<const std::byte *>(data),
+                                   size);
+  if (!decodeRice(layout, codes, blob, /*threads=*/1))
     return 0;
-  std::vector<uint8_t> symbols(8);
-  for (size_t i = 0; i < points.size(); i += 8) {
-    int8_t back[8];
-    std::span<const int8_t, 8> point(points.data() + i, 8);
-    stripE8(point, std::span(symbols).first<8>());
-    if (!unstripE8(std::span<const uint8_t, 8>(symbols.data(), 8), back) ||
-        std::memcmp(back, points.data() + i, 8) != 0)
-      std::abort();
-  }
+  auto again = encodeRice(layout, blob, /*threads=*/1);
+  std::vector<std::byte> back(blob.size());
+  if (!again || !decodeRice(layout, *again, back, /*threads=*/1) ||
+      back != blob)
+    std::abort();
   return 0;
 }

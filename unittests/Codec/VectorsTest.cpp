@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestUtils.h"
+#include "rotq/Codec/CompressedWeight.h"
 
 #include <nlohmann/json.hpp>
 
@@ -88,6 +89,12 @@ TEST_P(VectorsTest, Encode) {
     auto blob = encoded(format, weightsOf(c), c["n"], c["k"]);
     ASSERT_TRUE(blob == fromHex(c["blob"])) << c["n"] << " x " << c["k"];
     expectDecodes(c, blob);
+    ASSERT_EQ(c.contains("compressed"), format.coding->isCompressed());
+    if (!c.contains("compressed"))
+      continue;
+    auto held = compress(format, blob, c["n"], c["k"]);
+    ASSERT_TRUE(held) << held.error();
+    ASSERT_TRUE(*held == fromHex(c["compressed"])) << c["n"] << " x " << c["k"];
   }
 }
 

@@ -180,6 +180,11 @@ public:
   /// In a circle a code may begin in the run before its own, and the first run
   /// follows the last one (runBefore).
   virtual int64_t circle() const { return 0; }
+  /// Whether archives hold rows of a weight in fewer bytes than its planes
+  /// have, and not always as many (CompressedWeight.h).
+  virtual bool isCompressed() const { return false; }
+  /// Refuses codebooks whose codes it cannot take, though they are as long.
+  virtual Status accept(const Codebook &) const { return {}; }
   /// Packs the codes of whole runs, which Codebook says how to list;
   /// `planes[p]` has `runBytes()[p]` a run.
   virtual void pack(std::span<const uint32_t> codes,

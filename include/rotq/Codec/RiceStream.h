@@ -1,13 +1,13 @@
-//===- RiceStream.h - Lattice points as an entropy code ---------*- C++ -*-===//
+//===- RiceStream.h - Lattice points in Rice codes --------------*- C++ -*-===//
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// A matrix as nearest points of E8, at one step, in Rice codes: for storage and
-// transport. Rows are cut into streams that decode alone, and damage to any of
-// them is found.
+// A weight of lattice points in an entropy code, for storage and transport.
+// Rows are cut into streams that decode alone, and damage to any of them is
+// found.
 //
 // The lattice is 2 E8: eight integers y of one parity c whose sum is a multiple
 // of 4. With s_i = (y_i - c) / 2, p the parity of s_1 + ... + s_7 and t =
@@ -15,64 +15,57 @@
 // and 2 zigzag(t) + c, where zigzag(v) is 2 v for v >= 0 and -2 v - 1 below.
 // The Rice code of a symbol z is z >> k zeros, a one, and the low k bits of z.
 //
-// The blob, little-endian: a header of five words (a magic number, N, K, the
-// step as f32, the CRC-32 of these four), then for S streams of at most
-// kStreamSymbols symbols
-//
-//   u32 starts[S + 1]   words from the first stream to this one, and to the end
-//   u16 checks[S]       CRC-16 of k and the words of the stream
-//   u8  k[S]            0 to kMaxRice
-//
-// filled up with zeros to a multiple of 4 bytes, then the words of the streams,
-// whose bits count from the top. The rest of the last word of a stream is zero.
+// docs/formats/rice.md has the bytes.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef ROTQ_CODEC_RICESTREAM_H
 #define ROTQ_CODEC_RICESTREAM_H
 
-#include "rotq/Support/Error.h"
-
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <vector>
+#include "rotq/Codec/PackedWeight.h"
 
 namespace rotq {
 
 inline constexpr int64_t kStreamSymbols = 512;
 inline constexpr unsigned kMaxRice = 7;
+/// The first word of a weight in Rice codes.
+inline constexpr uint32_t kRiceMagic = 0x32527152;
+/// Of a check: a reflected CRC of 16 bits (CRC-16/MCRF4XX).
+inline constexpr uint16_t kCheckPolynomial = 0x8408, kCheckStart = 0xffff;
 
-/// The nearest point of 2 E8 to `x`, within [-127, 127].
-void nearestE8(std::span<const float, 8> x, std::span<int8_t, 8> point);
-
-/// Eight symbols for a point of 2 E8, and back. Symbols that stand for no point
-/// within [-127, 127] give false.
-void stripE8(std::span<const int8_t, 8> point, std::span<uint8_t, 8> symbols);
+/// Eight symbols for a point of 2 E8 within [-127, 127], and back. False for
+/// what is no such point, and for symbols that stand for none.
+bool stripE8(std::span<const int8_t, 8> point, std::span<uint8_t, 8> symbols);
 bool unstripE8(std::span<const uint8_t, 8> symbols, std::span<int8_t, 8> point);
 
-/// The step for weights of unit variance at which codes take about `bits` a
-/// weight, from 2 to 5; all else stored, see RiceRate, comes on top.
-float riceStep(float bits);
+/// Where the parts of an N x K weight in Rice codes start, in bytes. They
+/// follow each other without gaps, but for zeros ahead of the words.
+struct RiceLayout {
+  explicit RiceLayout(const WeightLayout &weight);
 
-/// Bits a weight.
-struct RiceRate {
-  double payload; ///< of the codes
-  double total;   ///< of the blob
+  int64_t columns;    ///< points of a row: K filled up to 32
+  int64_t scaleBytes; ///< of a row
+  int64_t perRow;     ///< streams of a row
+  int64_t streams;    ///< of all rows, one behind the other
+
+  int64_t scales;     ///< as in the blob
+  int64_t starts;     ///< u32 [streams + 1]: words ahead of a stream
+  int64_t checks;     ///< u16 [streams]
+  int64_t parameters; ///< u8 [streams]: k
+  int64_t words;      ///< u32: the streams
+  int64_t maxBytes;   ///< of everything, whatever the points are
 };
 
-/// Encodes N x K weights, K a multiple of 8. `threads` as in EncodeOptions.
-/// Errors: sizes that do not match, a step that is not finite and above 0,
-/// weights that are not finite.
-Expected<std::vector<std::byte>> encodeRice(std::span<const float> weights,
-                                            int64_t n, int64_t k, float step,
-                                            RiceRate *rate = nullptr,
+/// `blob`, whose plane has points a byte a weight, in Rice codes. `threads` as
+/// in EncodeOptions. Error: a row that has other points than those of 2 E8
+/// within [-127, 127].
+Expected<std::vector<std::byte>> encodeRice(const WeightLayout &weight,
+                                            std::span<const std::byte> blob,
                                             unsigned threads = 0);
 
-/// Decodes a blob into N x K points and the step. Error: anything that
-/// `encodeRice` does not write.
-Status decodeRice(std::span<const std::byte> blob, int64_t n, int64_t k,
-                  std::span<int8_t> points, float &step, unsigned threads = 0);
+/// The way back. Error: anything that `encodeRice` does not write.
+Status decodeRice(const WeightLayout &weight, std::span<const std::byte> codes,
+                  std::span<std::byte> blob, unsigned threads = 0);
 
 } // namespace rotq
 

@@ -31,6 +31,8 @@ public:
   std::span<const unsigned> runBytes() const override { return {&bytes, 1}; }
   unsigned unpackedBits() const override { return 32; }
   int64_t circle() const override { return kCircle; }
+  /// Codes that overlap take a path through a trellis.
+  Status accept(const Codebook &codebook) const override;
   /// Keeps the new bits of every code, the highest.
   void pack(std::span<const uint32_t> codes,
             std::span<const std::span<std::byte>> planes) const override;

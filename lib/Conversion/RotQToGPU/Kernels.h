@@ -104,6 +104,7 @@ std::string elementName(Type type);
 ::rotq::KernelInfo describeMatmul(const MatmulProblem &problem,
                                   KernelAttr config);
 ::rotq::KernelInfo describeActivation(const ActivationProblem &problem);
+::rotq::KernelInfo describeDecompress(WeightType type);
 /// `type` in either layout.
 ::rotq::KernelInfo describeRepack(WeightType type);
 
@@ -132,6 +133,10 @@ void buildLifting(KernelBuilder &b, KernelFunction &kernel,
                   const ActivationProblem &problem);
 void describeLifting(const ActivationProblem &problem,
                      ::rotq::KernelInfo &info);
+
+/// Decodes a weight in Rice codes: a thread takes a stream.
+void buildDecompress(KernelBuilder &b, const KernelFunction &kernel,
+                     WeightType type);
 
 /// Copies a canonical weight into tiles.
 void buildRepack(KernelBuilder &b, const KernelFunction &kernel,

@@ -32,6 +32,7 @@ public:
   void runOnOperation() override;
 
 private:
+  LogicalResult convertDecompress(DecompressOp op);
   LogicalResult convertRepack(RepackOp op);
   LogicalResult convertMatmul(MatmulOpInterface op);
   LogicalResult convertActivation(QuantizeActivationOp op);
@@ -42,9 +43,10 @@ private:
       Location loc, ::rotq::KernelInfo &info,
       function_ref<LogicalResult(KernelBuilder &, KernelFunction &)> build);
   gpu::GPUModuleOp getModule();
+  /// `count` is the one scalar that it takes: rows above all.
   void launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
               const ::rotq::KernelInfo &info, ValueRange buffers,
-              Value rows = {});
+              Value count = {});
   /// One of them, by the number of rows at run time: the first whose `mMax`
   /// they do not exceed.
   struct BuiltKernel {
@@ -60,7 +62,7 @@ private:
   Value bufferOf(ImplicitLocOpBuilder &b, TypedValue<WeightType> weight);
 
   gpu::GPUModuleOp kernels;
-  llvm::MapVector<Value, Value> repacked; ///< buffers of weights made here
+  llvm::MapVector<Value, Value> made; ///< buffers of weights made here
   /// Of the codes of an activation, the buffer of what it was lifted to, and
   /// the frame that lifted it.
   DenseMap<Value, std::pair<Value, FrameAttr>> lifted;
@@ -101,7 +103,7 @@ FailureOr<gpu::GPUFuncOp> ConvertRotQToGPU::getKernel(
 /// Launches on the device pointers of `buffers`.
 void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
                               const ::rotq::KernelInfo &info,
-                              ValueRange buffers, Value rows) {
+                              ValueRange buffers, Value count) {
   Type pointer = LLVM::LLVMPointerType::get(&getContext(), 1);
   SmallVector<Value> operands;
   for (Value buffer : buffers) {
@@ -109,15 +111,15 @@ void ConvertRotQToGPU::launch(ImplicitLocOpBuilder &b, gpu::GPUFuncOp kernel,
     address = arith::IndexCastOp::create(b, b.getI64Type(), address);
     operands.push_back(LLVM::IntToPtrOp::create(b, pointer, address));
   }
-  if (rows)
-    operands.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rows));
+  if (count)
+    operands.push_back(arith::IndexCastOp::create(b, b.getI32Type(), count));
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, value);
   };
   auto blocks = [&](const ::rotq::GridDim &dim) -> Value {
     if (dim.over.empty())
       return constant(dim.count);
-    Value tiles = arith::CeilDivUIOp::create(b, rows, constant(dim.tile));
+    Value tiles = arith::CeilDivUIOp::create(b, count, constant(dim.tile));
     return arith::MulIOp::create(b, tiles, constant(dim.count));
   };
   gpu::KernelDim3 grid = {blocks(info.grid[0]), blocks(info.grid[1]),
@@ -168,9 +170,30 @@ Value ConvertRotQToGPU::bufferOf(ImplicitLocOpBuilder &b,
                                  TypedValue<WeightType> weight) {
   while (auto view = weight.getDefiningOp<RotatedViewOp>())
     weight = view.getSource();
-  if (Value buffer = repacked.lookup(weight))
+  if (Value buffer = made.lookup(weight))
     return buffer;
   return StorageOp::create(b, weight.getType().getStorageType(), weight);
+}
+
+/// Into a buffer that lives as long as the function's others.
+LogicalResult ConvertRotQToGPU::convertDecompress(DecompressOp op) {
+  if (failed(verifyBuffers(op)))
+    return failure();
+  WeightType type = op.getWeight().getType();
+  ::rotq::KernelInfo info = describeDecompress(type);
+  auto kernel = getKernel(op.getLoc(), info,
+                          [&](KernelBuilder &b, KernelFunction &kernel) {
+                            buildDecompress(b, kernel, type);
+                            return success();
+                          });
+  if (failed(kernel))
+    return failure();
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value target = memref::AllocOp::create(b, type.getStorageType());
+  Value bytes = memref::DimOp::create(b, op.getInput(), 0);
+  launch(b, *kernel, info, {op.getInput(), target, op.getInits()}, bytes);
+  made[op.getWeight()] = target;
+  return success();
 }
 
 /// Into a buffer that lives as long as the function's others.
@@ -188,7 +211,7 @@ LogicalResult ConvertRotQToGPU::convertRepack(RepackOp op) {
   Value source = bufferOf(b, op.getSource());
   Value target = memref::AllocOp::create(b, op.getType().getStorageType());
   launch(b, *kernel, info, {source, target});
-  repacked[op.getResult()] = target;
+  made[op.getResult()] = target;
   return success();
 }
 
@@ -361,20 +384,27 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   return success();
 }
 
-/// Kernels took the bytes: views of a repacked weight are dead, and so is it.
-static void eraseHandles(Operation *op) {
-  for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+/// Kernels took the bytes: views of such a weight are dead, and so is what made
+/// it. Where a function hands it on, it becomes a handle of its buffer.
+static void eraseMaker(Value weight, Value buffer) {
+  for (Operation *user : llvm::make_early_inc_range(weight.getUsers()))
     if (isa<RotatedViewOp>(user) && user->use_empty())
       user->erase();
-  if (op->use_empty())
-    op->erase();
+  Operation *maker = weight.getDefiningOp();
+  if (!weight.use_empty()) {
+    OpBuilder b(maker);
+    weight.replaceAllUsesWith(UnrealizedConversionCastOp::create(
+                                  b, maker->getLoc(), weight.getType(), buffer)
+                                  .getResult(0));
+  }
+  maker->erase();
 }
 
 void ConvertRotQToGPU::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
-    if (isa<MatmulOpInterface, QuantizeActivationOp, RepackOp, RotateOp,
-            DequantizeOp, GatherOp>(op))
+    if (isa<MatmulOpInterface, QuantizeActivationOp, DecompressOp, RepackOp,
+            RotateOp, DequantizeOp, GatherOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -383,6 +413,8 @@ void ConvertRotQToGPU::runOnOperation() {
       result = convertMatmul(matmul);
     else if (auto activation = dyn_cast<QuantizeActivationOp>(op))
       result = convertActivation(activation);
+    else if (auto decompress = dyn_cast<DecompressOp>(op))
+      result = convertDecompress(decompress);
     else if (auto repack = dyn_cast<RepackOp>(op))
       result = convertRepack(repack);
     else
@@ -390,8 +422,8 @@ void ConvertRotQToGPU::runOnOperation() {
     if (failed(result))
       return signalPassFailure();
   }
-  for (auto [weight, buffer] : repacked)
-    eraseHandles(weight.getDefiningOp());
+  for (auto [weight, buffer] : llvm::reverse(made))
+    eraseMaker(weight, buffer);
   if (kernels)
     kernels->setAttr(
         "rotq.manifest",

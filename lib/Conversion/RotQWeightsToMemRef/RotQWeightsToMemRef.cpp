@@ -57,6 +57,22 @@ struct LowerIdentity : public OpConversionPattern<OpTy> {
   }
 };
 
+/// A handle of a buffer  ->  the buffer
+struct LowerHandle : public OpConversionPattern<UnrealizedConversionCastOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(UnrealizedConversionCastOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op->getNumOperands() != 1 || op->getNumResults() != 1 ||
+        adaptor.getInputs().front().getType() !=
+            getTypeConverter()->convertType(op.getResult(0).getType()))
+      return rewriter.notifyMatchFailure(op, "not the buffer of a weight");
+    rewriter.replaceOp(op, adaptor.getInputs().front());
+    return success();
+  }
+};
+
 struct ConvertRotQWeightsToMemRef
     : public mlir::rotq::impl::ConvertRotQWeightsToMemRefBase<
           ConvertRotQWeightsToMemRef> {
@@ -111,8 +127,9 @@ void ConvertRotQWeightsToMemRef::runOnOperation() {
 
   RewritePatternSet patterns(context);
   patterns.add<LowerConstant>(converter, context, globals);
-  patterns.add<LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>>(
-      converter, context);
+  patterns
+      .add<LowerHandle, LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>>(
+          converter, context);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                  converter);
   populateCallOpTypeConversionPattern(patterns, converter);

@@ -10,8 +10,10 @@
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/FrameCodebook.h"
 #include "rotq/Codec/GridCodebook.h"
+#include "rotq/Codec/LatticeCodebook.h"
 #include "rotq/Codec/LiftedActivation.h"
 #include "rotq/Codec/PairTrellisCodebook.h"
+#include "rotq/Codec/RiceCoding.h"
 #include "rotq/Codec/TrellisCodebook.h"
 #include "rotq/Codec/VoronoiCodebook.h"
 #include "rotq/Codec/WindowCoding.h"
@@ -296,6 +298,17 @@ LogicalResult VoronoiAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Codebook> LatticeAttr::getCodebook() const {
+  return std::make_shared<::rotq::LatticeCodebook>(getDeviation());
+}
+
+LogicalResult LatticeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  unsigned deviation) {
+  if (auto status = ::rotq::LatticeCodebook::check(deviation); !status)
+    return emitError() << status.error();
+  return success();
+}
+
 std::shared_ptr<const ::rotq::Codebook> TrellisAttr::getCodebook() const {
   return std::make_shared<::rotq::TrellisCodebook>(getRate(), getMultiplier(),
                                                    getIncrement());
@@ -369,6 +382,10 @@ LogicalResult FieldAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+std::shared_ptr<const ::rotq::Coding> RiceAttr::getCoding() const {
+  return std::make_shared<::rotq::RiceCoding>();
+}
+
 std::shared_ptr<const ::rotq::Coding> WindowAttr::getCoding() const {
   return std::make_shared<::rotq::WindowCoding>(getRate(), getDim());
 }
@@ -406,6 +423,8 @@ static CodebookAttrInterface mirror(MLIRContext *context,
   if (auto *frame = dynamic_cast<const ::rotq::FrameCodebook *>(&codebook))
     return FrameAttr::get(context, frame->dim(), frame->deviation(),
                           frame->vectors());
+  if (auto *lattice = dynamic_cast<const ::rotq::LatticeCodebook *>(&codebook))
+    return LatticeAttr::get(context, lattice->deviation());
   if (auto *voronoi = dynamic_cast<const ::rotq::VoronoiCodebook *>(&codebook))
     return VoronoiAttr::get(context, voronoi->q(), voronoi->multipliers());
   if (auto *trellis = dynamic_cast<const ::rotq::TrellisCodebook *>(&codebook))
@@ -424,6 +443,8 @@ static CodingAttrInterface mirror(MLIRContext *context,
     return FixedAttr::get(context, coding.bits());
   if (coding.kind() == "field")
     return FieldAttr::get(context, coding.bits(), coding.dim());
+  if (coding.kind() == "rice")
+    return RiceAttr::get(context);
   if (auto *window = dynamic_cast<const ::rotq::WindowCoding *>(&coding))
     return WindowAttr::get(context, window->rate(), window->dim());
   return {};

@@ -9,6 +9,7 @@
 
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/LiftedActivation.h"
+#include "rotq/Codec/RiceStream.h"
 #include "rotq/Dialect/RotQ/IR/StageLayout.h"
 
 #include "mlir/IR/AsmState.h"
@@ -62,7 +63,7 @@ static LogicalResult verifyShape(Operation *op, StringRef what, Value value,
 }
 
 /// The rules of every destination-style op: all tensors or all memrefs, and
-/// results exactly where the destinations are tensors.
+/// tensors as results exactly where the destinations are such.
 static LogicalResult verifyDestinationStyle(Operation *op) {
   auto dpsOp = cast<DestinationStyleOpInterface>(op);
   bool hasTensor = false, hasMemRef = false;
@@ -73,9 +74,11 @@ static LogicalResult verifyDestinationStyle(Operation *op) {
   if (hasTensor && hasMemRef)
     return op->emitOpError("expected tensors or memrefs but got both");
   size_t expected = hasTensor ? dpsOp.getNumDpsInits() : 0;
-  if (op->getNumResults() != expected)
-    return op->emitOpError() << "expected " << expected << " results but got "
-                             << op->getNumResults();
+  auto results =
+      size_t(llvm::count_if(op->getResultTypes(), llvm::IsaPred<TensorType>));
+  if (results != expected)
+    return op->emitOpError()
+           << "expected " << expected << " results but got " << results;
   return success();
 }
 
@@ -101,6 +104,7 @@ addEffects(Operation *op,
           &effects) {                                                          \
     addEffects(*this, effects);                                                \
   }
+ROTQ_DEFINE_EFFECTS(DecompressOp)
 ROTQ_DEFINE_EFFECTS(DequantizeOp)
 ROTQ_DEFINE_EFFECTS(GatherOp)
 ROTQ_DEFINE_EFFECTS(RotateOp)
@@ -246,6 +250,19 @@ struct RepackConstant : public OpRewritePattern<RepackOp> {
 void RepackOp::getCanonicalizationPatterns(RewritePatternSet &results,
                                            MLIRContext *context) {
   results.add<RepackConstant>(context);
+}
+
+LogicalResult DecompressOp::verify() {
+  WeightType weight = getWeight().getType();
+  if (failed(verifyDestinationStyle(*this)) ||
+      failed(verifyCanonical(*this, weight)))
+    return failure();
+  ::rotq::Format format = weight.getFormat().getFormat();
+  if (!format.coding->isCompressed())
+    return emitOpError() << "expected a coding that archives compress but got "
+                         << weight.getFormat().getCoding();
+  ::rotq::RiceLayout layout(weight.getCanonicalLayout());
+  return verifyShape(*this, "a destination", getInits(), {layout.streams});
 }
 
 LogicalResult ExtractRowsOp::verify() {

@@ -48,8 +48,13 @@ struct DestinationOpInterface : public DstBufferizableOpInterfaceExternalModel<
       if (dpsOp.isDpsInit(&operand))
         results.push_back(*buffer);
     }
+    SmallVector<Type> others; // behind the tensors
+    for (Type type : op->getResultTypes())
+      if (!isa<TensorType>(type))
+        others.push_back(type);
     rewriter.setInsertionPoint(op);
-    cloneWith(rewriter, op, /*results=*/TypeRange(), operands);
+    Operation *buffered = cloneWith(rewriter, op, others, operands);
+    llvm::append_range(results, buffered->getResults());
     replaceOpWithBufferizedValues(rewriter, op, results);
     return success();
   }
@@ -87,7 +92,7 @@ template <typename... OpTys> static void attach(MLIRContext *context) {
 void mlir::rotq::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, RotQDialect *) {
-    attach<DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
+    attach<DecompressOp, DequantizeOp, GatherOp, GroupedMatmulOp, MatmulOp,
            QuantizeActivationOp, RotateOp>(context);
     QuantizeOp::attachInterface<QuantizeOpInterface>(*context);
   });

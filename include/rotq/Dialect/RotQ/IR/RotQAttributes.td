@@ -125,6 +125,19 @@ def RotQ_VoronoiAttr : RotQ_Attr<"Voronoi", "voronoi",
   let genVerifyDecl = 1;
 }
 
+def RotQ_LatticeAttr : RotQ_Attr<"Lattice", "lattice",
+    [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
+  let summary = "points of the lattice E8, for eight weights each";
+  let description = [{
+    `#rotq.lattice<57>`: a code is the point itself, eight int8 numbers of one
+    parity whose sum is a multiple of 4. 57 sixteenths is the deviation that
+    weights have in steps: the larger, the finer the lattice. Up to 400.
+  }];
+  let parameters = (ins "unsigned":$deviation);
+  let assemblyFormat = "`<` $deviation `>`";
+  let genVerifyDecl = 1;
+}
+
 def RotQ_TrellisAttr : RotQ_Attr<"Trellis", "trellis",
     [DeclareAttrInterfaceMethods<CodebookAttrInterface>]> {
   let summary = "points of the states along a path";
@@ -186,6 +199,15 @@ def RotQ_FieldAttr : RotQ_Attr<"Field", "field",
   let parameters = (ins "unsigned":$bits, "int64_t":$dim);
   let assemblyFormat = "`<` $bits `,` $dim `>`";
   let genVerifyDecl = 1;
+}
+
+def RotQ_RiceAttr : RotQ_Attr<"Rice", "rice",
+    [DeclareAttrInterfaceMethods<CodingAttrInterface>]> {
+  let summary = "points of a lattice, in Rice codes where they are stored";
+  let description = [{
+    `#rotq.rice`: points of `#rotq.lattice`, a byte a weight. Archives hold them in
+    an entropy code, which `rotq.decompress` decodes.
+  }];
 }
 
 def RotQ_WindowAttr : RotQ_Attr<"Window", "window",

@@ -58,6 +58,7 @@ class RotQ_Shaped<list<Type> elements>
 def RotQ_FloatMatrix : RotQ_Shaped<[F32, F16]>;
 /// What products are stored as, and what an epilogue reads.
 def RotQ_AnyFloat : RotQ_Shaped<[F32, F16, BF16]>;
+def RotQ_Bytes : AnyTypeOf<[1DTensorOf<[I8]>, MemRefRankOf<[I8], [1]>]>;
 def RotQ_AnyShaped : RotQ_Shaped<[F32, F16, I8, I32, I64, Index]>;
 
 //===----------------------------------------------------------------------===//
@@ -122,6 +123,31 @@ def RotQ_RepackOp : RotQ_Op<"repack", [Pure]> {
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;
+}
+
+def RotQ_DecompressOp : RotQ_DestinationOp<"decompress"> {
+  let summary = "a weight from what archives hold of it";
+  let description = [{
+    ```mlir
+    %d, %w = rotq.decompress ins(%bytes : tensor<?xi8>) outs(%e : tensor<512xi8>)
+        -> tensor<512xi8>, !rotq.weight<128x2048, #rotq.format<"hyperquant_rice_4">>
+    ```
+    The weight, in the canonical layout, whose coding is compressed: `#rotq.rice`
+    (`rotq::RiceLayout`, docs/formats/rice.md). Every stream of codes, of which an
+    N x K weight has N ceil(K / 512), decodes alone and has a byte in the
+    destination: 1 where it is damaged, as its checksum, its length or a symbol
+    says, and 0 otherwise; what concerns none of them counts as the first one's.
+    Points of a damaged stream have no particular values, and no memory but the
+    input's is read for them. It reads and writes every byte of the weight: do it
+    once, when the weight is loaded. There is no lowering for hosts, where
+    archives are decompressed as they are read.
+  }];
+  let arguments = (ins RotQ_Bytes:$input, RotQ_Bytes:$inits);
+  let results = (outs Optional<AnyRankedTensor>:$damage, RotQ_WeightType:$weight);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $inits `:` type($inits) `)`
+    attr-dict `->` type(results)
+  }];
 }
 
 def RotQ_ExtractRowsOp : RotQ_Op<"extract_rows", [Pure]> {
