@@ -62,6 +62,7 @@ typedef struct RotqLayout {
   int64_t scaleGroup;        /* 2^32: a row */
   /* Archives hold no more (rotqCompress); 0: they hold the blob as it is. */
   int64_t maxCompressedBytes;
+  int64_t streams; /* that decode alone, of what archives hold; 0: none */
 } RotqLayout;
 
 ROTQ_EXPORT int rotqWeightLayout(const char *format, int64_t n, int64_t k,

@@ -11,6 +11,7 @@
 #include "rotq/Codec/ActivationLayout.h"
 #include "rotq/Codec/CompressedWeight.h"
 #include "rotq/Codec/PackedWeight.h"
+#include "rotq/Codec/RiceStream.h"
 #include "rotq/Codec/TiledLayout.h"
 
 #include <algorithm>
@@ -133,8 +134,11 @@ int rotqWeightLayout(const char *format, int64_t n, int64_t k,
     out->numbersPerRow = layout.numbersPerRow;
     out->rotationBlock = parsed->rotation->block();
     out->scaleGroup = parsed->scale.group;
-    if (parsed->coding->isCompressed())
-      out->maxCompressedBytes = *maxCompressedBytes(*parsed, n, k);
+    if (parsed->coding->isCompressed()) {
+      RiceLayout streams(layout);
+      out->maxCompressedBytes = streams.maxBytes;
+      out->streams = streams.streams;
+    }
     return 0;
   });
 }

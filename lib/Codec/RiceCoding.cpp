@@ -6,8 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "rotq/Codec/RiceCoding.h"
-#include "Message.h"
-#include "rotq/Codec/LatticeCodebook.h"
 
 #include <cassert>
 #include <cstring>
@@ -17,14 +15,6 @@ using namespace rotq;
 std::span<const unsigned> RiceCoding::runBytes() const {
   static constexpr unsigned bytes[] = {kRowGranule};
   return bytes;
-}
-
-Status RiceCoding::accept(const Codebook &codebook) const {
-  if (!dynamic_cast<const LatticeCodebook *>(&codebook))
-    return failure(
-        message("expected a lattice codebook for a rice coding but got {}",
-                codebook.kind()));
-  return {};
 }
 
 void RiceCoding::pack(std::span<const uint32_t> codes,

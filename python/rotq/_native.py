@@ -42,6 +42,7 @@ class Layout(ctypes.Structure):
         ("rotation_block", c_int64),
         ("scale_group", c_int64),
         ("max_compressed_bytes", c_int64),
+        ("streams", c_int64),
     ]
 
 

@@ -39,6 +39,7 @@ class Layout:
     rotation_block: int  #: 0: no rotation
     scale_group: int  #: 2^32: a row
     max_compressed_bytes: int  #: of what archives hold; 0: they hold the blob as it is
+    streams: int  #: that decode alone, of what archives hold; 0: none
 
     @property
     def bits_per_weight(self) -> float:
@@ -84,6 +85,7 @@ class Format:
             rotation_block=native.rotation_block,
             scale_group=native.scale_group,
             max_compressed_bytes=native.max_compressed_bytes,
+            streams=native.streams,
         )
 
     def decodes_like(self, other: Format) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import compiler
 from .archive import PackedWeight
+from .formats import Format
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ def module(linears: Sequence[Linear], function: str = "layer", element: str = "f
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def decompression(format: Format, n: int, k: int, function: str = "decompress") -> str:
+    """A function that makes an `n` x `k` weight in the preset `format` of the bytes that
+    archives hold of it, for a GPU (`rotq.decompress`)."""
+    damage = f"tensor<{format.layout(n, k).streams}xi8>"
+    weight = f'!rotq.weight<{n}x{k}, #rotq.format<"{format.name}">>'
+    return f"""
+func.func @{function}(%bytes: tensor<?xi8>, %damage: {damage}) -> ({damage}, {weight}) {{
+  %d, %w = rotq.decompress ins(%bytes : tensor<?xi8>) outs(%damage : {damage})
+    -> {damage}, {weight}
+  return %d, %w : {damage}, {weight}
+}}
+"""
 
 
 def run(

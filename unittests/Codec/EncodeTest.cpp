@@ -15,20 +15,34 @@ using namespace rotq;
 using namespace rotq::test;
 
 TEST(EncodeTest, ErrorOnGaussianWeights) {
-  const std::map<std::string, double> limits = {
-      {"rq2", 0.1175},           {"rq3", 0.0345},
-      {"rq4", 0.0095},           {"itq3_s", 0.19},
-      {"int4_g128", 0.0115},     {"nf4", 0.0095},
-      {"rq3v", 0.0192},          {"qam_w7", 0.0158},
-      {"qam_w8", 0.0080},        {"qam_w9", 0.0041},
-      {"qam_w10", 0.0021},       {"qam_w11", 0.0011},
-      {"qam_w12", 0.00058},      {"hyperquant_3", 0.0172},
-      {"hyperquant_4", 0.0045},  {"liftquant_w12", 0.181},
-      {"liftquant_w16", 0.0915}, {"liftquant_w18", 0.0663},
-      {"liftquant_w20", 0.0475}, {"liftquant_w24", 0.0244},
-      {"trellis2", 0.0690},      {"trellis3", 0.0177},
-      {"trellis4", 0.0046},      {"trellis2v", 0.0705},
-      {"trellis3v", 0.0193}};
+  const std::map<std::string, double> limits = {{"rq2", 0.1175},
+                                                {"rq3", 0.0345},
+                                                {"rq4", 0.0095},
+                                                {"itq3_s", 0.19},
+                                                {"int4_g128", 0.0115},
+                                                {"nf4", 0.0095},
+                                                {"rq3v", 0.0192},
+                                                {"qam_w7", 0.0158},
+                                                {"qam_w8", 0.0080},
+                                                {"qam_w9", 0.0041},
+                                                {"qam_w10", 0.0021},
+                                                {"qam_w11", 0.0011},
+                                                {"qam_w12", 0.00058},
+                                                {"hyperquant_3", 0.0172},
+                                                {"hyperquant_rice_3", 0.0229},
+                                                {"hyperquant_rice_4", 0.0055},
+                                                {"hyperquant_rice_5", 0.00135},
+                                                {"hyperquant_4", 0.0045},
+                                                {"liftquant_w12", 0.181},
+                                                {"liftquant_w16", 0.0915},
+                                                {"liftquant_w18", 0.0663},
+                                                {"liftquant_w20", 0.0475},
+                                                {"liftquant_w24", 0.0244},
+                                                {"trellis2", 0.0690},
+                                                {"trellis3", 0.0177},
+                                                {"trellis4", 0.0046},
+                                                {"trellis2v", 0.0705},
+                                                {"trellis3v", 0.0193}};
   for (const Format &format : presets()) {
     auto limit = limits.find(format.name);
     ASSERT_NE(limit, limits.end()) << "no limit for " << format.name;

@@ -94,7 +94,10 @@ static std::vector<Format> makeFormats() {
       // Those of frames, in the words of a lane.
       if (!StringRef(format.name).starts_with("liftquant_w") ||
           format.name == "liftquant_w18" || format.name == "liftquant_w20")
-        formats.push_back(format);
+        // Points of a lattice, however finely it lies.
+        if (!StringRef(format.name).starts_with("hyperquant_rice") ||
+            format.name == "hyperquant_rice_4")
+          formats.push_back(format);
   std::vector<int8_t> nibbles(16), centered(16);
   std::iota(nibbles.begin(), nibbles.end(), 0);
   std::iota(centered.begin(), centered.end(), -8);

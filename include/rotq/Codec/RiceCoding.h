@@ -22,7 +22,6 @@ public:
   std::span<const unsigned> runBytes() const override;
   unsigned unpackedBits() const override { return 64; }
   bool isCompressed() const override { return true; }
-  Status accept(const Codebook &codebook) const override;
   void pack(std::span<const uint32_t> codes,
             std::span<const std::span<std::byte>> planes) const override;
   Expr unpack(ExprBuilder &builder, std::span<const Expr> planes,

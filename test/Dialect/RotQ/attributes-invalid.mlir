@@ -488,3 +488,13 @@ func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 0], rows = 1
 
 // expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 2}}
 func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 1, stages = 2>}
+
+// -----
+
+// expected-error @below {{expected a deviation of 1 to 400 sixteenths but got 401}}
+func.func private @f() attributes {a = #rotq.lattice<401>}
+
+// -----
+
+// expected-error @below {{expected a coding of 26 bits, as the codebook has, but got 64}}
+func.func private @f() attributes {a = #rotq.format<"x", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.voronoi<8, [4, 5, 6, 8]>, coding = #rotq.rice>}

@@ -40,6 +40,15 @@ func.func private @voronoi() attributes {
                    codebook = #rotq.voronoi<16, [1, 2, 3, 31]>, coding = #rotq.field<34, 8>>
 }
 
+// Lattice points that archives compress, and that are fields otherwise.
+// CHECK: attributes {a = #hyperquant_rice_3, b = #mine1}
+func.func private @lattice() attributes {
+  a = #rotq.format<"hyperquant_rice_3", rotation = #rotq.hadamard<256>, scale = #rotq.scale<row>,
+                   codebook = #rotq.lattice<57>, coding = #rotq.rice>,
+  b = #rotq.format<"mine", rotation = #rotq.identity, scale = #rotq.scale<64>,
+                   codebook = #rotq.lattice<100>, coding = #rotq.field<64, 8>>
+}
+
 // Signed sums of vectors: a preset's, and one's own.
 // CHECK: attributes {a = #liftquant_w16, b = #own, c = #rotq.kernel<mma_b1, m = [1, 2], rows = 32, cols = 2, warps = 8, split = 8, depth = 2>}
 func.func private @frame() attributes {

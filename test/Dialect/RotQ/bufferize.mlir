@@ -37,6 +37,17 @@ func.func @three_results(%x: tensor<2x64xf32>) -> (tensor<2x64xi8>, tensor<2x2xf
   return %0#0, %0#1, %0#2 : tensor<2x64xi8>, tensor<2x2xf32>, tensor<2x2xi32>
 }
 
+// A weight among the results passes through.
+// CHECK-LABEL: func.func @decompress(
+// CHECK-SAME:    %[[B:.*]]: memref<?xi8>, %[[D:.*]]: memref<16xi8>) -> (memref<16xi8>, !rotq.weight<8x576, #hyperquant_rice_4>)
+// CHECK-NEXT:    %[[W:.*]] = rotq.decompress ins(%[[B]] : memref<?xi8>) outs(%[[D]] : memref<16xi8>)
+// CHECK-NEXT:    return %[[D]], %[[W]]
+!rice = !rotq.weight<8x576, #rotq.format<"hyperquant_rice_4">>
+func.func @decompress(%b: tensor<?xi8>, %d: tensor<16xi8>) -> (tensor<16xi8>, !rice) {
+  %0, %1 = rotq.decompress ins(%b : tensor<?xi8>) outs(%d : tensor<16xi8>) -> tensor<16xi8>, !rice
+  return %0, %1 : tensor<16xi8>, !rice
+}
+
 // CHECK-LABEL: func.func @gather_and_dequantize(
 // CHECK:         rotq.gather ins(%{{.*}} : memref<2xi64>)
 // CHECK:         rotq.dequantize weight(

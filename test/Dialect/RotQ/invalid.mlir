@@ -973,3 +973,35 @@ func.func @bits_of_floats(%x: tensor<4x576xf32>, %w: !rotq.weight<8x576, #rotq.f
   %0 = rotq.matmul ins(%x : tensor<4x576xf32>) weight(%w : !rotq.weight<8x576, #rotq.format<"f", rotation = #rotq.identity, scale = #rotq.scale<row>, codebook = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">, coding = #rotq.field<5, 4>>>) outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 4>]} -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @f(%b: tensor<?xi8>, %d: tensor<64xi8>) {
+  // expected-error @below {{expected a coding that archives compress but got #rotq.fixed<3>}}
+  %0, %1 = rotq.decompress ins(%b : tensor<?xi8>) outs(%d : tensor<64xi8>) -> tensor<64xi8>, !rotq.weight<64x256, #rotq.format<"rq3">>
+  return
+}
+
+// -----
+
+func.func @f(%b: tensor<?xi8>, %d: tensor<64xi8>) {
+  // expected-error @below {{expected a destination of shape 128 but got}}
+  %0, %1 = rotq.decompress ins(%b : tensor<?xi8>) outs(%d : tensor<64xi8>) -> tensor<64xi8>, !rotq.weight<64x600, #rotq.format<"hyperquant_rice_3">>
+  return
+}
+
+// -----
+
+func.func @f(%b: tensor<?xi8>, %d: tensor<64xi8>) {
+  // expected-error @below {{expected 1 results but got 0}}
+  %1 = rotq.decompress ins(%b : tensor<?xi8>) outs(%d : tensor<64xi8>) -> !rotq.weight<64x256, #rotq.format<"hyperquant_rice_3">>
+  return
+}
+
+// -----
+
+func.func @f(%b: memref<?xi8>, %d: memref<64xi8>) {
+  // expected-error @below {{expected a weight in the canonical layout}}
+  %1 = rotq.decompress ins(%b : memref<?xi8>) outs(%d : memref<64xi8>) -> !rotq.weight<64x256, #rotq.format<"hyperquant_rice_3">, tiles>
+  return
+}

@@ -31,6 +31,15 @@ func.func @weights(%w: !rotq.weight<8x576, #rq3>, %ids: tensor<?xi32>, %i: index
   return
 }
 
+// CHECK-LABEL: func @compressed
+func.func @compressed(%b: tensor<?xi8>, %d: tensor<16xi8>, %c: memref<?xi8>, %e: memref<16xi8>) {
+  // CHECK: rotq.decompress ins(%{{.*}} : tensor<?xi8>) outs(%{{.*}} : tensor<16xi8>) -> tensor<16xi8>, !rotq.weight<8x576, #hyperquant_rice_4>
+  %0, %1 = rotq.decompress ins(%b : tensor<?xi8>) outs(%d : tensor<16xi8>) -> tensor<16xi8>, !rotq.weight<8x576, #rotq.format<"hyperquant_rice_4">>
+  // CHECK: rotq.decompress ins(%{{.*}} : memref<?xi8>) outs(%{{.*}} : memref<16xi8>) -> !rotq.weight<8x576, #hyperquant_rice_4>
+  %2 = rotq.decompress ins(%c : memref<?xi8>) outs(%e : memref<16xi8>) -> !rotq.weight<8x576, #rotq.format<"hyperquant_rice_4">>
+  return
+}
+
 // CHECK-LABEL: func @activations
 func.func @activations(%x: tensor<?x570xf16>, %m: index) {
   %e = tensor.empty(%m) : tensor<?x576xf32>
