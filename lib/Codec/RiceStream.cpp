@@ -113,7 +113,6 @@ RiceLayout::RiceLayout(const WeightLayout &weight)
       starts(roundUp(scales + weight.n * scaleBytes, 4)),
       checks(starts + 4 * (streams + 1)), parameters(checks + 2 * streams),
       words(roundUp(parameters + streams, 4)),
-      // With the largest k a symbol takes at most 9 bits.
       maxBytes(words + 4 * streams + weight.n * columns * 9 / 8) {}
 
 /// Words that start weights like this one.
@@ -382,6 +381,10 @@ static Status checkFrame(const WeightLayout &weight, const RiceLayout &layout,
       return failure(message("expected stream {} to start behind the one "
                              "before it but got {}",
                              i, start));
+    if (start - last > kMaxStreamWords)
+      return failure(message("expected at most {} words in stream {} but got "
+                             "{}",
+                             kMaxStreamWords, i - 1, start - last));
     last = start;
   }
   if (last != end)

@@ -123,6 +123,7 @@ std::vector<size_t> DecompressTest::run(const Bytes &codes, Bytes &blob) {
     launch.grid[i] = uint32_t(info.grid[i].count);
     launch.block[i] = uint32_t(info.block[i]);
   }
+  launch.sharedBytes = uint32_t(info.sharedBytes);
   launch.seed = random();
   llvm::Error error = kernels->launch(
       info.name, launch,

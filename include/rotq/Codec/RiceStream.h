@@ -28,6 +28,9 @@ namespace rotq {
 
 inline constexpr int64_t kStreamSymbols = 512;
 inline constexpr unsigned kMaxRice = 7;
+/// Words of a stream: a symbol has at most 9 bits with the largest k, and k is
+/// chosen so that they are fewest.
+inline constexpr int64_t kMaxStreamWords = kStreamSymbols * 9 / 32;
 /// The first word of a weight in Rice codes.
 inline constexpr uint32_t kRiceMagic = 0x32527152;
 /// Of a check: a reflected CRC of 16 bits (CRC-16/MCRF4XX).

@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A thread takes a stream: first it computes its check, then it decodes it. It
-// has the next bits in two registers, the first one highest. The streams of a
-// warp have about as many words, and their symbols are taken in step.
+// A thread takes a stream. Those of a block lie one behind the other, and are
+// copied to shared memory first: threads read words far apart. Symbols are
+// taken four at a time out of a window of 64 bits, which they fit into but for
+// outliers; the streams of a warp are taken in step.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +18,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -25,13 +27,16 @@ using namespace mlir::rotq;
 using ::rotq::RiceLayout;
 using ::rotq::WeightLayout;
 
-static constexpr int64_t kThreads = 128;
-/// Zeros that are taken at a time: after them, and the one behind them, the
-/// first register still has the low bits of a symbol.
-static constexpr int64_t kZeros = 24;
-static_assert(kZeros + 1 + ::rotq::kMaxRice <= 32);
+static constexpr int64_t kThreads = 64;
+/// Symbols of a window.
+static constexpr int64_t kWindow = 4;
 /// Points that are stored at a time, 16 bytes.
 static constexpr int64_t kPoints = 16;
+/// Bytes of a copy to shared memory. What streams of a block take there begins
+/// within one, and behind them is one of zeros.
+static constexpr int64_t kCopied = 16;
+static constexpr int64_t kStagedBytes =
+    4 * ::rotq::kMaxStreamWords * kThreads + 3 * kCopied;
 
 namespace {
 class DecompressEmitter {
@@ -44,13 +49,18 @@ public:
         bytes(b.sub(toIndex(kernel.argument("bytes")), b.index(layout.words))),
         words(b.div(bytes, 4)) {}
 
-  void emit();
+  void emit(Value shared);
 
 private:
-  /// The bits ahead: `count` of them in `high` and then `low`, and the word
-  /// that comes behind. Behind the end of a stream are zeros.
-  struct Bits {
-    Value high, low, count, next;
+  /// The words of a stream: from the first, in bytes of shared memory, and how
+  /// many bits they have.
+  struct Words {
+    Value shared, first, bits;
+  };
+  /// Symbols, and the bit behind them.
+  struct Symbols {
+    SmallVector<Value> values;
+    Value position;
   };
 
   Value constant(int64_t value) { return b.i32(value); }
@@ -66,6 +76,17 @@ private:
   Value shiftRight(Value a, Value amount) {
     return arith::ShRUIOp::create(b, a, amount);
   }
+  /// The low word of both, shifted by `amount` modulo 32; and the high one.
+  Value funnelRight(Value high, Value low, Value amount) {
+    return LLVM::FshrOp::create(b, high, low, amount);
+  }
+  Value funnelLeft(Value high, Value low, Value amount) {
+    return LLVM::FshlOp::create(b, high, low, amount);
+  }
+  Value leadingZeros(Value a) {
+    return LLVM::CountLeadingZerosOp::create(b, b.getI32Type(), a,
+                                             /*is_zero_poison=*/false);
+  }
   Value bitAnd(Value a, int64_t mask) {
     return arith::AndIOp::create(b, a, constant(mask));
   }
@@ -74,18 +95,22 @@ private:
   Value atMost(Value a, Value c) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ule, a, c);
   }
+  Value maximum(Value a, Value c) { return arith::MaxUIOp::create(b, a, c); }
 
   Value load(Value byte, IntegerType type);
   Value startOf(Value stream);
   Value isFrameRight(Value stream, Value start, Value stop);
   Value addToCheck(Value check, Value bytes, int64_t count);
-  Value checkOf(Value k, Value start, Value stop);
+  Value checkOf(Value k, const Words &words);
   Value copyScales(Value check, Value row);
-  Bits refill(Bits bits, Value stop);
-  Bits drop(Bits bits, Value count);
-  Value takeSymbol(Bits &bits, Value k, Value stop, Value &largest);
-  SmallVector<Value> takePoint(Bits &bits, Value k, Value stop, Value &largest);
-  Value decode(Value row, Value inRow, Value k, Value start, Value stop);
+  Value copyWords(Value shared, Value begin, Value end);
+  SmallVector<Value> wordsAt(const Words &words, Value position, int64_t count);
+  Symbols takeAny(const Words &words, Value k, Value position);
+  Symbols take(const Words &words, Value k, Value position);
+  SmallVector<Value> takePoint(const Words &words, Value k, Value &position,
+                               Value &largest);
+  Value decode(Value row, Value inRow, Value k, const Words &words);
+  Value isSound(Value stream, Value shared, Value staged);
 
   KernelBuilder &b;
   WeightLayout weight;
@@ -110,7 +135,9 @@ Value DecompressEmitter::startOf(Value stream) {
 /// Whether the stream has words, within those there are, and what lies ahead of
 /// all streams is as it must be, if this is the first one, or behind them.
 Value DecompressEmitter::isFrameRight(Value stream, Value start, Value stop) {
-  Value result = b.logicalAnd(b.less(start, stop), atMost(stop, words));
+  Value result = b.logicalAnd(
+      b.logicalAnd(b.less(start, stop), atMost(stop, words)),
+      atMost(b.sub(stop, start), b.index(::rotq::kMaxStreamWords)));
   auto require = [&](Value holds, Value condition) {
     result = b.select(condition, b.logicalAnd(result, holds), result);
   };
@@ -147,15 +174,15 @@ Value DecompressEmitter::addToCheck(Value check, Value bytes, int64_t count) {
   return check;
 }
 
-Value DecompressEmitter::checkOf(Value k, Value start, Value stop) {
+Value DecompressEmitter::checkOf(Value k, const Words &words) {
   Value check = addToCheck(constant(::rotq::kCheckStart), k, 1);
+  Value end = b.add(words.first, b.div(toIndex(words.bits), 8));
   return b
-      .forLoop(start, stop, 1, check,
-               [&](Value word, ValueRange carried) {
-                 Value bytes =
-                     load(b.add(b.mul(word, 4), layout.words), b.getI32Type());
+      .forLoop(words.first, end, 4, check,
+               [&](Value byte, ValueRange carried) {
+                 Value word = b.load(words.shared, byte, b.getI32Type(), 4);
                  return SmallVector<Value>{
-                     addToCheck(carried.front(), bytes, 4)};
+                     addToCheck(carried.front(), word, 4)};
                })
       .front();
 }
@@ -176,134 +203,185 @@ Value DecompressEmitter::copyScales(Value check, Value row) {
       .front();
 }
 
-/// At least 32 bits.
-DecompressEmitter::Bits DecompressEmitter::refill(Bits bits, Value stop) {
-  SmallVector<Value> values = b.ifElse(
-      b.less(bits.count, constant(32)),
-      {bits.high, bits.low, bits.count, bits.next}, [&] {
-        Value word =
-            b.ifElse(b.less(bits.next, stop), constant(0), [&] {
-               return SmallVector<Value>{load(
-                   b.add(b.mul(bits.next, 4), layout.words), b.getI32Type())};
-             }).front();
-        return SmallVector<Value>{
-            bitOr(bits.high, shiftRight(word, bits.count)),
-            LLVM::FshrOp::create(b, word, constant(0), bits.count),
-            b.add(bits.count, constant(32)), b.add(bits.next, 1)};
-      });
-  return {values[0], values[1], values[2], values[3]};
+/// Copies words `begin` to `end` of all streams, and zeros behind them; the
+/// byte of the source that comes first in shared memory.
+Value DecompressEmitter::copyWords(Value shared, Value begin, Value end) {
+  Value from = b.add(b.mul(begin, 4), layout.words);
+  Value behind = b.add(b.mul(end, 4), layout.words);
+  Value first = b.sub(from, b.rem(from, kCopied));
+  Value own = b.add(first, b.mul(b.threadId(), kCopied));
+  b.forLoop(own, b.add(behind, 2 * kCopied - 1), kCopied * kThreads, {},
+            [&](Value at, ValueRange) {
+              Value there = b.min(at, behind);
+              Value given = toI32(b.min(b.sub(behind, there), kCopied));
+              b.copyToShared(shared, b.sub(at, first), source, there, kCopied,
+                             given);
+              return SmallVector<Value>();
+            });
+  NVVM::CpAsyncCommitGroupOp::create(b);
+  NVVM::CpAsyncWaitGroupOp::create(b, 0);
+  gpu::BarrierOp::create(b);
+  return first;
 }
 
-/// Without the first `count`, fewer than 32.
-DecompressEmitter::Bits DecompressEmitter::drop(Bits bits, Value count) {
-  return {LLVM::FshlOp::create(b, bits.high, bits.low, count),
-          shiftLeft(bits.low, count), b.sub(bits.count, count), bits.next};
+/// Words from the one with bit `position` on; behind the end, others.
+SmallVector<Value> DecompressEmitter::wordsAt(const Words &words,
+                                              Value position, int64_t count) {
+  Value bit = b.min(position, words.bits);
+  Value byte =
+      b.add(words.first, b.mul(toIndex(shiftRight(bit, constant(5))), 4));
+  SmallVector<Value> result;
+  for (int64_t i = 0; i < count; ++i)
+    result.push_back(
+        b.load(words.shared, b.add(byte, 4 * i), b.getI32Type(), 4));
+  return result;
 }
 
-/// The next symbol; `largest` is at least as large.
-Value DecompressEmitter::takeSymbol(Bits &bits, Value k, Value stop,
-                                    Value &largest) {
-  bits = refill(bits, stop);
-  // As long as there are many zeros, but no more than a symbol can have.
-  SmallVector<Value> init = {bits.high, bits.low, bits.count, bits.next,
-                             constant(0)};
-  SmallVector<Type> types(init.size(), b.getI32Type());
-  types[3] = b.getIndexType();
-  auto loop = scf::WhileOp::create(b, types, init);
-  auto enter = [&](Region &region) {
-    Block &block = region.emplaceBlock();
-    b.setInsertionPointToStart(&block);
-    for (Type type : types)
-      block.addArgument(type, b.getLoc());
-    return block.getArguments();
+/// Symbols of a window that may be of any length.
+DecompressEmitter::Symbols DecompressEmitter::takeAny(const Words &words,
+                                                      Value k, Value position) {
+  auto bitsAt = [&](Value position) {
+    SmallVector<Value> pair = wordsAt(words, position, 2);
+    return funnelLeft(pair[0], pair[1], position);
   };
-  {
-    OpBuilder::InsertionGuard guard(b);
-    ValueRange carried = enter(loop.getBefore());
-    Value many =
-        b.equal(shiftRight(carried[0], constant(32 - kZeros - 1)), constant(0));
-    scf::ConditionOp::create(
-        b, b.logicalAnd(many, b.less(carried[4], constant(256))), carried);
-    carried = enter(loop.getAfter());
-    Bits rest = refill(drop({carried[0], carried[1], carried[2], carried[3]},
-                            constant(kZeros)),
-                       stop);
-    scf::YieldOp::create(b,
-                         ValueRange{rest.high, rest.low, rest.count, rest.next,
-                                    b.add(carried[4], constant(kZeros))});
+  Symbols result;
+  for (int64_t i = 0; i < kWindow; ++i) {
+    // As many zeros as the largest symbol has, 32 at a time.
+    Type type = b.getI32Type();
+    auto loop = scf::WhileOp::create(
+        b, TypeRange{type, type, type},
+        ValueRange{position, constant(0), bitsAt(position)});
+    auto enter = [&](Region &region) {
+      Block &block = region.emplaceBlock();
+      b.setInsertionPointToStart(&block);
+      for (Type type : loop.getResultTypes())
+        block.addArgument(type, b.getLoc());
+      return block.getArguments();
+    };
+    {
+      OpBuilder::InsertionGuard guard(b);
+      ValueRange carried = enter(loop.getBefore());
+      Value more = b.logicalAnd(b.equal(carried[2], constant(0)),
+                                b.less(carried[1], constant(256)));
+      scf::ConditionOp::create(b, more, carried);
+      carried = enter(loop.getAfter());
+      Value next = b.add(carried[0], constant(32));
+      scf::YieldOp::create(
+          b, ValueRange{next, b.add(carried[1], constant(32)), bitsAt(next)});
+    }
+    Value zeros = leadingZeros(loop.getResult(2));
+    position = b.add(loop.getResult(0), b.add(zeros, constant(1)));
+    zeros = b.add(zeros, loop.getResult(1));
+    Value low = shiftRight(shiftRight(bitsAt(position), constant(1)),
+                           b.sub(constant(31), k));
+    position = b.add(position, k);
+    result.values.push_back(bitOr(shiftLeft(zeros, k), low));
   }
-  bits = {loop.getResult(0), loop.getResult(1), loop.getResult(2),
-          loop.getResult(3)};
-  Value zeros = LLVM::CountLeadingZerosOp::create(b, b.getI32Type(), bits.high,
-                                                  /*is_zero_poison=*/false);
-  zeros = b.min(zeros, constant(kZeros));
-  bits = drop(bits, b.add(zeros, constant(1)));
-  Value low =
-      shiftRight(shiftRight(bits.high, constant(1)), b.sub(constant(31), k));
-  bits = drop(bits, k);
-  zeros = b.add(zeros, loop.getResult(4));
-  Value symbol = bitOr(shiftLeft(zeros, k), low);
-  largest = arith::MaxUIOp::create(b, largest, symbol);
-  return symbol;
+  result.position = position;
+  return result;
+}
+
+/// The symbols of a window. A code is its low bits with a one ahead, and zeros:
+/// shifted to the right until the one is bit k, it is the symbol for as many
+/// zeros as there are, less 2^k.
+DecompressEmitter::Symbols DecompressEmitter::take(const Words &words, Value k,
+                                                   Value position) {
+  SmallVector<Value> ahead = wordsAt(words, position, 3);
+  Value high = funnelLeft(ahead[0], ahead[1], position);
+  Value low = funnelLeft(ahead[1], ahead[2], position);
+  Value unit = shiftLeft(constant(1), k), sum = constant(0);
+  Value fits = b.less(constant(0), constant(1));
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < kWindow; ++i) {
+    Value zeros = leadingZeros(high);
+    // Bits behind the code in the high word.
+    Value behind = b.sub(b.sub(constant(31), zeros), k);
+    Value shifted = funnelRight(constant(0), high, behind);
+    Value less = b.sub(zeros, constant(1));
+    values.push_back(b.add(shifted, b.mul(less, unit)));
+    fits = b.logicalAnd(fits, atMost(behind, constant(31)));
+    sum = b.add(sum, behind);
+    if (i + 1 == kWindow)
+      break;
+    high = funnelRight(high, low, behind);
+    low = funnelLeft(low, constant(0), b.sub(constant(32), behind));
+  }
+  // A code of all 32 bits would have dropped nothing of the low word.
+  Value taken = b.sub(constant(32 * kWindow), sum);
+  fits = b.logicalAnd(fits, atMost(taken, constant(64)));
+  values.push_back(b.add(position, taken));
+  SmallVector<Value> result = b.ifElse(
+      b.exclusiveOr(fits, arith::ConstantOp::create(b, b.getBoolAttr(true))),
+      values, [&] {
+        Symbols any = takeAny(words, k, position);
+        any.values.push_back(any.position);
+        return any.values;
+      });
+  Value end = result.pop_back_val();
+  return {result, end};
 }
 
 /// Eight points in two words; `largest` is beyond 254 where they are none.
-SmallVector<Value> DecompressEmitter::takePoint(Bits &bits, Value k, Value stop,
+SmallVector<Value> DecompressEmitter::takePoint(const Words &words, Value k,
+                                                Value &position,
                                                 Value &largest) {
-  SmallVector<Value> symbols, values;
-  Value largestSymbol = constant(0);
-  for (int i = 0; i < 8; ++i)
-    symbols.push_back(takeSymbol(bits, k, stop, largestSymbol));
-  auto unzigzag = [&](Value z) {
-    return bitXor(shiftRight(z, constant(1)), b.sub(constant(0), bitAnd(z, 1)));
+  SmallVector<Value> symbols;
+  while (symbols.size() < 8) {
+    Symbols taken = take(words, k, position);
+    llvm::append_range(symbols, taken.values);
+    position = taken.position;
+  }
+  // Twice what the symbol stands for.
+  auto twice = [&](Value z) {
+    return bitXor(z, b.sub(constant(0), bitAnd(z, 1)));
   };
   Value parity = bitAnd(symbols[7], 1), sum = constant(0);
+  SmallVector<Value> values;
+  Value most = constant(0);
   for (int i = 0; i < 7; ++i) {
-    Value s = unzigzag(symbols[size_t(i)]);
-    sum = b.add(sum, s);
-    values.push_back(b.add(shiftLeft(s, constant(1)), parity));
+    most = maximum(most, symbols[size_t(i)]);
+    values.push_back(twice(symbols[size_t(i)]));
+    sum = b.add(sum, values.back());
   }
-  Value last = unzigzag(shiftRight(symbols[7], constant(1)));
-  last = b.add(shiftLeft(last, constant(1)), bitAnd(sum, 1));
-  values.push_back(b.add(shiftLeft(last, constant(1)), parity));
-  // A symbol of 255 may stand for a point.
-  Value tooLarge = b.less(constant(255), largestSymbol);
-  largest = b.select(tooLarge, constant(255), largest);
+  // Up to 126 or, of odd points, 127: those are within 127.
+  Value isOutside = b.less(b.add(parity, constant(126)), most);
+  Value last = twice(shiftRight(symbols[7], constant(1)));
+  last = b.add(b.add(last, last), bitAnd(sum, 2));
+  values.push_back(last);
+  Value reach = b.add(b.add(last, parity), constant(127));
+  isOutside = bitOr(isOutside, b.less(constant(254), reach));
+  isOutside = bitOr(isOutside, b.less(constant(255), symbols[7]));
+  largest = b.select(isOutside, constant(255), largest);
   SmallVector<Value> result;
-  for (int i = 0; i < 8; ++i) {
-    Value value = values[size_t(i)];
-    largest = arith::MaxUIOp::create(b, largest, b.add(value, constant(127)));
-    Value byte = bitAnd(value, 255);
-    if (i % 4 == 0)
-      result.push_back(byte);
-    else
-      result.back() =
-          bitOr(result.back(), shiftLeft(byte, constant(8 * (i % 4))));
+  Value parities = b.mul(parity, constant(0x01010101));
+  for (size_t i = 0; i < 8; i += 4) {
+    Value word = parities;
+    for (size_t j = 0; j < 4; ++j)
+      word = bitOr(word, shiftLeft(bitAnd(values[i + j], 255),
+                                   constant(int64_t(8 * j))));
+    result.push_back(word);
   }
   return result;
 }
 
 /// Stores the points of a stream; whether it holds them and nothing else.
-Value DecompressEmitter::decode(Value row, Value inRow, Value k, Value start,
-                                Value stop) {
+Value DecompressEmitter::decode(Value row, Value inRow, Value k,
+                                const Words &words) {
   const WeightLayout::Plane &plane = weight.planes.front();
   Value column = b.mul(inRow, ::rotq::kStreamSymbols);
   Value end = b.min(b.add(column, ::rotq::kStreamSymbols), layout.columns);
   Value rowStart = b.add(b.mul(row, plane.rowBytes), plane.offset);
   SmallVector<Value> carried = b.forLoop(
-      column, end, kPoints,
-      {constant(0), constant(0), constant(0), start, constant(0)},
-      [&](Value position, ValueRange carried) {
-        Bits bits = {carried[0], carried[1], carried[2], carried[3]};
-        Value largest = carried[4];
+      column, end, kPoints, {constant(0), constant(0)},
+      [&](Value at, ValueRange carried) {
+        Value position = carried[0], largest = carried[1];
         SmallVector<Value> points;
         for (int64_t i = 0; i < kPoints; i += 8)
-          llvm::append_range(points, takePoint(bits, k, stop, largest));
+          llvm::append_range(points, takePoint(words, k, position, largest));
         Value vector = vector::FromElementsOp::create(
             b, VectorType::get({kPoints / 4}, b.getI32Type()), points);
-        b.store(vector, target, b.add(rowStart, position), kPoints);
-        return SmallVector<Value>{bits.high, bits.low, bits.count, bits.next,
-                                  largest};
+        b.store(vector, target, b.add(rowStart, at), kPoints);
+        return SmallVector<Value>{position, largest};
       });
   if (plane.rowBytes > layout.columns) {
     Value zeros = b.zero(VectorType::get({kPoints / 4}, b.getI32Type()));
@@ -313,51 +391,90 @@ Value DecompressEmitter::decode(Value row, Value inRow, Value k, Value start,
     });
   }
   // What is left are fewer than 32 bits, and zeros.
-  Bits bits = refill({carried[0], carried[1], carried[2], carried[3]}, stop);
-  Value ahead = b.mul(b.sub(stop, bits.next), 32);
-  Value left = b.add(toI32(ahead), bits.count);
-  Value isEmpty = b.equal(bitOr(bits.high, bits.low), constant(0));
-  Value isAtEnd = b.logicalAnd(b.less(left, constant(32)), isEmpty);
-  return b.logicalAnd(isAtEnd, atMost(carried[4], constant(254)));
+  Value position = carried[0];
+  SmallVector<Value> pair = wordsAt(words, position, 2);
+  Value left = b.sub(words.bits, position);
+  Value rest = shiftRight(
+      shiftRight(funnelLeft(pair[0], pair[1], position), constant(1)),
+      b.sub(constant(31), bitAnd(left, 31)));
+  Value isAtEnd =
+      b.logicalAnd(b.less(left, constant(32)), b.equal(rest, constant(0)));
+  return b.logicalAnd(isAtEnd, b.equal(carried[1], constant(0)));
 }
 
-void DecompressEmitter::emit() {
-  Value stream =
-      b.add(b.mul(b.blockId(gpu::Dimension::x), kThreads), b.threadId());
-  b.ifThen(b.less(stream, layout.streams), [&] {
-    // Of too few bytes for anything, or parts of words, nothing is read.
-    Value isWhole = b.logicalAnd(b.less(words, int64_t(1) << 30),
-                                 b.equal(b.mul(words, 4), bytes));
-    Value isRight =
-        b.ifElse(isWhole, b.zero(b.getI1Type()), [&] {
-           Value row = b.div(stream, layout.perRow);
-           Value inRow = b.rem(stream, layout.perRow);
-           Value start = startOf(stream), stop = startOf(b.add(stream, 1));
-           Value k = load(b.add(stream, layout.parameters), b.getI8Type());
-           Value check =
-               load(b.add(b.mul(stream, 2), layout.checks), b.getI16Type());
-           Value isSound = b.logicalAnd(isFrameRight(stream, start, stop),
-                                        atMost(k, constant(::rotq::kMaxRice)));
-           return b.ifElse(isSound, b.zero(b.getI1Type()), [&] {
-             Value own = checkOf(k, start, stop);
-             own = b.ifElse(b.equal(inRow, b.index(0)), own, [&] {
-                      return SmallVector<Value>{copyScales(own, row)};
-                    }).front();
-             Value holds = decode(row, inRow, k, start, stop);
-             return SmallVector<Value>{
-                 b.logicalAnd(holds, b.equal(own, check))};
-           });
-         }).front();
-    Value byte = b.select(
-        isRight, b.zero(b.getI8Type()),
-        arith::ConstantOp::create(b, b.getI8IntegerAttr(1)).getResult());
-    b.store(byte, damage, stream, 1);
+/// Whether a stream is all that it should be; decodes it. Byte `staged` of the
+/// source is the first one in shared memory.
+Value DecompressEmitter::isSound(Value stream, Value shared, Value staged) {
+  Value row = b.div(stream, layout.perRow);
+  Value inRow = b.rem(stream, layout.perRow);
+  Value start = startOf(stream), stop = startOf(b.add(stream, 1));
+  Value k = load(b.add(stream, layout.parameters), b.getI8Type());
+  Value check = load(b.add(b.mul(stream, 2), layout.checks), b.getI16Type());
+  Value isFramed = b.logicalAnd(isFrameRight(stream, start, stop),
+                                atMost(k, constant(::rotq::kMaxRice)));
+  return b
+      .ifElse(isFramed, b.zero(b.getI1Type()),
+              [&] {
+                Words own = {
+                    shared, b.sub(b.add(b.mul(start, 4), layout.words), staged),
+                    toI32(b.mul(b.sub(stop, start), 32))};
+                Value expected = checkOf(k, own);
+                expected =
+                    b.ifElse(b.equal(inRow, b.index(0)), expected, [&] {
+                       return SmallVector<Value>{copyScales(expected, row)};
+                     }).front();
+                Value holds = decode(row, inRow, k, own);
+                return SmallVector<Value>{
+                    b.logicalAnd(holds, b.equal(expected, check))};
+              })
+      .front();
+}
+
+void DecompressEmitter::emit(Value shared) {
+  Value first = b.mul(b.blockId(gpu::Dimension::x), kThreads);
+  Value stream = b.add(first, b.threadId());
+  auto setDamage = [&](Value isRight) {
+    Value one = arith::ConstantOp::create(b, b.getI8IntegerAttr(1));
+    b.store(b.select(isRight, b.zero(b.getI8Type()), one), damage, stream, 1);
+  };
+  // Of too few bytes for anything, or parts of words, nothing is read; nor of
+  // streams of which some must be too long.
+  Value isWhole = b.logicalAnd(b.less(words, int64_t(1) << 30),
+                               b.equal(b.mul(words, 4), bytes));
+  SmallVector<Value> ends = {b.index(1), b.index(0)};
+  ends = b.ifElse(isWhole, ends, [&] {
+    return SmallVector<Value>{
+        startOf(first), startOf(b.min(b.add(first, kThreads), layout.streams))};
   });
+  Value most = b.index(::rotq::kMaxStreamWords * kThreads);
+  Value fits =
+      b.logicalAnd(b.less(ends[0], ends[1]),
+                   b.logicalAnd(atMost(ends[1], words),
+                                atMost(b.sub(ends[1], ends[0]), most)));
+  b.ifThen(
+      fits,
+      [&] {
+        Value staged = copyWords(shared, ends[0], ends[1]);
+        b.ifThen(b.less(stream, layout.streams), [&] {
+          // Starts may lie outside of the block's.
+          Value start = startOf(stream), stop = startOf(b.add(stream, 1));
+          Value isStaged =
+              b.logicalAnd(atMost(ends[0], start), atMost(stop, ends[1]));
+          setDamage(b.ifElse(isStaged, b.zero(b.getI1Type()), [&] {
+                       return SmallVector<Value>{
+                           isSound(stream, shared, staged)};
+                     }).front());
+        });
+      },
+      [&] {
+        b.ifThen(b.less(stream, layout.streams),
+                 [&] { setDamage(b.zero(b.getI1Type())); });
+      });
 }
 
-void mlir::rotq::buildDecompress(KernelBuilder &b, const KernelFunction &kernel,
+void mlir::rotq::buildDecompress(KernelBuilder &b, KernelFunction &kernel,
                                  WeightType type) {
-  DecompressEmitter(b, kernel, type).emit();
+  DecompressEmitter(b, kernel, type).emit(kernel.sharedMemory(b));
 }
 
 ::rotq::KernelInfo mlir::rotq::describeDecompress(WeightType type) {
@@ -383,6 +500,7 @@ void mlir::rotq::buildDecompress(KernelBuilder &b, const KernelFunction &kernel,
       {"bytes", Param::Kind::I32, Param::Access::Read, "", {}}};
   info.grid[0].count = int64_t(llvm::divideCeil(layout.streams, kThreads));
   info.block = {kThreads, 1, 1};
+  info.sharedBytes = kStagedBytes;
   info.format = type.getFormat().getFormat().toJson();
   info.n = type.getN();
   info.k = type.getK();

@@ -135,8 +135,7 @@ void describeLifting(const ActivationProblem &problem,
                      ::rotq::KernelInfo &info);
 
 /// Decodes a weight in Rice codes: a thread takes a stream.
-void buildDecompress(KernelBuilder &b, const KernelFunction &kernel,
-                     WeightType type);
+void buildDecompress(KernelBuilder &b, KernelFunction &kernel, WeightType type);
 
 /// Copies a canonical weight into tiles.
 void buildRepack(KernelBuilder &b, const KernelFunction &kernel,
