@@ -15,7 +15,7 @@
 // and 2 zigzag(t) + c, where zigzag(v) is 2 v for v >= 0 and -2 v - 1 below.
 // The Rice code of a symbol z is z >> k zeros, a one, and the low k bits of z.
 //
-// docs/formats/rice.md has the bytes.
+// docs/formats/hyperquant_rice.md has the bytes.
 //
 //===----------------------------------------------------------------------===//
 

@@ -133,7 +133,7 @@ def RotQ_DecompressOp : RotQ_DestinationOp<"decompress"> {
         -> tensor<512xi8>, !rotq.weight<128x2048, #rotq.format<"hyperquant_rice_4">>
     ```
     The weight, in the canonical layout, whose coding is compressed: `#rotq.rice`
-    (`rotq::RiceLayout`, docs/formats/rice.md). Every stream of codes, of which an
+    (`rotq::RiceLayout`, docs/formats/hyperquant_rice.md). Every stream of codes, of which an
     N x K weight has N ceil(K / 512), decodes alone and has a byte in the
     destination: 1 where it is damaged, as its checksum, its length or a symbol
     says, and 0 otherwise; what concerns none of them counts as the first one's.
