@@ -41,7 +41,7 @@ public:
   unsigned rate() const { return weightBits; }
 
 protected:
-  /// `rate` is 1 to 6 for a `dim` of 1, 1 to 4 for 2.
+  /// `rate` is 1 to 8 for a `dim` of 1, 1 to 4 for 2.
   PathCodebook(unsigned rate, int64_t dim);
 
 private:
