@@ -32,6 +32,7 @@ public:
   void runOnOperation() override;
 
 private:
+  LogicalResult convertQuantize(QuantizeOp op);
   LogicalResult convertRepack(RepackOp op);
   LogicalResult convertMatmul(MatmulOpInterface op);
   LogicalResult convertActivation(QuantizeActivationOp op);
@@ -60,7 +61,7 @@ private:
   Value bufferOf(ImplicitLocOpBuilder &b, TypedValue<WeightType> weight);
 
   gpu::GPUModuleOp kernels;
-  llvm::MapVector<Value, Value> repacked; ///< buffers of weights made here
+  llvm::MapVector<Value, Value> made; ///< buffers of weights made here
   /// Of the codes of an activation, the buffer of what it was lifted to, and
   /// the frame that lifted it.
   DenseMap<Value, std::pair<Value, FrameAttr>> lifted;
@@ -168,9 +169,59 @@ Value ConvertRotQToGPU::bufferOf(ImplicitLocOpBuilder &b,
                                  TypedValue<WeightType> weight) {
   while (auto view = weight.getDefiningOp<RotatedViewOp>())
     weight = view.getSource();
-  if (Value buffer = repacked.lookup(weight))
+  if (Value buffer = made.lookup(weight))
     return buffer;
   return StorageOp::create(b, weight.getType().getStorageType(), weight);
+}
+
+/// By one kernel after the other, into a buffer that lives as long as the
+/// function's others.
+LogicalResult ConvertRotQToGPU::convertQuantize(QuantizeOp op) {
+  WeightType type = op.getType();
+  if (!hasPaths(type))
+    return op.emitOpError("has a GPU kernel for codebooks whose codes are a "
+                          "path alone");
+  auto source = dyn_cast<MemRefType>(op.getSource().getType());
+  if (!source)
+    return op.emitOpError("expected memrefs: bufferize first");
+  if (!source.getLayout().isIdentity())
+    return op->emitOpError()
+           << "expected contiguous memrefs but got " << source;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto allocate = [&](const ::rotq::KernelParam &param, Type element) {
+    SmallVector<int64_t> shape;
+    for (const ::rotq::KernelParam::Extent &extent : param.shape)
+      shape.push_back(std::get<int64_t>(extent));
+    return memref::AllocOp::create(b, MemRefType::get(shape, element));
+  };
+  ::rotq::KernelInfo info = describeWeightRotation(type, source.getElementType());
+  auto kernel = getKernel(op.getLoc(), info,
+                          [&](KernelBuilder &kb, KernelFunction &kernel) {
+                            return buildWeightRotation(
+                                kb, kernel, type, source.getElementType());
+                          });
+  if (failed(kernel))
+    return failure();
+  Value rotated = allocate(info.params[1], b.getF32Type());
+  Value steps = allocate(info.params[2], b.getF16Type());
+  launch(b, *kernel, info, {op.getSource(), rotated, steps});
+
+  info = describePathSearch(type);
+  kernel = getKernel(op.getLoc(), info,
+                     [&](KernelBuilder &kb, KernelFunction &kernel) {
+                       buildPathSearch(kb, kernel, type);
+                       return success();
+                     });
+  if (failed(kernel))
+    return failure();
+  Value weight = memref::AllocOp::create(b, type.getStorageType());
+  StringRef element = info.params[3].type;
+  unsigned width = 0;
+  element.drop_front().getAsInteger(10, width);
+  Value decisions = allocate(info.params[3], b.getIntegerType(width));
+  launch(b, *kernel, info, {rotated, steps, weight, decisions});
+  made[op.getResult()] = weight;
+  return success();
 }
 
 /// Into a buffer that lives as long as the function's others.
@@ -188,7 +239,7 @@ LogicalResult ConvertRotQToGPU::convertRepack(RepackOp op) {
   Value source = bufferOf(b, op.getSource());
   Value target = memref::AllocOp::create(b, op.getType().getStorageType());
   launch(b, *kernel, info, {source, target});
-  repacked[op.getResult()] = target;
+  made[op.getResult()] = target;
   return success();
 }
 
@@ -361,20 +412,25 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
   return success();
 }
 
-/// Kernels took the bytes: views of a repacked weight are dead, and so is it.
-static void eraseHandles(Operation *op) {
+/// Kernels took the bytes: views of a weight are dead, and so is it, but for
+/// who gets it as a whole, such as the caller.
+static void eraseHandles(Operation *op, Value buffer) {
   for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
     if (isa<RotatedViewOp>(user) && user->use_empty())
       user->erase();
-  if (op->use_empty())
-    op->erase();
+  if (!op->use_empty()) {
+    OpBuilder b(op);
+    op->replaceAllUsesWith(UnrealizedConversionCastOp::create(
+        b, op->getLoc(), op->getResultTypes(), buffer));
+  }
+  op->erase();
 }
 
 void ConvertRotQToGPU::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
     if (isa<MatmulOpInterface, QuantizeActivationOp, RepackOp, RotateOp,
-            DequantizeOp, GatherOp>(op))
+            DequantizeOp, GatherOp, QuantizeOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -385,13 +441,15 @@ void ConvertRotQToGPU::runOnOperation() {
       result = convertActivation(activation);
     else if (auto repack = dyn_cast<RepackOp>(op))
       result = convertRepack(repack);
+    else if (auto quantize = dyn_cast<QuantizeOp>(op))
+      result = convertQuantize(quantize);
     else
       result = op->emitOpError("has no GPU kernel");
     if (failed(result))
       return signalPassFailure();
   }
-  for (auto [weight, buffer] : repacked)
-    eraseHandles(weight.getDefiningOp());
+  for (auto [weight, buffer] : llvm::reverse(made))
+    eraseHandles(weight.getDefiningOp(), buffer);
   if (kernels)
     kernels->setAttr(
         "rotq.manifest",

@@ -57,6 +57,22 @@ struct LowerIdentity : public OpConversionPattern<OpTy> {
   }
 };
 
+/// The bytes of a weight that kernels made  ->  these bytes
+struct LowerCast : public OpConversionPattern<UnrealizedConversionCastOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(UnrealizedConversionCastOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (op.getNumResults() != 1 || adaptor.getInputs().size() != 1 ||
+        adaptor.getInputs().front().getType() !=
+            getTypeConverter()->convertType(op.getType(0)))
+      return failure();
+    rewriter.replaceOp(op, adaptor.getInputs().front());
+    return success();
+  }
+};
+
 struct ConvertRotQWeightsToMemRef
     : public mlir::rotq::impl::ConvertRotQWeightsToMemRefBase<
           ConvertRotQWeightsToMemRef> {
@@ -111,8 +127,8 @@ void ConvertRotQWeightsToMemRef::runOnOperation() {
 
   RewritePatternSet patterns(context);
   patterns.add<LowerConstant>(converter, context, globals);
-  patterns.add<LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>>(
-      converter, context);
+  patterns.add<LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>,
+               LowerCast>(converter, context);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                  converter);
   populateCallOpTypeConversionPattern(patterns, converter);
