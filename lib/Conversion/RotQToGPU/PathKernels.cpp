@@ -312,7 +312,8 @@ private:
   /// Of the targets of a step: their places, and what differences are held to.
   struct Targets {
     SmallVector<Value, 2> values, limits;
-    Value limit; ///< of distances
+    Value limit;  ///< of distances
+    Value origin; ///< the bits of 2^16
   };
   Targets targetsAt(Value at);
   Value bound(Value front, Value group, Value limit);
@@ -333,9 +334,9 @@ private:
   SearchLayout layout;
   CodebookAttrInterface codebook;
   Value thread, lane, warp, shared;
-  Value points; ///< words of four coordinates, plus 128, state by state
+  SmallVector<Value> points; ///< of four coordinates, plus 128, each
+  Value zero;   ///< no lane has 31 below it, but compilers do not know
   Value scale;  ///< 2^bits
-  Value origin; ///< the bits of 2^16
 };
 } // namespace
 
@@ -362,36 +363,37 @@ SearchLayout::SearchLayout(WeightType type) : weight(type.getCanonicalLayout()) 
 }
 
 /// The points of the thread's states, in the order in which `leastOf` takes
-/// them.
+/// them. Few at a time, for want of registers: what they are computed from
+/// depends on those before, for all that compilers know.
 void SearchEmitter::makePoints() {
+  constexpr int64_t kAtOnce = 8;
   int64_t choices = std::min(int64_t(1) << layout.bits, SearchLayout::kStates);
+  auto type = VectorType::get({kAtOnce}, b.getI32Type());
+  auto bytes = VectorType::get({kAtOnce * layout.dim}, b.getI8Type());
   Value own = toI32(b, thread);
-  Value part = mask(b, own, layout.parts - 1);
-  own = shiftRight(b, own, llvm::Log2_64(uint64_t(layout.parts)));
-  SmallVector<Value> codes;
-  for (int64_t group = 0; group < layout.groups; ++group)
-    for (int64_t r = 0; r < choices; ++r)
-      for (int64_t i = 0; i < layout.run; ++i) {
-        Value overlap =
-            b.add(b.mul(b.add(own, b.i32(group * SearchLayout::kThreads)),
-                        b.i32(layout.run)),
-                  b.i32(i));
-        Value oldest = b.add(b.mul(part, b.i32(choices)), b.i32(r));
-        Value state =
-            b.add(b.mul(oldest, b.i32(layout.overlaps)), overlap);
-        codes.push_back(
-            shiftRight(b, LLVM::BitReverseOp::create(b, state), 16));
-      }
-  auto count = int64_t(codes.size());
-  Value states = vector::FromElementsOp::create(
-      b, VectorType::get({count}, b.getI32Type()), codes);
-  Value bytes = DecodeOp::create(
-      b, VectorType::get({count * layout.dim}, b.getI8Type()), codebook,
-      states);
-  Value words = b.asWords(bytes);
-  Value flips = vector::BroadcastOp::create(b, words.getType(),
-                                            b.i32(int32_t(0x80808080)));
-  points = arith::XOrIOp::create(b, words, flips);
+  auto codeOf = [&](int64_t state) -> Value {
+    int64_t i = state % layout.run, r = state / layout.run % choices;
+    int64_t group = state / layout.run / choices;
+    Value part = mask(b, own, layout.parts - 1);
+    Value first = shiftRight(b, own, llvm::Log2_64(uint64_t(layout.parts)));
+    first = b.add(first, b.i32(group * SearchLayout::kThreads));
+    Value overlap = b.add(b.mul(first, b.i32(layout.run)), b.i32(i));
+    Value oldest = b.add(b.mul(part, b.i32(choices)), b.i32(r));
+    Value whole = b.add(b.mul(oldest, b.i32(layout.overlaps)), overlap);
+    return shiftRight(b, LLVM::BitReverseOp::create(b, whole), 16);
+  };
+  for (int64_t first = 0; first < SearchLayout::kStates; first += kAtOnce) {
+    SmallVector<Value> codes;
+    for (int64_t i = 0; i < kAtOnce; ++i)
+      codes.push_back(codeOf(first + i));
+    Value words = b.asWords(DecodeOp::create(
+        b, bytes, codebook, vector::FromElementsOp::create(b, type, codes)));
+    for (int64_t i = 0; i < kAtOnce * layout.dim / 4; ++i)
+      points.push_back(arith::XOrIOp::create(b, b.word(words, i),
+                                             b.i32(int32_t(0x80808080))));
+    own = arith::OrIOp::create(
+        b, own, arith::AndIOp::create(b, points.back(), zero));
+  }
 }
 
 Value SearchEmitter::loadCost(Value at, int64_t overlap) {
@@ -483,7 +485,7 @@ Value SearchEmitter::distance(int64_t state, const Targets &x, Value cost) {
   for (int64_t i = 0; i < layout.dim; ++i) {
     int64_t byte = state * layout.dim + i;
     Value point = NVVM::PermuteOp::create(
-        b, b.getI32Type(), b.word(points, byte / 4), origin,
+        b, b.getI32Type(), points[size_t(byte / 4)], x.origin,
         b.i32(0x7604 | (byte % 4) << 4), NVVM::PermuteMode::DEFAULT);
     Value difference =
         arith::SubFOp::create(b, floatOf(b, point), x.values[size_t(i)]);
@@ -597,6 +599,9 @@ void SearchEmitter::advance(const Circle &circle, Value start, Value i,
   turned = b.select(b.less(turned, circle.steps), turned,
                     b.sub(turned, circle.steps));
   Targets x = targetsAt(turned);
+  // Or compilers extract all points ahead of the loop, and spill them.
+  x.origin = arith::XOrIOp::create(b, mask(b, least, int32_t(0x80000000)),
+                                   b.i32(std::bit_cast<int32_t>(0x1p16f)));
   // A word has bits of 2^23 above its cost, of which those in front are lost.
   int64_t above = int64_t(uint32_t(kZeroBits) << layout.bits >> layout.bits);
   Value offset = b.sub(b.i32(kZeroBits - above), least);
@@ -696,13 +701,17 @@ Value SearchEmitter::traceBack(const Circle &circle, Value start, Value lowest,
                 [&](Value chunk, ValueRange carried) {
                   Value begin = b.sub(circle.steps,
                                       b.mul(b.add(chunk, 1), steps));
-                  for (int64_t i = 0; i < steps; ++i) {
-                    Value from = decisionAddress(b.add(begin, i), thread);
-                    Value to = b.add(thread, i * SearchLayout::kThreads);
-                    b.store(b.load(kernel.argument("decisions"), from,
-                                   decisionType(), bytes),
-                            shared, b.mul(to, bytes), bytes);
-                  }
+                  b.forLoop(
+                      b.index(0), b.index(steps), 1, {},
+                      [&](Value i, ValueRange) {
+                        Value from = decisionAddress(b.add(begin, i), thread);
+                        Value to = b.add(b.mul(i, SearchLayout::kThreads),
+                                         thread);
+                        b.store(b.load(kernel.argument("decisions"), from,
+                                       decisionType(), bytes),
+                                shared, b.mul(to, bytes), bytes);
+                        return SmallVector<Value>();
+                      });
                   gpu::BarrierOp::create(b);
                   Value next = b.ifElse(b.equal(thread, b.index(0)), carried,
                                         [&] { return follow(begin, carried[0]); })
@@ -792,13 +801,11 @@ void SearchEmitter::searchCircle(Value number) {
 
 void SearchEmitter::emit(Value sharedMemory) {
   shared = sharedMemory;
-  origin = b.i32(std::bit_cast<int32_t>(0x1p16f));
-  // A factor that ptxas does not know (nothing is below lane 0 of its highest
-  // bit) keeps the product one instruction that multiplies, where units are
-  // free, and not one that shifts.
-  Value unknown = mask(b, NVVM::LaneMaskLtOp::create(b, b.getI32Type()),
-                       int32_t(0x80000000));
-  scale = arith::XOrIOp::create(b, unknown, b.i32(int64_t(1) << layout.bits));
+  zero = mask(b, NVVM::LaneMaskLtOp::create(b, b.getI32Type()),
+              int32_t(0x80000000));
+  // A factor that ptxas does not know keeps the product one instruction that
+  // multiplies, where units are free, and not one that shifts.
+  scale = arith::XOrIOp::create(b, zero, b.i32(int64_t(1) << layout.bits));
   makePoints();
   b.forLoop(b.blockId(gpu::Dimension::x), b.index(layout.circles),
             std::min(layout.circles, SearchLayout::kBlocks), {},
@@ -822,6 +829,9 @@ void SearchEmitter::emit(Value sharedMemory) {
 
 void mlir::rotq::buildPathSearch(KernelBuilder &b, KernelFunction &kernel,
                                  WeightType type) {
+  // Or ptxas takes half of the registers that there are.
+  kernel.getFunc()->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                            b.getI32IntegerAttr(1));
   SearchEmitter(b, kernel, type).emit(kernel.sharedMemory(b));
 }
 
