@@ -36,6 +36,7 @@ public:
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
   Spread spread() const override;
+  bool comparesSmallSteps() const override { return false; }
 
   /// Bits of a weight.
   unsigned rate() const { return weightBits; }
