@@ -226,17 +226,15 @@ TEST_P(TrellisTest, AStepFollowsItsDefinition) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rates, TrellisTest,
-                         testing::Values(Trellis{1, 1}, Trellis{2, 1},
-                                         Trellis{3, 1}, Trellis{4, 1},
-                                         Trellis{5, 1}, Trellis{6, 1},
-                                         Trellis{7, 1}, Trellis{8, 1},
-                                         Trellis{1, 2}, Trellis{2, 2},
-                                         Trellis{3, 2}, Trellis{4, 2}),
-                         [](const auto &info) {
-                           return "Rate" + std::to_string(info.param.rate) +
-                                  "Dim" + std::to_string(info.param.dim);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Rates, TrellisTest,
+    testing::Values(Trellis{1, 1}, Trellis{2, 1}, Trellis{3, 1}, Trellis{4, 1},
+                    Trellis{5, 1}, Trellis{6, 1}, Trellis{7, 1}, Trellis{8, 1},
+                    Trellis{1, 2}, Trellis{2, 2}, Trellis{3, 2}, Trellis{4, 2}),
+    [](const auto &info) {
+      return "Rate" + std::to_string(info.param.rate) + "Dim" +
+             std::to_string(info.param.dim);
+    });
 
 TEST(TrellisCodebookTest, DecodeGivesThePointOfEveryState) {
   for (uint32_t increment : {0u, 76625530u}) {

@@ -64,8 +64,8 @@ static Format formatOf(const EncoderCase &test) {
   else
     format.codebook = std::make_shared<::rotq::TrellisCodebook>(
         test.rate, /*multiplier=*/0x83dcd12d, /*increment=*/76625530);
-  format.coding = std::make_shared<::rotq::WindowCoding>(
-      test.rate, format.codebook->dim());
+  format.coding =
+      std::make_shared<::rotq::WindowCoding>(test.rate, format.codebook->dim());
   return format;
 }
 

@@ -139,8 +139,7 @@ Value RotationEmitter::storeRotated(Value row, Value warp, Value lane) {
   return b
       .forLoop(warp, b.index(slots), kWarps, {isWithin},
                [&](Value slot, ValueRange carried) {
-                 Value position =
-                     b.add(b.mul(slot, kSlot), b.mul(lane, kLane));
+                 Value position = b.add(b.mul(slot, kSlot), b.mul(lane, kLane));
                  Value values = loadValues(row, position);
                  Value limits =
                      splat(b.f32(::rotq::kMaxMagnitude), values.getType());
@@ -163,16 +162,16 @@ Value RotationEmitter::storeRotated(Value row, Value warp, Value lane) {
 /// has one, then pairs of them.
 Value RotationEmitter::stepOf(Value row, Value lane) {
   constexpr int64_t kPartial = 16;
-  SmallVector<Value> sums = b.forLoop(
-      b.rem(lane, kPartial), b.index(padded), kPartial, {b.f32(0), b.f32(0)},
-      [&](Value position, ValueRange carried) {
-        Value at = b.add(b.mul(row, padded), position);
-        Value x = b.load(kernel.argument("rotated"), b.mul(at, 4),
-                         b.getF32Type(), 4);
-        return SmallVector<Value>{
-            b.addF(carried[0], b.mulF(x, x)),
-            arith::MaxNumFOp::create(b, carried[1], magnitude(b, x))};
-      });
+  SmallVector<Value> sums =
+      b.forLoop(b.rem(lane, kPartial), b.index(padded), kPartial,
+                {b.f32(0), b.f32(0)}, [&](Value position, ValueRange carried) {
+                  Value at = b.add(b.mul(row, padded), position);
+                  Value x = b.load(kernel.argument("rotated"), b.mul(at, 4),
+                                   b.getF32Type(), 4);
+                  return SmallVector<Value>{
+                      b.addF(carried[0], b.mulF(x, x)),
+                      arith::MaxNumFOp::create(b, carried[1], magnitude(b, x))};
+                });
   Value squares = sums[0], largest = sums[1];
   for (int64_t width = kPartial / 2; width != 0; width /= 2) {
     squares = b.addF(squares, b.shuffleXor(squares, width));
@@ -183,12 +182,10 @@ Value RotationEmitter::stepOf(Value row, Value lane) {
   Value step = b.mulF(b.f32(gaussianStep), call(b, "llvm.sqrt", mean));
   Value most = b.f32(kMaxStep);
   step = arith::MinNumFOp::create(b, step, most);
-  step = b.select(
-      compare(b, arith::CmpFPredicate::OGE, largest, b.f32(kHuge)),
-      most, step);
-  return b.select(
-      compare(b, arith::CmpFPredicate::OGE, largest, b.f32(kTiny)),
-      step, b.f32(0));
+  step = b.select(compare(b, arith::CmpFPredicate::OGE, largest, b.f32(kHuge)),
+                  most, step);
+  return b.select(compare(b, arith::CmpFPredicate::OGE, largest, b.f32(kTiny)),
+                  step, b.f32(0));
 }
 
 /// A row that the host refuses has a step that is not a number.
@@ -197,8 +194,7 @@ void RotationEmitter::emit() {
   Value lane = b.rem(thread, 32), warp = b.div(thread, 32);
   Value shared = kernel.sharedMemory(b);
   Value isWithin = storeRotated(row, warp, lane);
-  Value word =
-      reduxMin(b, arith::ExtUIOp::create(b, b.getI32Type(), isWithin));
+  Value word = reduxMin(b, arith::ExtUIOp::create(b, b.getI32Type(), isWithin));
   b.ifThen(b.equal(lane, b.index(0)),
            [&] { b.store(word, shared, b.mul(warp, 4), 4); });
   gpu::BarrierOp::create(b);
@@ -335,8 +331,8 @@ private:
   CodebookAttrInterface codebook;
   Value thread, lane, warp, shared;
   SmallVector<Value> points; ///< of four coordinates, plus 128, each
-  Value zero;   ///< no lane has 31 below it, but compilers do not know
-  Value scale;  ///< 2^bits
+  Value zero;  ///< no lane has 31 below it, but compilers do not know
+  Value scale; ///< 2^bits
 };
 } // namespace
 
@@ -344,7 +340,8 @@ private:
 static constexpr int64_t kZeroBits = std::bit_cast<uint32_t>(0x1p23f);
 static constexpr int64_t kMostCost = 65535;
 
-SearchLayout::SearchLayout(WeightType type) : weight(type.getCanonicalLayout()) {
+SearchLayout::SearchLayout(WeightType type)
+    : weight(type.getCanonicalLayout()) {
   auto codebook = codebookOf(type);
   dim = codebook->dim();
   bits = codebook->rate() * dim;
@@ -356,8 +353,8 @@ SearchLayout::SearchLayout(WeightType type) : weight(type.getCanonicalLayout()) 
   run = std::min(ofThread, choices);
   groups = ofThread / run;
   costBytes = bits == 1 ? 2 : 4;
-  decisionBytes = int64_t(llvm::PowerOf2Ceil(
-      uint64_t(llvm::divideCeil(ofThread * bits, 8))));
+  decisionBytes = int64_t(
+      llvm::PowerOf2Ceil(uint64_t(llvm::divideCeil(ofThread * bits, 8))));
   circlesOfRow = int64_t(llvm::divideCeil(padded, kCircle));
   circles = type.getN() * circlesOfRow;
 }
@@ -391,8 +388,8 @@ void SearchEmitter::makePoints() {
     for (int64_t i = 0; i < kAtOnce * layout.dim / 4; ++i)
       points.push_back(arith::XOrIOp::create(b, b.word(words, i),
                                              b.i32(int32_t(0x80808080))));
-    own = arith::OrIOp::create(
-        b, own, arith::AndIOp::create(b, points.back(), zero));
+    own = arith::OrIOp::create(b, own,
+                               arith::AndIOp::create(b, points.back(), zero));
   }
 }
 
@@ -400,8 +397,8 @@ Value SearchEmitter::loadCost(Value at, int64_t overlap) {
   at = b.add(at, overlap * layout.costBytes);
   if (layout.costBytes == 4)
     return b.load(shared, at, b.getF32Type(), 4);
-  Value cost = arith::ExtUIOp::create(
-      b, b.getI32Type(), b.load(shared, at, b.getI16Type(), 2));
+  Value cost = arith::ExtUIOp::create(b, b.getI32Type(),
+                                      b.load(shared, at, b.getI16Type(), 2));
   return floatOf(b, b.add(cost, b.i32(kZeroBits)));
 }
 
@@ -422,31 +419,30 @@ void SearchEmitter::storeCosts(ArrayRef<Value> costs, Value back, Value group) {
 /// Every overlap costs nothing or, unless `isOpen`, `overlap` alone.
 void SearchEmitter::fillCosts(Value isOpen, Value overlap) {
   Type type = b.getIntegerType(unsigned(8 * layout.costBytes));
-  b.forLoop(thread, b.index(layout.overlaps), SearchLayout::kThreads, {},
-            [&](Value o, ValueRange) {
-              Value isFree =
-                  arith::OrIOp::create(b, isOpen, b.equal(toI32(b, o), overlap));
-              Value cost = b.select(isFree, b.i32(kZeroBits),
-                                    b.i32(kZeroBits + kMostCost));
-              if (layout.costBytes != 4)
-                cost = arith::TruncIOp::create(b, type, cost);
-              b.store(cost, shared, b.mul(o, layout.costBytes),
-                      layout.costBytes);
-              return SmallVector<Value>();
-            });
+  b.forLoop(
+      thread, b.index(layout.overlaps), SearchLayout::kThreads, {},
+      [&](Value o, ValueRange) {
+        Value isFree =
+            arith::OrIOp::create(b, isOpen, b.equal(toI32(b, o), overlap));
+        Value cost =
+            b.select(isFree, b.i32(kZeroBits), b.i32(kZeroBits + kMostCost));
+        if (layout.costBytes != 4)
+          cost = arith::TruncIOp::create(b, type, cost);
+        b.store(cost, shared, b.mul(o, layout.costBytes), layout.costBytes);
+        return SmallVector<Value>();
+      });
 }
 
 /// Twice the weights in steps, rounded to 2^-7, plus 2^16 + 256. Of a row
 /// without a step, zeros.
 void SearchEmitter::loadTargets(const Circle &circle) {
   b.ifThen(b.less(thread, circle.length), [&] {
-    Value step = b.toF32(
-        b.load(kernel.argument("steps"), b.mul(circle.row, 2), b.getF16Type(),
-               2));
-    Value at = b.add(b.add(b.mul(circle.row, layout.padded), circle.first),
-                     thread);
-    Value x = b.load(kernel.argument("rotated"), b.mul(at, 4), b.getF32Type(),
-                     4);
+    Value step = b.toF32(b.load(kernel.argument("steps"), b.mul(circle.row, 2),
+                                b.getF16Type(), 2));
+    Value at =
+        b.add(b.add(b.mul(circle.row, layout.padded), circle.first), thread);
+    Value x =
+        b.load(kernel.argument("rotated"), b.mul(at, 4), b.getF32Type(), 4);
     x = b.mulF(x, arith::DivFOp::create(b, b.f32(256), step));
     x = arith::MinNumFOp::create(b, x, b.f32(32767));
     x = arith::MaxNumFOp::create(b, x, b.f32(-32767));
@@ -467,11 +463,11 @@ SearchEmitter::Targets SearchEmitter::targetsAt(Value at) {
   for (int64_t i = 0; i < layout.dim; ++i) {
     Value place = b.add(b.mul(at, 4 * layout.dim), layout.targetsAt() + 4 * i);
     Value value = b.load(shared, place, b.getF32Type(), 4);
-    Value isNegative = compare(b, arith::CmpFPredicate::OLT, value,
-                               b.f32(0x1p16f + 256));
+    Value isNegative =
+        compare(b, arith::CmpFPredicate::OLT, value, b.f32(0x1p16f + 256));
     x.values.push_back(value);
-    x.limits.push_back(b.select(isNegative, b.f32(65534 * 0x1p-8f),
-                                b.f32(65535 * 0x1p-8f)));
+    x.limits.push_back(
+        b.select(isNegative, b.f32(65534 * 0x1p-8f), b.f32(65535 * 0x1p-8f)));
     x.limit = b.select(isNegative, b.i32(65532), b.i32(65534));
   }
   if (layout.dim != 1)
@@ -534,23 +530,30 @@ SmallVector<Value> SearchEmitter::leastOf(int64_t group, Value front,
                                           const Targets &x) {
   int64_t choices = std::min(int64_t(1) << layout.bits, SearchLayout::kStates);
   int64_t stride = layout.overlaps >> layout.bits;
-  Value own = b.add(b.div(thread, layout.parts),
-                    group * SearchLayout::kThreads);
+  Value own =
+      b.add(b.div(thread, layout.parts), group * SearchLayout::kThreads);
   Value most = bound(front, own, x.limit);
   Value at = b.add(front, overlapBefore(own)), part;
   if (layout.parts > 1) {
     part = b.rem(thread, layout.parts);
     at = b.add(at, b.mul(part, choices * stride * layout.costBytes));
   }
-  SmallVector<Value> words(size_t(layout.run));
+  SmallVector<Value> words(layout.run), pending(layout.run);
   for (int64_t r = 0; r < choices; ++r) {
     Value cost = loadCost(at, r * stride);
     for (int64_t i = 0; i < layout.run; ++i) {
       int64_t state = (group * choices + r) * layout.run + i;
       Value sum = bitsOf(b, distance(state, x, cost));
       Value word = b.add(b.mul(sum, scale), b.i32(r));
-      Value &least = words[size_t(i)];
-      least = r ? minU(b, least, word) : word;
+      Value &least = words[size_t(i)], &last = pending[size_t(i)];
+      // Of one weight, two by two: ptxas makes minima of three of that.
+      if (layout.dim == 1 && r % 2 == 0) {
+        last = word;
+        continue;
+      }
+      if (last)
+        word = minU(b, last, word);
+      least = least ? minU(b, least, word) : word;
     }
   }
   for (Value &word : words) {
@@ -611,13 +614,13 @@ void SearchEmitter::advance(const Circle &circle, Value start, Value i,
     SmallVector<Value> costs;
     for (Value word : leastOf(group, front, x)) {
       decisions = LLVM::FshrOp::create(b, word, decisions, b.i32(layout.bits));
-      Value cost = minU(
-          b, b.add(shiftRight(b, word, layout.bits), offset), most);
+      Value cost =
+          minU(b, b.add(shiftRight(b, word, layout.bits), offset), most);
       own = minU(b, own, cost);
       costs.push_back(cost);
     }
-    Value ofGroup = b.add(b.div(thread, layout.parts),
-                          group * SearchLayout::kThreads);
+    Value ofGroup =
+        b.add(b.div(thread, layout.parts), group * SearchLayout::kThreads);
     auto store = [&] { storeCosts(costs, back, ofGroup); };
     if (layout.parts == 1)
       store();
@@ -640,16 +643,17 @@ void SearchEmitter::advance(const Circle &circle, Value start, Value i,
 /// The first overlap of least cost behind the last state. The number of states
 /// is even.
 Value SearchEmitter::bestEnd() {
-  Value own = b.forLoop(thread, b.index(layout.overlaps),
-                        SearchLayout::kThreads, {b.i32(-1)},
-                        [&](Value o, ValueRange carried) {
-                          Value at = b.mul(o, layout.costBytes);
-                          Value cost = b.sub(bitsOf(b, loadCost(at, 0)),
-                                             b.i32(kZeroBits));
-                          Value key = b.add(shiftLeft(b, cost, 16), toI32(b, o));
-                          return SmallVector<Value>{minU(b, carried[0], key)};
-                        })
-                  .front();
+  Value own =
+      b.forLoop(thread, b.index(layout.overlaps), SearchLayout::kThreads,
+                {b.i32(-1)},
+                [&](Value o, ValueRange carried) {
+                  Value at = b.mul(o, layout.costBytes);
+                  Value cost =
+                      b.sub(bitsOf(b, loadCost(at, 0)), b.i32(kZeroBits));
+                  Value key = b.add(shiftLeft(b, cost, 16), toI32(b, o));
+                  return SmallVector<Value>{minU(b, carried[0], key)};
+                })
+          .front();
   Value parity = b.index(1);
   storeLeast(parity, own);
   gpu::BarrierOp::create(b);
@@ -674,51 +678,48 @@ Value SearchEmitter::traceBack(const Circle &circle, Value start, Value lowest,
               b, b.getI8Type(), mask(b, overlap, (1 << layout.bits) - 1));
           b.store(newBits, shared, b.add(at, layout.newBitsAt()), 1);
           // The thread that has the overlap, and which it is of its own.
-          Value group = shiftRight(
-              b, overlap, llvm::Log2_64(uint64_t(layout.run)));
-          Value owner = shiftLeft(
-              b, mask(b, group, SearchLayout::kThreads - 1),
-              llvm::Log2_64(uint64_t(layout.parts)));
+          Value group =
+              shiftRight(b, overlap, llvm::Log2_64(uint64_t(layout.run)));
+          Value owner = shiftLeft(b, mask(b, group, SearchLayout::kThreads - 1),
+                                  llvm::Log2_64(uint64_t(layout.parts)));
           Value field = b.add(
-              b.mul(shiftRight(b, group,
-                               llvm::Log2_64(SearchLayout::kThreads)),
+              b.mul(shiftRight(b, group, llvm::Log2_64(SearchLayout::kThreads)),
                     b.i32(layout.run)),
               mask(b, overlap, layout.run - 1));
-          Value from = b.add(b.mul(inChunk, SearchLayout::kThreads),
-                             toIndex(b, owner));
-          Value word = b.load(shared, b.mul(from, bytes), decisionType(), bytes);
+          Value from =
+              b.add(b.mul(inChunk, SearchLayout::kThreads), toIndex(b, owner));
+          Value word =
+              b.load(shared, b.mul(from, bytes), decisionType(), bytes);
           if (bytes != 4)
             word = arith::ExtUIOp::create(b, b.getI32Type(), word);
-          word = arith::ShRUIOp::create(b, word,
-                                        b.mul(field, b.i32(layout.bits)));
+          word =
+              arith::ShRUIOp::create(b, word, b.mul(field, b.i32(layout.bits)));
           Value oldest = mask(b, word, (1 << layout.bits) - 1);
           Value state = b.add(b.mul(oldest, b.i32(layout.overlaps)), overlap);
           return SmallVector<Value>{shiftRight(b, state, layout.bits)};
         });
   };
   overlap =
-      b.forLoop(b.index(0), chunks, 1, {overlap},
-                [&](Value chunk, ValueRange carried) {
-                  Value begin = b.sub(circle.steps,
-                                      b.mul(b.add(chunk, 1), steps));
-                  b.forLoop(
-                      b.index(0), b.index(steps), 1, {},
-                      [&](Value i, ValueRange) {
-                        Value from = decisionAddress(b.add(begin, i), thread);
-                        Value to = b.add(b.mul(i, SearchLayout::kThreads),
-                                         thread);
-                        b.store(b.load(kernel.argument("decisions"), from,
-                                       decisionType(), bytes),
-                                shared, b.mul(to, bytes), bytes);
-                        return SmallVector<Value>();
-                      });
-                  gpu::BarrierOp::create(b);
-                  Value next = b.ifElse(b.equal(thread, b.index(0)), carried,
-                                        [&] { return follow(begin, carried[0]); })
-                                   .front();
-                  gpu::BarrierOp::create(b);
-                  return SmallVector<Value>{next};
-                })
+      b.forLoop(
+           b.index(0), chunks, 1, {overlap},
+           [&](Value chunk, ValueRange carried) {
+             Value begin = b.sub(circle.steps, b.mul(b.add(chunk, 1), steps));
+             b.forLoop(
+                 b.index(0), b.index(steps), 1, {}, [&](Value i, ValueRange) {
+                   Value from = decisionAddress(b.add(begin, i), thread);
+                   Value to = b.add(b.mul(i, SearchLayout::kThreads), thread);
+                   b.store(b.load(kernel.argument("decisions"), from,
+                                  decisionType(), bytes),
+                           shared, b.mul(to, bytes), bytes);
+                   return SmallVector<Value>();
+                 });
+             gpu::BarrierOp::create(b);
+             Value next = b.ifElse(b.equal(thread, b.index(0)), carried, [&] {
+                             return follow(begin, carried[0]);
+                           }).front();
+             gpu::BarrierOp::create(b);
+             return SmallVector<Value>{next};
+           })
           .front();
   Value place = b.index(layout.overlapAt());
   b.ifThen(b.equal(thread, b.index(0)),
@@ -733,8 +734,8 @@ void SearchEmitter::pack(const Circle &circle) {
   const ::rotq::WeightLayout::Plane &plane = layout.weight.planes.front();
   int64_t rate = layout.bits / layout.dim;
   Value used = b.div(b.mul(circle.length, rate), 8);
-  Value left = b.sub(b.index(plane.rowBytes),
-                     b.div(b.mul(circle.first, rate), 8));
+  Value left =
+      b.sub(b.index(plane.rowBytes), b.div(b.mul(circle.first, rate), 8));
   Value ofCircle = b.min(left, SearchLayout::kCircle * rate / 8);
   Value weight = kernel.argument("weight");
   b.ifThen(b.less(thread, ofCircle), [&] {
@@ -749,7 +750,8 @@ void SearchEmitter::pack(const Circle &circle) {
         Value value = arith::ShRUIOp::create(
             b, arith::ExtUIOp::create(b, b.getI32Type(), newBits),
             toI32(b, place));
-        byte = arith::OrIOp::create(b, byte, shiftLeft(b, mask(b, value, 1), i));
+        byte =
+            arith::OrIOp::create(b, byte, shiftLeft(b, mask(b, value, 1), i));
       }
       return {byte};
     };
@@ -773,8 +775,8 @@ void SearchEmitter::searchCircle(Value number) {
   circle.row = b.div(number, layout.circlesOfRow);
   circle.first =
       b.mul(b.rem(number, layout.circlesOfRow), SearchLayout::kCircle);
-  circle.length = b.min(b.sub(b.index(layout.padded), circle.first),
-                        SearchLayout::kCircle);
+  circle.length =
+      b.min(b.sub(b.index(layout.padded), circle.first), SearchLayout::kCircle);
   circle.steps = b.div(circle.length, layout.dim);
   loadTargets(circle);
   Value half = b.div(circle.steps, 2);
@@ -850,9 +852,9 @@ static ::rotq::KernelInfo describe(WeightType type, std::string role) {
   return info;
 }
 
-static ::rotq::KernelParam pointer(std::string name, bool isWritten,
-                                   std::string element,
-                                   std::vector<::rotq::KernelParam::Extent> shape) {
+static ::rotq::KernelParam
+pointer(std::string name, bool isWritten, std::string element,
+        std::vector<::rotq::KernelParam::Extent> shape) {
   using Param = ::rotq::KernelParam;
   return {std::move(name), Param::Kind::Pointer,
           isWritten ? Param::Access::Write : Param::Access::Read,

@@ -194,12 +194,12 @@ LogicalResult ConvertRotQToGPU::convertQuantize(QuantizeOp op) {
       shape.push_back(std::get<int64_t>(extent));
     return memref::AllocOp::create(b, MemRefType::get(shape, element));
   };
-  ::rotq::KernelInfo info = describeWeightRotation(type, source.getElementType());
-  auto kernel = getKernel(op.getLoc(), info,
-                          [&](KernelBuilder &kb, KernelFunction &kernel) {
-                            return buildWeightRotation(
-                                kb, kernel, type, source.getElementType());
-                          });
+  ::rotq::KernelInfo info =
+      describeWeightRotation(type, source.getElementType());
+  auto kernel = getKernel(
+      op.getLoc(), info, [&](KernelBuilder &kb, KernelFunction &kernel) {
+        return buildWeightRotation(kb, kernel, type, source.getElementType());
+      });
   if (failed(kernel))
     return failure();
   Value rotated = allocate(info.params[1], b.getF32Type());

@@ -127,8 +127,9 @@ void ConvertRotQWeightsToMemRef::runOnOperation() {
 
   RewritePatternSet patterns(context);
   patterns.add<LowerConstant>(converter, context, globals);
-  patterns.add<LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>,
-               LowerCast>(converter, context);
+  patterns
+      .add<LowerIdentity<StorageOp>, LowerIdentity<RotatedViewOp>, LowerCast>(
+          converter, context);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                  converter);
   populateCallOpTypeConversionPattern(patterns, converter);
