@@ -147,11 +147,12 @@ SegmentEncoder::Line SegmentEncoder::bestLine(const Target &target) const {
   return line;
 }
 
-/// `step` as f16. Below 2^-14 f16 is coarse, so the neighbours compete.
+/// `step` as f16. Below 2^-14 f16 is coarse, so the neighbours compete, unless
+/// assigning takes too long.
 uint16_t SegmentEncoder::roundStep(const Target &target, float step,
                                    float offset) const {
   uint16_t rounded = toFiniteHalf(step);
-  if (rounded >= kFirstNormal)
+  if (rounded >= kFirstNormal || !codebook.comparesSmallSteps())
     return rounded;
   float n = float(target.x.size());
   auto error = [&](uint16_t candidate) {

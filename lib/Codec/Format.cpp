@@ -502,6 +502,10 @@ static std::shared_ptr<const Coding> readWindow(Object object) {
       unsigned(object.integer("rate", 1, TrellisCodebook::kMaxRate));
   int64_t dim = object.has("dim") ? object.integer("dim", 1, 2) : 1;
   object.finish();
+  if (Status status = WindowCoding::check(rate, dim); !status) {
+    object.require(false, status.error());
+    return nullptr;
+  }
   return std::make_shared<WindowCoding>(rate, dim);
 }
 

@@ -37,7 +37,7 @@ struct Ladder {
 /// Classes that a step takes at once.
 inline constexpr unsigned kTrellisLanes = 32;
 
-/// From one state of a trellis to the next: how many new bits, 1 to 6 for one
+/// From one state of a trellis to the next: how many new bits, 1 to 8 for one
 /// weight, and 2, 4, 6 or 8 for two.
 struct Step {
   unsigned bits, dim;

@@ -15,12 +15,13 @@
 using namespace rotq;
 
 Status WindowCoding::check(unsigned rate, int64_t dim) {
-  if (rate < 1 || rate > 6)
-    return failure(
-        message("expected windows of 1 to 6 bits a weight but got {}", rate));
   if (dim != 1 && dim != 2)
     return failure(
         message("expected windows for 1 or 2 weights but got {}", dim));
+  if (rate < 1 || rate > 8 / dim)
+    return failure(message("expected windows of 1 to {} bits a weight but got "
+                           "{}",
+                           8 / dim, rate));
   return {};
 }
 

@@ -8,6 +8,8 @@
 #include "InstructionTable.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 
 using namespace mlir::rotq::emulator;
 
@@ -91,6 +93,22 @@ static void lookUp(uint32_t *words) {
   words[0] = result;
 }
 
+/// fma.rz: in f64 the product is exact, and the sum is rounded towards zero by
+/// what it has lost.
+static void fusedTowardsZero(uint32_t *words) {
+  auto value = [&](int i) { return double(std::bit_cast<float>(words[i])); };
+  double product = value(0) * value(1), sum = product + value(2);
+  // What the sum has lost, exactly (Knuth).
+  double part = sum - product;
+  double lost = (product - (sum - part)) + (value(2) - part);
+  if (std::isfinite(sum) && lost != 0 && (lost < 0) == (sum > 0))
+    sum = std::nextafter(sum, 0);
+  auto result = float(sum);
+  if (std::abs(double(result)) > std::abs(sum))
+    result = std::nextafter(result, 0.0f);
+  words[0] = std::bit_cast<uint32_t>(result);
+}
+
 static void isDifferent(uint32_t *words) { words[0] = words[0] != words[1]; }
 
 static void move(uint32_t *) {}
@@ -116,6 +134,7 @@ void mlir::rotq::emulator::addWordInstructions(Instructions &table) {
       DOT("s.u", int8_t, uint8_t, int16_t),
       DOT("u.s", uint8_t, int8_t, uint16_t),
       DOT("u.u", uint8_t, uint8_t, uint16_t),
+      pure("llvm.nvvm.fma.rz.f", fusedTowardsZero),
       pure("llvm.nvvm.fshl.clamp", shiftLeftClamped),
       pure("llvm.nvvm.fshr.clamp", shiftRightClamped),
 

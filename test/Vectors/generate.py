@@ -655,6 +655,9 @@ class TrellisEncoder(GaussianEncoder):
         self.overlaps = 1 << 16 - self.bits
         self.found = {}
 
+    def round_step(self, x, step, offset):
+        return half(step)
+
     def prepare(self, book):
         self.multiplier, self.increment = book["multiplier"], book["increment"]
         points = [int(self.point(state)[0]) for state in range(1 << 16)]

@@ -226,16 +226,15 @@ TEST_P(TrellisTest, AStepFollowsItsDefinition) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rates, TrellisTest,
-                         testing::Values(Trellis{1, 1}, Trellis{2, 1},
-                                         Trellis{3, 1}, Trellis{4, 1},
-                                         Trellis{5, 1}, Trellis{6, 1},
-                                         Trellis{1, 2}, Trellis{2, 2},
-                                         Trellis{3, 2}, Trellis{4, 2}),
-                         [](const auto &info) {
-                           return "Rate" + std::to_string(info.param.rate) +
-                                  "Dim" + std::to_string(info.param.dim);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Rates, TrellisTest,
+    testing::Values(Trellis{1, 1}, Trellis{2, 1}, Trellis{3, 1}, Trellis{4, 1},
+                    Trellis{5, 1}, Trellis{6, 1}, Trellis{7, 1}, Trellis{8, 1},
+                    Trellis{1, 2}, Trellis{2, 2}, Trellis{3, 2}, Trellis{4, 2}),
+    [](const auto &info) {
+      return "Rate" + std::to_string(info.param.rate) + "Dim" +
+             std::to_string(info.param.dim);
+    });
 
 TEST(TrellisCodebookTest, DecodeGivesThePointOfEveryState) {
   for (uint32_t increment : {0u, 76625530u}) {
@@ -340,7 +339,7 @@ TEST(TrellisCodebookTest, DeclarationsAreChecked) {
             "expected a window coding of 3 bits a weight, as the trellis has, "
             "but got 2");
   EXPECT_EQ(errorOf("\"rate\":3}}", "\"rate\":9}}"),
-            "expected an integer from 1 to 6 as format.coding.rate but got 9");
+            "expected an integer from 1 to 8 as format.coding.rate but got 9");
   EXPECT_EQ(errorOf("\"bits\":16,\"rate\":3,", "\"bits\":15,\"rate\":3,"),
             "expected an integer from 16 to 16 as format.codebook.bits but got "
             "15");
@@ -367,6 +366,8 @@ TEST(PairTrellisCodebookTest, DeclarationsAreChecked) {
   EXPECT_EQ(
       errorOf("\"rate\":3,\"m", "\"rate\":5,\"m"),
       "expected an integer from 1 to 4 as format.codebook.rate but got 5");
+  EXPECT_EQ(errorOf("\"rate\":3,\"dim", "\"rate\":5,\"dim"),
+            "expected windows of 1 to 4 bits a weight but got 5");
   EXPECT_EQ(errorOf("\"multiplier\":23507", "\"multiplier\":65536"),
             "expected an integer from 0 to 65535 as "
             "format.codebook.multiplier but got 65536");

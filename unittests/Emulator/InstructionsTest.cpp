@@ -14,6 +14,7 @@
 #include "InstructionTestUtils.h"
 
 #include <bit>
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -132,6 +133,36 @@ TEST(Instructions, FunnelShifts) {
                    result |= bitOf(words, first + i) << i;
                  return result;
                });
+}
+
+/// Calls the C library, which rounds as it is told to.
+[[gnu::noinline]] static float fusedTowardsZero(float a, float b, float c) {
+  std::fesetround(FE_TOWARDZERO);
+  volatile float result = std::fma(a, b, c);
+  std::fesetround(FE_TONEAREST);
+  return result;
+}
+
+TEST(Instructions, FusedMultiplyAddTowardsZero) {
+  // Sums that cancel, that lose bits of either operand, and that overflow.
+  std::mt19937_64 random(seed);
+  Lanes operands;
+  for (int i = 0; i < 1024; ++i) {
+    Words words;
+    for (int j = 0; j < 3; ++j) {
+      auto value = float(int32_t(random()) >> (random() % 31));
+      value = std::ldexp(value, i % 64 == 0 ? 90 : int(random() % 60) - 30);
+      words.push_back(llvm::bit_cast<uint32_t>(value));
+    }
+    operands.push_back(words);
+  }
+  expectPure({"llvm.nvvm.fma.rz.f", {"float"}, {"float", "float", "float"}},
+             operands, [](const Words &words) {
+               return llvm::bit_cast<uint32_t>(
+                   fusedTowardsZero(llvm::bit_cast<float>(words[0]),
+                                    llvm::bit_cast<float>(words[1]),
+                                    llvm::bit_cast<float>(words[2])));
+             });
 }
 
 TEST(Instructions, MinimumAndMaximum) {

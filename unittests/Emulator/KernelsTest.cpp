@@ -18,6 +18,8 @@
 #include "RandomEpilogue.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/TrellisCodebook.h"
+#include "rotq/Codec/WindowCoding.h"
 #include "rotq/Dialect/RotQ/IR/RotQ.h"
 #include "rotq/InitAll.h"
 #include "rotq/Pipelines/GPUPipeline.h"
@@ -108,6 +110,14 @@ static std::vector<Format> makeFormats() {
   formats.push_back(declare("had32_s32", 1, {-128, 127}, {32}, 32));
   formats.push_back(declare("ident_s128_off", 4, nibbles, {128, true}, 0));
   formats.push_back(declare("ident_s64", 2, {-2, -1, 0, 1}, {64}, 0));
+  for (unsigned rate : {7u, 8u}) {
+    Format format = *::rotq::lookupFormat("trellis2");
+    format.name = "trellis" + std::to_string(rate);
+    format.codebook = std::make_shared<::rotq::TrellisCodebook>(
+        rate, /*multiplier=*/0x83dcd12d, /*increment=*/0);
+    format.coding = std::make_shared<::rotq::WindowCoding>(rate);
+    formats.push_back(format);
+  }
   return formats;
 }
 

@@ -135,6 +135,8 @@ public:
   /// Where `assign` takes too long to try steps: the one for weights of unit
   /// variance. 0: the encoder searches.
   virtual float gaussianStep() const { return 0; }
+  /// Whether steps below 2^-14, which f16 has few of, are compared.
+  virtual bool comparesSmallSteps() const { return true; }
   virtual Spread spread() const;
 };
 

@@ -36,12 +36,13 @@ public:
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
   Spread spread() const override;
+  bool comparesSmallSteps() const override { return false; }
 
   /// Bits of a weight.
   unsigned rate() const { return weightBits; }
 
 protected:
-  /// `rate` is 1 to 6 for a `dim` of 1, 1 to 4 for 2.
+  /// `rate` is 1 to 8 for a `dim` of 1, 1 to 4 for 2.
   PathCodebook(unsigned rate, int64_t dim);
 
 private:

@@ -17,8 +17,8 @@ namespace rotq {
 /// bytes of h, divided by 4 and rounded down, less 128.
 class TrellisCodebook final : public PathCodebook {
 public:
-  /// Beyond it the points, integers, are what limits the error.
-  static constexpr unsigned kMaxRate = 6;
+  /// From 7 on the points, integers, are what limits the error.
+  static constexpr unsigned kMaxRate = 8;
 
   /// `rate`: 1 to kMaxRate.
   TrellisCodebook(unsigned rate, uint32_t multiplier, uint32_t increment);

@@ -23,7 +23,8 @@ public:
   static constexpr int64_t kCircle = 256;
 
   explicit WindowCoding(unsigned rate, int64_t dim = 1);
-  /// Whether the constructor takes these: `rate` is 1 to 6, `dim` 1 or 2.
+  /// Whether the constructor takes these: `dim` is 1 or 2, and a code has
+  /// 1 to 8 new bits, `rate` of them a weight.
   static Status check(unsigned rate, int64_t dim);
   std::string_view kind() const override { return "window"; }
   unsigned bits() const override { return kWidth; }

@@ -38,6 +38,8 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
     a block finds its weight and its output by its number. Where an element takes
     the sums of several weights, warps of a block have the same rows of one weight
     each. A kernel computes the epilogue from the sums as it stores them.
+    A `rotq.quantize` becomes two kernels, which give the bytes of the host's
+    encoder, where the codes of its format are a path through a trellis.
     Each kernel carries `rotq.manifest`, what a launcher needs to know.
   }];
   let options = [

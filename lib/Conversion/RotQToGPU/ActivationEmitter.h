@@ -45,7 +45,10 @@ protected:
     return isa<VectorType>(type) ? vector::BroadcastOp::create(b, type, value)
                                  : value;
   }
-  /// The lane's values of a row, from `position` on, rotated.
+  /// The lane's values of a row, from `position` on.
+  Value loadValues(Value row, Value position);
+  /// Such values rotated.
+  Value rotate(Value values, Value position);
   Value rotatedValues(Value row, Value position);
   /// The length of the group at `position`; null where all have the same.
   Value groupLength(Value position);
@@ -71,8 +74,6 @@ protected:
   int64_t stored; ///< codes of a row
 
 private:
-  Value loadValues(Value row, Value position);
-  Value rotate(Value values, Value position);
   Value lengthAt(const ::rotq::Blocking &blocking, Value position);
   void storeCodes(Value codes, Value row, Value position);
   void storeRow(Value codes, Value scale, Value row, Value position,

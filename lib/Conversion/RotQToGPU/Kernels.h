@@ -137,6 +137,21 @@ void describeLifting(const ActivationProblem &problem,
 /// Decodes a weight in Rice codes: a thread takes a stream.
 void buildDecompress(KernelBuilder &b, KernelFunction &kernel, WeightType type);
 
+/// Whether the codes of a weight are a path, which is found by a search.
+bool hasPaths(WeightType type);
+
+/// What a launcher has to know of the two kernels that encode such a weight.
+::rotq::KernelInfo describeWeightRotation(WeightType type, Type element);
+::rotq::KernelInfo describePathSearch(WeightType type);
+
+/// Rotates the rows of a matrix, and finds their steps. Reports what it cannot
+/// compute at the builder's location.
+LogicalResult buildWeightRotation(KernelBuilder &b, KernelFunction &kernel,
+                                  WeightType type, Type element);
+
+/// Encodes rotated rows, given their steps.
+void buildPathSearch(KernelBuilder &b, KernelFunction &kernel, WeightType type);
+
 /// Copies a canonical weight into tiles.
 void buildRepack(KernelBuilder &b, const KernelFunction &kernel,
                  WeightType type);

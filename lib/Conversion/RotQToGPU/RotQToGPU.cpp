@@ -33,6 +33,7 @@ public:
 
 private:
   LogicalResult convertDecompress(DecompressOp op);
+  LogicalResult convertQuantize(QuantizeOp op);
   LogicalResult convertRepack(RepackOp op);
   LogicalResult convertMatmul(MatmulOpInterface op);
   LogicalResult convertActivation(QuantizeActivationOp op);
@@ -173,6 +174,56 @@ Value ConvertRotQToGPU::bufferOf(ImplicitLocOpBuilder &b,
   if (Value buffer = made.lookup(weight))
     return buffer;
   return StorageOp::create(b, weight.getType().getStorageType(), weight);
+}
+
+/// By one kernel after the other, into a buffer that lives as long as the
+/// function's others.
+LogicalResult ConvertRotQToGPU::convertQuantize(QuantizeOp op) {
+  WeightType type = op.getType();
+  if (!hasPaths(type))
+    return op.emitOpError("has a GPU kernel for codebooks whose codes are a "
+                          "path alone");
+  auto source = dyn_cast<MemRefType>(op.getSource().getType());
+  if (!source)
+    return op.emitOpError("expected memrefs: bufferize first");
+  if (!source.getLayout().isIdentity())
+    return op->emitOpError()
+           << "expected contiguous memrefs but got " << source;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto allocate = [&](const ::rotq::KernelParam &param, Type element) {
+    SmallVector<int64_t> shape;
+    for (const ::rotq::KernelParam::Extent &extent : param.shape)
+      shape.push_back(std::get<int64_t>(extent));
+    return memref::AllocOp::create(b, MemRefType::get(shape, element));
+  };
+  ::rotq::KernelInfo info =
+      describeWeightRotation(type, source.getElementType());
+  auto kernel = getKernel(
+      op.getLoc(), info, [&](KernelBuilder &kb, KernelFunction &kernel) {
+        return buildWeightRotation(kb, kernel, type, source.getElementType());
+      });
+  if (failed(kernel))
+    return failure();
+  Value rotated = allocate(info.params[1], b.getF32Type());
+  Value steps = allocate(info.params[2], b.getF16Type());
+  launch(b, *kernel, info, {op.getSource(), rotated, steps});
+
+  info = describePathSearch(type);
+  kernel = getKernel(op.getLoc(), info,
+                     [&](KernelBuilder &kb, KernelFunction &kernel) {
+                       buildPathSearch(kb, kernel, type);
+                       return success();
+                     });
+  if (failed(kernel))
+    return failure();
+  Value weight = memref::AllocOp::create(b, type.getStorageType());
+  StringRef element = info.params[3].type;
+  unsigned width = 0;
+  element.drop_front().getAsInteger(10, width);
+  Value decisions = allocate(info.params[3], b.getIntegerType(width));
+  launch(b, *kernel, info, {rotated, steps, weight, decisions});
+  made[op.getResult()] = weight;
+  return success();
 }
 
 /// Into a buffer that lives as long as the function's others.
@@ -404,7 +455,7 @@ void ConvertRotQToGPU::runOnOperation() {
   SmallVector<Operation *> ops;
   getOperation().walk([&](Operation *op) {
     if (isa<MatmulOpInterface, QuantizeActivationOp, DecompressOp, RepackOp,
-            RotateOp, DequantizeOp, GatherOp>(op))
+            RotateOp, DequantizeOp, GatherOp, QuantizeOp>(op))
       ops.push_back(op);
   });
   for (Operation *op : ops) {
@@ -417,6 +468,8 @@ void ConvertRotQToGPU::runOnOperation() {
       result = convertDecompress(decompress);
     else if (auto repack = dyn_cast<RepackOp>(op))
       result = convertRepack(repack);
+    else if (auto quantize = dyn_cast<QuantizeOp>(op))
+      result = convertQuantize(quantize);
     else
       result = op->emitOpError("has no GPU kernel");
     if (failed(result))

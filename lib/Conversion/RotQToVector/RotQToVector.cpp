@@ -36,6 +36,13 @@ struct ConvertRotQToVector
           << int64_t(vectorBytes);
       return signalPassFailure();
     }
+    WalkResult result = getOperation()->walk([](QuantizeOp op) {
+      op.emitOpError("has no lowering on the host: its source is not a "
+                     "constant");
+      return WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     populateRotQToVectorActivationPatterns(patterns);
     populateRotQToVectorDensePatterns(patterns);

@@ -14,3 +14,11 @@ func.func @strided(%x: memref<2x64xf32, strided<[128, 2]>>, %out: memref<2x64xf3
   rotq.rotate #rotq.hadamard<64> ins(%x : memref<2x64xf32, strided<[128, 2]>>) outs(%out : memref<2x64xf32>)
   return
 }
+
+// -----
+
+func.func @quantize(%x: memref<2x64xf32>) -> !rotq.weight<2x64, #rotq.format<"rq2">> {
+  // expected-error @below {{'rotq.quantize' op has no lowering on the host: its source is not a constant}}
+  %0 = rotq.quantize %x : memref<2x64xf32> -> !rotq.weight<2x64, #rotq.format<"rq2">>
+  return %0 : !rotq.weight<2x64, #rotq.format<"rq2">>
+}

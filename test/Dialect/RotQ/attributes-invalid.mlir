@@ -361,13 +361,18 @@ func.func private @f() attributes {a = #rotq.field<33, 8>}
 
 // -----
 
-// expected-error @below {{expected a trellis of 1 to 6 bits a weight but got 7}}
-func.func private @f() attributes {a = #rotq.trellis<7, 1, 0>}
+// expected-error @below {{expected a trellis of 1 to 8 bits a weight but got 9}}
+func.func private @f() attributes {a = #rotq.trellis<9, 1, 0>}
 
 // -----
 
-// expected-error @below {{expected windows of 1 to 6 bits a weight but got 0}}
+// expected-error @below {{expected windows of 1 to 8 bits a weight but got 0}}
 func.func private @f() attributes {a = #rotq.window<0>}
+
+// -----
+
+// expected-error @below {{expected windows of 1 to 4 bits a weight but got 5}}
+func.func private @f() attributes {a = #rotq.window<5, 2>}
 
 // -----
 

@@ -71,3 +71,12 @@ func.func @grouped_matmul(%x: tensor<?x64xf32>, %w: !w, %v: !w, %out: tensor<?x1
     outs(%out, %out : tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>, tensor<?x16xf32>
   return %0#0, %0#1 : tensor<?x16xf32>, tensor<?x16xf32>
 }
+
+// CHECK-LABEL: func.func @quantize(
+// CHECK-SAME:    %[[X:.*]]: memref<16x64xf32>)
+// CHECK-NEXT:    %[[W:.*]] = rotq.quantize %[[X]] : memref<16x64xf32>
+// CHECK-NEXT:    return %[[W]]
+func.func @quantize(%x: tensor<16x64xf32>) -> !w {
+  %0 = rotq.quantize %x : tensor<16x64xf32> -> !w
+  return %0 : !w
+}

@@ -113,6 +113,13 @@ ROTQ_DEFINE_EFFECTS(MatmulOp)
 ROTQ_DEFINE_EFFECTS(GroupedMatmulOp)
 #undef ROTQ_DEFINE_EFFECTS
 
+void QuantizeOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (isa<BaseMemRefType>(getSource().getType()))
+    effects.emplace_back(MemoryEffects::Read::get(), &getSourceMutable());
+}
+
 static int64_t rowSize(Value matrix) {
   auto type = cast<ShapedType>(matrix.getType());
   return type.getRank() == 2 ? type.getDimSize(1) : ShapedType::kDynamic;

@@ -60,7 +60,7 @@ struct DestinationOpInterface : public DstBufferizableOpInterfaceExternalModel<
   }
 };
 
-/// rotq.quantize is evaluated before, or not at all.
+/// rotq.quantize %tensor  ->  rotq.quantize %memref
 struct QuantizeOpInterface
     : public BufferizableOpInterface::ExternalModel<QuantizeOpInterface,
                                                     QuantizeOp> {
@@ -76,10 +76,17 @@ struct QuantizeOpInterface
                                       const AnalysisState &) const {
     return {};
   }
-  LogicalResult bufferize(Operation *op, RewriterBase &,
-                          const BufferizationOptions &,
-                          BufferizationState &) const {
-    return op->emitOpError("has no lowering: its source is not a constant");
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto quantize = cast<QuantizeOp>(op);
+    FailureOr<Value> buffer =
+        getBuffer(rewriter, quantize.getSource(), options, state);
+    if (failed(buffer))
+      return failure();
+    rewriter.modifyOpInPlace(
+        op, [&] { quantize.getSourceMutable().assign(*buffer); });
+    return success();
   }
 };
 } // namespace

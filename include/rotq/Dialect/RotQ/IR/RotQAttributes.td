@@ -145,7 +145,7 @@ def RotQ_TrellisAttr : RotQ_Attr<"Trellis", "trellis",
     `#rotq.trellis<3, 2212286765, 0>`: codes are states of 16 bits; the state of
     the next weight drops the 3 lowest and takes 3 new ones on top, and the
     first of 32 weights follows the last. The point of a state is the sum of the
-    bytes of `state * 2212286765 + 0`, divided by 4, less 128. 1 to 6 bits a weight.
+    bytes of `state * 2212286765 + 0`, divided by 4, less 128. 1 to 8 bits a weight.
   }];
   let parameters = (ins "unsigned":$rate, "uint32_t":$multiplier,
                         "uint32_t":$increment);
@@ -217,7 +217,7 @@ def RotQ_WindowAttr : RotQ_Attr<"Window", "window",
     `#rotq.window<3>`: 256 weights, or what is left of a row, are a circular
     string of 3 bits each, and a code is the 3 bits of its weight and the 13
     before them. `#rotq.window<3, 2>`: a code for every two weights is their 6 bits
-    and the 10 before them. 1 to 6 bits a weight, and one scale a row.
+    and the 10 before them. 1 to 8 new bits a code, and one scale a row.
   }];
   let parameters = (ins "unsigned":$rate,
                         DefaultValuedParameter<"int64_t", "1">:$dim);

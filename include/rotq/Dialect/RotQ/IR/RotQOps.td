@@ -79,15 +79,19 @@ def RotQ_ConstantOp : RotQ_Op<"constant", [Pure]> {
   let hasVerifier = 1;
 }
 
-def RotQ_QuantizeOp : RotQ_Op<"quantize", [Pure]> {
-  let summary = "encodes a constant weight";
+def RotQ_QuantizeOp : RotQ_Op<"quantize", [
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "encodes a weight";
   let description = [{
     N x K floats become a packed weight: each row is zero-padded, rotated, and
     for every segment the step (and offset) and codes are chosen for least
-    squared error. `rotq-quantize-weights` evaluates it on constants; there is
-    no lowering for values known only at run time.
+    squared error. `rotq-quantize-weights` evaluates it on constants. Of values
+    known only at run time, which may be in a memref, formats whose codes are a
+    path through a trellis have kernels on GPUs, which give the same bytes; a row
+    with a weight that is not a number, infinite or beyond 2^64 gets a step that is
+    not a number, and decodes to such.
   }];
-  let arguments = (ins RankedTensorOf<[F32, F16, BF16]>:$source);
+  let arguments = (ins RotQ_AnyFloat:$source);
   let results = (outs RotQ_WeightType:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
