@@ -18,9 +18,9 @@
 //
 // Costs are floats from 2^23 on, whose lowest bits are an integer. A difference
 // of a point and its target in half steps has its square rounded down and added
-// to a cost by one multiply-add that rounds towards zero. That, times 2^bits
-// and plus r, is a word whose minimum is the least cost and the first r that
-// has it.
+// to a cost by one multiply-add that rounds towards zero. Where a pass traces
+// back, that times 2^bits and plus r is a word whose minimum is the least cost
+// and the first r that has it.
 //
 //===----------------------------------------------------------------------===//
 
