@@ -18,9 +18,9 @@
 //
 // Costs are floats from 2^23 on, whose lowest bits are an integer. A difference
 // of a point and its target in half steps has its square rounded down and added
-// to a cost by one multiply-add that rounds towards zero. That, times 2^bits
-// and plus r, is a word whose minimum is the least cost and the first r that
-// has it.
+// to a cost by one multiply-add that rounds towards zero. Where a pass traces
+// back, that times 2^bits and plus r is a word whose minimum is the least cost
+// and the first r that has it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -299,7 +299,7 @@ private:
   void searchCircle(Value circle);
   void loadTargets(const Circle &circle);
   void fillCosts(Value isOpen, Value overlap);
-  void advance(const Circle &circle, Value start, Value i, Value lowest);
+  void advance(const Circle &circle, Value start, Value i, bool isTraced);
   Value bestEnd();
   Value traceBack(const Circle &circle, Value start, Value lowest,
                   Value overlap);
@@ -312,8 +312,10 @@ private:
     Value origin; ///< the bits of 2^16
   };
   Targets targetsAt(Value at);
-  Value bound(Value front, Value group, Value limit);
-  SmallVector<Value> leastOf(int64_t group, Value front, const Targets &x);
+  Value wordOf(Value cost, Value oldest, bool isTraced);
+  Value bound(Value front, Value group, Value limit, bool isTraced);
+  SmallVector<Value> leastOf(int64_t group, Value front, const Targets &x,
+                             bool isTraced);
   Value overlapBefore(Value group);
   Value loadCost(Value at, int64_t overlap);
   void storeCosts(ArrayRef<Value> costs, Value back, Value group);
@@ -499,9 +501,17 @@ Value SearchEmitter::overlapBefore(Value group) {
   return b.mul(first, layout.costBytes);
 }
 
+/// What a minimum is taken of: the bits of a cost or, where a decision is to be
+/// traced back, that times 2^bits and the oldest bits.
+Value SearchEmitter::wordOf(Value cost, Value oldest, bool isTraced) {
+  cost = bitsOf(b, cost);
+  return isTraced ? b.add(b.mul(cost, scale), oldest) : cost;
+}
+
 /// What no distance is beyond: the least word of a cost before the group and
 /// `limit`. Threads that have the same overlaps before theirs share it.
-Value SearchEmitter::bound(Value front, Value group, Value limit) {
+Value SearchEmitter::bound(Value front, Value group, Value limit,
+                           bool isTraced) {
   int64_t choices = int64_t(1) << layout.bits;
   int64_t stride = layout.overlaps >> layout.bits;
   int64_t share = std::max(layout.run, choices / 32), lanes = choices / share;
@@ -513,8 +523,8 @@ Value SearchEmitter::bound(Value front, Value group, Value limit) {
   }
   Value least;
   for (int64_t i = 0; i < share; ++i) {
-    Value cost = bitsOf(b, loadCost(at, i * stride));
-    Value word = b.add(b.mul(cost, scale), b.add(first, b.i32(i)));
+    Value word =
+        wordOf(loadCost(at, i * stride), b.add(first, b.i32(i)), isTraced);
     least = least ? minU(b, least, word) : word;
   }
   if (lanes == 32)
@@ -522,17 +532,17 @@ Value SearchEmitter::bound(Value front, Value group, Value limit) {
   else
     for (int64_t width = lanes / 2; width != 0; width /= 2)
       least = minU(b, least, b.shuffleXor(least, width));
-  return b.add(least, shiftLeft(b, limit, layout.bits));
+  return b.add(least, shiftLeft(b, limit, isTraced ? layout.bits : 0));
 }
 
 /// The least words of the overlaps of a group.
 SmallVector<Value> SearchEmitter::leastOf(int64_t group, Value front,
-                                          const Targets &x) {
+                                          const Targets &x, bool isTraced) {
   int64_t choices = std::min(int64_t(1) << layout.bits, SearchLayout::kStates);
   int64_t stride = layout.overlaps >> layout.bits;
   Value own =
       b.add(b.div(thread, layout.parts), group * SearchLayout::kThreads);
-  Value most = bound(front, own, x.limit);
+  Value most = bound(front, own, x.limit, isTraced);
   Value at = b.add(front, overlapBefore(own)), part;
   if (layout.parts > 1) {
     part = b.rem(thread, layout.parts);
@@ -543,8 +553,7 @@ SmallVector<Value> SearchEmitter::leastOf(int64_t group, Value front,
     Value cost = loadCost(at, r * stride);
     for (int64_t i = 0; i < layout.run; ++i) {
       int64_t state = (group * choices + r) * layout.run + i;
-      Value sum = bitsOf(b, distance(state, x, cost));
-      Value word = b.add(b.mul(sum, scale), b.i32(r));
+      Value word = wordOf(distance(state, x, cost), b.i32(r), isTraced);
       Value &least = words[size_t(i)], &last = pending[size_t(i)];
       // Of one weight, two by two: ptxas makes minima of three of that.
       if (layout.dim == 1 && r % 2 == 0) {
@@ -558,7 +567,8 @@ SmallVector<Value> SearchEmitter::leastOf(int64_t group, Value front,
   }
   for (Value &word : words) {
     if (part) {
-      word = b.add(word, toI32(b, b.mul(part, choices)));
+      if (isTraced)
+        word = b.add(word, toI32(b, b.mul(part, choices)));
       for (int64_t width = layout.parts / 2; width != 0; width /= 2)
         word = minU(b, word, b.shuffleXor(word, width));
     }
@@ -590,10 +600,10 @@ Value SearchEmitter::decisionAddress(Value step, Value owner) {
   return b.mul(at, layout.decisionBytes);
 }
 
-/// State `i` of a pass that begins at `start`: the costs behind it and, from
-/// `lowest` on, what is to be traced back.
+/// State `i` of a pass that begins at `start`: the costs behind it and, if
+/// `isTraced`, the decisions.
 void SearchEmitter::advance(const Circle &circle, Value start, Value i,
-                            Value lowest) {
+                            bool isTraced) {
   int64_t set = layout.costsBytes();
   Value parity = b.rem(i, 2);
   Value front = b.mul(parity, set), back = b.sub(b.index(set), front);
@@ -606,16 +616,18 @@ void SearchEmitter::advance(const Circle &circle, Value start, Value i,
   x.origin = arith::XOrIOp::create(b, mask(b, least, int32_t(0x80000000)),
                                    b.i32(std::bit_cast<int32_t>(0x1p16f)));
   // A word has bits of 2^23 above its cost, of which those in front are lost.
-  int64_t above = int64_t(uint32_t(kZeroBits) << layout.bits >> layout.bits);
+  int64_t shift = isTraced ? layout.bits : 0;
+  int64_t above = int64_t(uint32_t(kZeroBits) << shift >> shift);
   Value offset = b.sub(b.i32(kZeroBits - above), least);
   Value most = b.sub(b.i32(kZeroBits + kMostCost), least);
   Value decisions = b.i32(0), own = b.i32(-1);
   for (int64_t group = 0; group < layout.groups; ++group) {
     SmallVector<Value> costs;
-    for (Value word : leastOf(group, front, x)) {
-      decisions = LLVM::FshrOp::create(b, word, decisions, b.i32(layout.bits));
-      Value cost =
-          minU(b, b.add(shiftRight(b, word, layout.bits), offset), most);
+    for (Value word : leastOf(group, front, x, isTraced)) {
+      if (isTraced)
+        decisions =
+            LLVM::FshrOp::create(b, word, decisions, b.i32(layout.bits));
+      Value cost = minU(b, b.add(shiftRight(b, word, shift), offset), most);
       own = minU(b, own, cost);
       costs.push_back(cost);
     }
@@ -627,15 +639,14 @@ void SearchEmitter::advance(const Circle &circle, Value start, Value i,
     else
       b.ifThen(b.equal(b.rem(thread, layout.parts), b.index(0)), store);
   }
-  int64_t used = layout.groups * layout.run * layout.bits;
-  Value isKept = b.less(lowest, b.add(i, 1));
-  b.ifThen(isKept, [&] {
+  if (isTraced) {
+    int64_t used = layout.groups * layout.run * layout.bits;
     Value kept = shiftRight(b, decisions, 32 - used);
     if (layout.decisionBytes != 4)
       kept = arith::TruncIOp::create(b, decisionType(), kept);
     b.store(kept, kernel.argument("decisions"), decisionAddress(i, thread),
             layout.decisionBytes);
-  });
+  }
   storeLeast(b.sub(b.index(1), parity), b.sub(own, b.i32(kZeroBits)));
   gpu::BarrierOp::create(b);
 }
@@ -787,10 +798,14 @@ void SearchEmitter::searchCircle(Value number) {
     fillCosts(isOpen, carried[0]);
     storeLeast(b.index(0), b.i32(0));
     gpu::BarrierOp::create(b);
-    b.forLoop(b.index(0), circle.steps, 1, {}, [&](Value i, ValueRange) {
-      advance(circle, start, i, lowest);
-      return SmallVector<Value>();
-    });
+    auto walk = [&](Value from, Value to, bool isTraced) {
+      b.forLoop(from, to, 1, {}, [&](Value i, ValueRange) {
+        advance(circle, start, i, isTraced);
+        return SmallVector<Value>();
+      });
+    };
+    walk(b.index(0), lowest, /*isTraced=*/false);
+    walk(lowest, circle.steps, /*isTraced=*/true);
     Value end = b.ifElse(isOpen, carried, [&] {
                    return SmallVector<Value>{bestEnd()};
                  }).front();

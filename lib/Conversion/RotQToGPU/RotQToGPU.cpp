@@ -181,8 +181,10 @@ Value ConvertRotQToGPU::bufferOf(ImplicitLocOpBuilder &b,
 LogicalResult ConvertRotQToGPU::convertQuantize(QuantizeOp op) {
   WeightType type = op.getType();
   if (!hasPaths(type))
-    return op.emitOpError("has a GPU kernel for codebooks whose codes are a "
-                          "path alone");
+    return op.emitOpError()
+           << "expected a format whose codes are a path, as encoders on GPUs "
+              "find alone, but got "
+           << type.getFormat();
   auto source = dyn_cast<MemRefType>(op.getSource().getType());
   if (!source)
     return op.emitOpError("expected memrefs: bufferize first");

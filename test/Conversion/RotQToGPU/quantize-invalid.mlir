@@ -1,7 +1,7 @@
 // RUN: quant-opt %s --convert-rotq-to-gpu -split-input-file -verify-diagnostics
 
 func.func @levels(%x: memref<2x64xf32>) -> !rotq.weight<2x64, #rotq.format<"rq2">> {
-  // expected-error @below {{'rotq.quantize' op has a GPU kernel for codebooks whose codes are a path alone}}
+  // expected-error @below {{'rotq.quantize' op expected a format whose codes are a path, as encoders on GPUs find alone, but got #rotq.format<"rq2">}}
   %w = rotq.quantize %x : memref<2x64xf32> -> !rotq.weight<2x64, #rotq.format<"rq2">>
   return %w : !rotq.weight<2x64, #rotq.format<"rq2">>
 }
