@@ -7,6 +7,8 @@
 
 #include "rotq/Conversion/ExprMaterializer.h"
 
+#include "rotq/Codec/E4M3.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -39,7 +41,20 @@ Value ExprMaterializer::decode(DecodeOp op) {
   Value words = bitCast(builder, loc, op.getCodes(),
                         VectorType::get({bits / 32}, builder.getI32Type()));
   Expr points = op.getCodebook().getCodebook()->decode(*this, input(words));
-  return bitCast(builder, loc, value(points), op.getType());
+  Value result = op.getType().getElementType().isInteger() ? value(points)
+                                                           : asE4M3(points);
+  return result ? bitCast(builder, loc, result, op.getType()) : Value();
+}
+
+/// A table of points becomes one of e4m3; other points are converted.
+Value ExprMaterializer::asE4M3(Expr points) {
+  auto found = lookups.find(points.id);
+  if (found == lookups.end())
+    return emitToE4M3(value(points));
+  auto [codes, table] = found->second;
+  for (int8_t &entry : table)
+    entry = int8_t(::rotq::toE4M3(entry));
+  return emitLookup(codes, table);
 }
 
 Expr ExprMaterializer::input(Value words) {
@@ -124,7 +139,10 @@ Expr ExprMaterializer::shuffle(Expr a, Expr b,
 }
 
 Expr ExprMaterializer::lookup(Expr codes, std::span<const int8_t> table) {
-  return input(emitLookup(value(codes), table));
+  Expr points = input(emitLookup(value(codes), table));
+  lookups[points.id] = {value(codes),
+                        SmallVector<int8_t>(table.begin(), table.end())};
+  return points;
 }
 
 Expr ExprMaterializer::gather(Expr indices, std::span<const uint32_t> table) {

@@ -261,6 +261,14 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   if (tile.isStaged && config.split != 1 && registers != 0 &&
       burdenOf(shape) == Burden::SeveralScales)
     registers += 16;
+  // Hopper has no mma.sync of e4m3: ptxas makes pairs of f16 of both operands,
+  // which the largest tiles have no room for.
+  if (shape.operand == Operand::E4M3 && tile.kind == kMma && registers != 0) {
+    int64_t more = 2 * tile.rows;
+    if (tile.registers[size_t(Burden::Two)] + more > kMaxRegisters)
+      return;
+    registers = std::min(registers + more, kMaxRegisters);
+  }
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)
     registers = std::min(registers + 8, kMaxRegisters);
