@@ -269,9 +269,11 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
       return;
     registers = std::min(registers, kMaxRegisters);
   }
-  // Of several scales, ptxas holds more where products are no integers.
+  // Of several scales, ptxas holds more of large tiles where products are no
+  // integers.
   if (shape.operand == Operand::E4M3 && tile.kind == kWgmma &&
-      burdenOf(shape) == Burden::SeveralScales && registers != 0)
+      burdenOf(shape) == Burden::SeveralScales && registers != 0 &&
+      tile.rows * tile.cols >= 16 * 64)
     registers += 40;
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)

@@ -1,6 +1,6 @@
 # Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Floats of 8 and 4 bits, and activations in them."""
+"""Floats of 8 bits, and activations in them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from . import codec
 LARGEST_E4M3 = 448
 #: Every e4m3 is a whole multiple of 1 / E4M3_PARTS.
 E4M3_PARTS = 512
-#: The magnitudes of e2m1.
-E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
 
 
 def to_e4m3(x: np.ndarray) -> np.ndarray:
@@ -69,35 +67,3 @@ def quantize_activation(x: np.ndarray, group: int) -> codec.QuantizedActivation:
             sums[:, i] = (from_e4m3(of_part).astype(np.float64) * E4M3_PARTS).sum(axis=1)
             start += length
     return codec.QuantizedActivation(codes, scales, sums)
-
-
-def round_to_e2m1(x: np.ndarray) -> np.ndarray:
-    """Values rounded to nearest, ties to the even code, within +-6."""
-    magnitude = abs(x)
-    middles = (E2M1[1:] + E2M1[:-1]) / 2
-    # A tie goes up from odd codes.
-    below = np.searchsorted(middles, magnitude, side="left")
-    above = np.searchsorted(middles, magnitude, side="right")
-    return np.copysign(E2M1[np.where(below % 2 == 0, below, above)], x)
-
-
-def in_nvfp4(x: np.ndarray) -> np.ndarray:
-    """What NVFP4 makes of rows: e2m1 with a scale in e4m3 for every 16 values, and one in
-    f32 for a row, which lets the largest scale be 448."""
-    blocks = x.reshape(len(x), -1, 16)
-    largest = abs(blocks).max(axis=2, keepdims=True)
-    of_row = largest.max(axis=1, keepdims=True) / (6 * LARGEST_E4M3)
-    of_row = np.where(of_row > 0, of_row, 1)
-    scale = from_e4m3(to_e4m3((largest / 6 / of_row).astype(np.float32))) * of_row
-    scale = np.where(scale > 0, scale, 1)
-    return (round_to_e2m1(blocks / scale) * scale).reshape(x.shape)
-
-
-def in_mxfp4(x: np.ndarray) -> np.ndarray:
-    """What MXFP4 makes of rows: e2m1 with a power of two for every 32 values, that of the
-    largest of them less 2, the exponent of 6."""
-    blocks = x.reshape(len(x), -1, 32)
-    largest = abs(blocks).max(axis=2, keepdims=True)
-    exponent = np.floor(np.log2(np.where(largest > 0, largest, 1))) - 2
-    scale = np.exp2(exponent)
-    return (round_to_e2m1(np.clip(blocks / scale, -6, 6)) * scale).reshape(x.shape)
