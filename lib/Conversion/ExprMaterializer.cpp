@@ -35,14 +35,38 @@ Value ExprMaterializer::unpack(UnpackOp op) {
   return bitCast(builder, loc, value(codes), op.getType());
 }
 
+static bool isE4M3(DecodeOp op) {
+  return isa<Float8E4M3FNType>(op.getType().getElementType());
+}
+
+/// Four points of a word, rounded.
+static uint32_t pointsToE4M3(uint32_t word) {
+  uint32_t result = 0;
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    result |= uint32_t(::rotq::toE4M3(int8_t(word >> shift))) << shift;
+  return result;
+}
+
+std::vector<uint32_t> mlir::rotq::gatheredBy(DecodeOp op) {
+  auto codebook = op.getCodebook().getCodebook();
+  std::vector<uint32_t> words(codebook->gathered().begin(),
+                              codebook->gathered().end());
+  if (isE4M3(op) && codebook->gathersPoints())
+    llvm::transform(words, words.begin(), pointsToE4M3);
+  return words;
+}
+
 Value ExprMaterializer::decode(DecodeOp op) {
   VectorType codes = op.getCodes().getType();
   int64_t bits = codes.getNumElements() * codes.getElementTypeBitWidth();
   Value words = bitCast(builder, loc, op.getCodes(),
                         VectorType::get({bits / 32}, builder.getI32Type()));
-  Expr points = op.getCodebook().getCodebook()->decode(*this, input(words));
-  Value result = op.getType().getElementType().isInteger() ? value(points)
-                                                           : asE4M3(points);
+  auto codebook = op.getCodebook().getCodebook();
+  bool isRounded = isE4M3(op) && codebook->gathersPoints();
+  if (isRounded)
+    roundedTable = gatheredBy(op);
+  Expr points = codebook->decode(*this, input(words));
+  Value result = isRounded || !isE4M3(op) ? value(points) : asE4M3(points);
   return result ? bitCast(builder, loc, result, op.getType()) : Value();
 }
 
@@ -146,7 +170,9 @@ Expr ExprMaterializer::lookup(Expr codes, std::span<const int8_t> table) {
 }
 
 Expr ExprMaterializer::gather(Expr indices, std::span<const uint32_t> table) {
-  return input(emitGather(value(indices), table));
+  return input(emitGather(
+      value(indices),
+      roundedTable.empty() ? table : std::span<const uint32_t>(roundedTable)));
 }
 
 Expr ExprMaterializer::sumBytes(Expr expr, uint8_t factor, uint32_t start) {

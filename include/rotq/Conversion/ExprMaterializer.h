@@ -21,6 +21,10 @@ namespace mlir::rotq {
 LLVM::GlobalOp getTable(OpBuilder &builder, Location loc,
                         std::span<const uint32_t> words, unsigned addressSpace);
 
+/// What decoding gathers from: `rotq::Codebook::gathered`, or the same points
+/// as the op has them.
+std::vector<uint32_t> gatheredBy(DecodeOp op);
+
 /// Materialises decode arithmetic as arith and vector ops on vectors of i32.
 /// How a table is looked up is the target's business.
 class ExprMaterializer : public ::rotq::ExprBuilder {
@@ -83,6 +87,8 @@ private:
   Value asE4M3(::rotq::Expr points);
 
   SmallVector<Value> values;
+  /// Gathered in place of what the codebook says, where there is such.
+  std::vector<uint32_t> roundedTable;
   /// What is looked up in a table, and that table.
   DenseMap<unsigned, std::pair<Value, SmallVector<int8_t>>> lookups;
 };

@@ -17,9 +17,12 @@
 //       CHECK: "wgmma.wait_group.sync.aligned 0;", "=f,
 //   CHECK-NOT: arith.sitofp
 
-// Points of a table cost nothing: 0xdb is -88, which -90 becomes. Others are
-// converted by way of f16.
+// Points of a table cost nothing, those that are gathered either: -127 and 127
+// become -128 (0xf0) and 128 (0x70). Others are converted by way of f16.
+//           MICRO: llvm.mlir.global internal constant @rotq_table_{{.*}}(dense<[240, 232, 104, 112]>
 //     MICRO-LABEL: gpu.func @matmul_looked_up_n128_k512_mma_e4m3
+//       MICRO-NOT: nvvm.convert.f16x2
+//     MICRO-LABEL: gpu.func @matmul_gathered_n128_k512_mma_e4m3
 //       MICRO-NOT: nvvm.convert.f16x2
 //     MICRO-LABEL: gpu.func @matmul_computed_n128_k512_mma_e4m3
 //           MICRO: arith.xori
@@ -28,17 +31,21 @@
 //           MICRO: nvvm.convert.f16x2.to.f8x2
 #table = #rotq.format<"looked_up", rotation = #rotq.identity, scale = #rotq.scale<256>,
                       codebook = #rotq.table<2, [-90, -36, 36, 90]>, coding = #rotq.fixed<2>>
+#grid = #rotq.format<"gathered", rotation = #rotq.identity, scale = #rotq.scale<256>,
+                     codebook = #rotq.grid<2, 1, "81c0407f">, coding = #rotq.field<2, 1>>
 #trellis = #rotq.format<"computed", rotation = #rotq.identity, scale = #rotq.scale<row>,
                         codebook = #rotq.trellis<3, 2212286765, 0>, coding = #rotq.window<3>>
 #few = #rotq.kernel<mma_e4m3, m = [1, 32], rows = 16, cols = 8, warps = 4>
 #many = #rotq.kernel<wgmma_e4m3, m = [33, 0], rows = 16, cols = 32, warps = 4, stages = 3>
 func.func @f(%x: memref<?x512xf32>, %codes: memref<?x512xf8E4M3FN>, %scales: memref<?x2xf32>, %sums: memref<?x2xi32>,
-             %w: !rotq.weight<128x512, #table, tiles>, %v: !rotq.weight<128x512, #trellis, tiles>,
+             %w: !rotq.weight<128x512, #table, tiles>, %g: !rotq.weight<128x512, #grid, tiles>, %v: !rotq.weight<128x512, #trellis, tiles>,
              %y: memref<?x128xf32>) {
   rotq.quantize_activation #rotq.identity group(256) ins(%x : memref<?x512xf32>)
     outs(%codes, %scales, %sums : memref<?x512xf8E4M3FN>, memref<?x2xf32>, memref<?x2xi32>)
   rotq.matmul ins(%codes, %scales, %sums : memref<?x512xf8E4M3FN>, memref<?x2xf32>, memref<?x2xi32>) group(256)
     weight(%w : !rotq.weight<128x512, #table, tiles>) outs(%y : memref<?x128xf32>) {kernels = [#few, #many]}
+  rotq.matmul ins(%codes, %scales, %sums : memref<?x512xf8E4M3FN>, memref<?x2xf32>, memref<?x2xi32>) group(256)
+    weight(%g : !rotq.weight<128x512, #grid, tiles>) outs(%y : memref<?x128xf32>) {kernels = [#few, #many]}
   rotq.matmul ins(%codes, %scales, %sums : memref<?x512xf8E4M3FN>, memref<?x2xf32>, memref<?x2xi32>) group(256)
     weight(%v : !rotq.weight<128x512, #trellis, tiles>) outs(%y : memref<?x128xf32>) {kernels = [#few, #many]}
   return
