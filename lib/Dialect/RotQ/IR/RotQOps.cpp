@@ -446,9 +446,9 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     if (!takesActivation(kind, op))
       return op.emitOpError()
              << "expected a kernel for "
-             << (!op.isQuantized()                  ? "a float"
+             << (!op.isQuantized()                      ? "a float"
                  : op.getOperandKind() == Operand::E4M3 ? "an e4m3"
-                                                    : "an int8")
+                                                        : "an int8")
              << " activation but got " << kernel;
     if (kind == KernelKind::MmaB1) {
       if (!canLift(format, int64_t(*op.getGroup())))
