@@ -7,6 +7,8 @@
 
 #include "rotq/Conversion/ExprMaterializer.h"
 
+#include "rotq/Codec/E4M3.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -33,13 +35,50 @@ Value ExprMaterializer::unpack(UnpackOp op) {
   return bitCast(builder, loc, value(codes), op.getType());
 }
 
+static bool isE4M3(DecodeOp op) {
+  return isa<Float8E4M3FNType>(op.getType().getElementType());
+}
+
+/// Four points of a word, rounded.
+static uint32_t pointsToE4M3(uint32_t word) {
+  uint32_t result = 0;
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    result |= uint32_t(::rotq::toE4M3(int8_t(word >> shift))) << shift;
+  return result;
+}
+
+std::vector<uint32_t> mlir::rotq::gatheredBy(DecodeOp op) {
+  auto codebook = op.getCodebook().getCodebook();
+  std::vector<uint32_t> words(codebook->gathered().begin(),
+                              codebook->gathered().end());
+  if (isE4M3(op) && codebook->gathersPoints())
+    llvm::transform(words, words.begin(), pointsToE4M3);
+  return words;
+}
+
 Value ExprMaterializer::decode(DecodeOp op) {
   VectorType codes = op.getCodes().getType();
   int64_t bits = codes.getNumElements() * codes.getElementTypeBitWidth();
   Value words = bitCast(builder, loc, op.getCodes(),
                         VectorType::get({bits / 32}, builder.getI32Type()));
-  Expr points = op.getCodebook().getCodebook()->decode(*this, input(words));
-  return bitCast(builder, loc, value(points), op.getType());
+  auto codebook = op.getCodebook().getCodebook();
+  bool isRounded = isE4M3(op) && codebook->gathersPoints();
+  if (isRounded)
+    roundedTable = gatheredBy(op);
+  Expr points = codebook->decode(*this, input(words));
+  Value result = isRounded || !isE4M3(op) ? value(points) : asE4M3(points);
+  return result ? bitCast(builder, loc, result, op.getType()) : Value();
+}
+
+/// A table of points becomes one of e4m3; other points are converted.
+Value ExprMaterializer::asE4M3(Expr points) {
+  auto found = lookups.find(points.id);
+  if (found == lookups.end())
+    return emitToE4M3(value(points));
+  auto [codes, table] = found->second;
+  for (int8_t &entry : table)
+    entry = int8_t(::rotq::toE4M3(entry));
+  return emitLookup(codes, table);
 }
 
 Expr ExprMaterializer::input(Value words) {
@@ -124,11 +163,16 @@ Expr ExprMaterializer::shuffle(Expr a, Expr b,
 }
 
 Expr ExprMaterializer::lookup(Expr codes, std::span<const int8_t> table) {
-  return input(emitLookup(value(codes), table));
+  Expr points = input(emitLookup(value(codes), table));
+  lookups[points.id] = {value(codes),
+                        SmallVector<int8_t>(table.begin(), table.end())};
+  return points;
 }
 
 Expr ExprMaterializer::gather(Expr indices, std::span<const uint32_t> table) {
-  return input(emitGather(value(indices), table));
+  return input(emitGather(
+      value(indices),
+      roundedTable.empty() ? table : std::span<const uint32_t>(roundedTable)));
 }
 
 Expr ExprMaterializer::sumBytes(Expr expr, uint8_t factor, uint32_t start) {

@@ -21,12 +21,26 @@
 using namespace mlir;
 using namespace mlir::rotq;
 
+std::string
+mlir::rotq::describeUnsuitable(const NVPTXPipelineOptions &options) {
+  for (const std::string &chip : options.chips) {
+    if (std::string message = describeUnknownGPU(chip); !message.empty())
+      return message;
+    if (options.operand == Operand::E4M3 && !findTarget(chip)->hasE4M3())
+      return "'" + chip +
+             "' has no products of e4m3, which operand=e4m3 needs (sm_89 and "
+             "later do)";
+  }
+  return "";
+}
+
 void mlir::rotq::buildPlanPipeline(OpPassManager &pm,
                                    const NVPTXPipelineOptions &options) {
   pm.addNestedPass<func::FuncOp>(
       createPlaceRotations(PlaceRotationsOptions{options.placement}));
+  bool rests = options.rests && options.operand == Operand::Int8;
   pm.addNestedPass<func::FuncOp>(createQuantizeActivations(
-      QuantizeActivationsOptions{options.group, options.rests}));
+      QuantizeActivationsOptions{options.group, rests, options.operand}));
   // Ahead of the choice of kernels: what is launched together is chosen for
   // together.
   if (options.fuse) {
@@ -64,6 +78,7 @@ void mlir::rotq::buildKernelPipeline(OpPassManager &pm,
   };
   kernels.overlap = options.overlap && all(&TargetInfo::hasDependentLaunch);
   kernels.warpgroups = all(&TargetInfo::hasWarpgroups);
+  kernels.e4m3 = options.operand == Operand::E4M3;
   pm.addPass(createConvertRotQToGPU(kernels));
   pm.addPass(createConvertRotQWeightsToMemRef());
 }
@@ -91,7 +106,10 @@ void mlir::rotq::buildNVPTXPipeline(OpPassManager &pm,
   for (const std::string &chip : options.chips) {
     GpuNVVMAttachTargetOptions attach;
     attach.chip = chip;
-    attach.features = findTarget(chip)->ptxFeature.str();
+    const TargetInfo *target = findTarget(chip);
+    attach.features = (options.operand == Operand::E4M3 ? target->e4m3Feature
+                                                        : target->ptxFeature)
+                          .str();
     attach.optLevel = 3;
     pm.addPass(createGpuNVVMAttachTarget(attach));
   }
@@ -103,7 +121,8 @@ void mlir::rotq::registerNVPTXPipeline() {
   registerPassPipeline(
       "rotq-to-nvptx",
       "Lower rotq ops on tensors to NVPTX kernels and their launches "
-      "(CHANGES NUMERICS: int8 activations, or f16 ones with placement=load)",
+      "(CHANGES NUMERICS: int8 or e4m3 activations, or f16 ones with "
+      "placement=load)",
       [](OpPassManager &pm, StringRef text,
          function_ref<LogicalResult(const Twine &)> errorHandler) {
         NVPTXPipelineOptions options;
@@ -112,9 +131,8 @@ void mlir::rotq::registerNVPTXPipeline() {
         if (options.chips.empty())
           return errorHandler("rotq-to-nvptx: expected a chip, such as "
                               "chip=sm_90a");
-        for (const std::string &chip : options.chips)
-          if (std::string message = describeUnknownGPU(chip); !message.empty())
-            return errorHandler("rotq-to-nvptx: " + message);
+        if (std::string message = describeUnsuitable(options); !message.empty())
+          return errorHandler("rotq-to-nvptx: " + message);
         buildNVPTXPipeline(pm, options);
         return success();
       },

@@ -242,7 +242,9 @@ void mlir::rotq::buildHostPlanPipeline(OpPassManager &pm,
         createQuantizeActivations(QuantizeActivationsOptions{options.group}));
   pm.addNestedPass<func::FuncOp>(createFuseEpilogues());
   pm.addNestedPass<func::FuncOp>(createFuseMatmuls());
-  pm.addNestedPass<func::FuncOp>(createSelectKernels());
+  // The reference has no kernels.
+  if (!options.reference)
+    pm.addNestedPass<func::FuncOp>(createSelectKernels());
   addCleanup(pm);
   if (!options.reference) {
     pm.addNestedPass<func::FuncOp>(createFuseRows());

@@ -104,7 +104,7 @@ private:
   double microsecondsOf(double cycles) const {
     return cycles * 1e-3 / chip.gigahertz;
   }
-  bool isWgmma() const { return config.kind == KernelKind::WgmmaS8; }
+  bool isWgmma() const { return mlir::rotq::isWgmma(config.kind); }
   bool isB1() const { return config.kind == KernelKind::MmaB1; }
   /// Of a lifted activation, as of one with rests where it can have them.
   double liftedParts() const { return m <= ::rotq::kMaxRowsWithRests ? 2 : 1; }

@@ -261,6 +261,20 @@ void Enumeration::add(const Tile &tile, KernelConfig config) {
   if (tile.isStaged && config.split != 1 && registers != 0 &&
       burdenOf(shape) == Burden::SeveralScales)
     registers += 16;
+  // Hopper has no mma.sync of e4m3: ptxas makes pairs of f16 of both operands.
+  // The smallest tile has room for them, or there would be none.
+  if (shape.operand == Operand::E4M3 && tile.kind == kMma && registers != 0) {
+    registers += 2 * tile.rows + tile.cols;
+    if (registers > kMaxRegisters && tile.rows * tile.cols > 16 * 8)
+      return;
+    registers = std::min(registers, kMaxRegisters);
+  }
+  // Of several scales, ptxas holds more of large tiles where products are no
+  // integers.
+  if (shape.operand == Operand::E4M3 && tile.kind == kWgmma &&
+      burdenOf(shape) == Burden::SeveralScales && registers != 0 &&
+      tile.rows * tile.cols >= 16 * 64)
+    registers += 40;
   // Of what the warps divide, ptxas spills a word or two more for other chips.
   if (!hasWarpgroups && !tile.isStaged && registers != 0)
     registers = std::min(registers + 8, kMaxRegisters);

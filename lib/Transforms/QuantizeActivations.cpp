@@ -1,4 +1,4 @@
-//===- QuantizeActivations.cpp - Int8 activations
+//===- QuantizeActivations.cpp - Activations of 8 bits
 //
 // Part of the RotQ project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,6 +28,10 @@ struct QuantizeActivations
       emitError(getOperation().getLoc())
           << "expected 'group' to be a power of two from 32 to 4096 but got "
           << int64_t(group);
+      return signalPassFailure();
+    }
+    if (rests && operand == Operand::E4M3) {
+      emitError(getOperation().getLoc(), "expected no 'rests' of e4m3");
       return signalPassFailure();
     }
     quantized.clear();
@@ -103,7 +107,8 @@ ValueRange QuantizeActivations::getQuantized(Value x,
   };
   int64_t parts = rests ? 2 : 1;
   int64_t segments = parts * activationBlocking(k, groupSize).size();
-  addInit(parts * ::rotq::storedLength(k), builder.getI8Type());
+  addInit(parts * ::rotq::storedLength(k),
+          elementTypeOf(&getContext(), operand));
   addInit(segments, builder.getF32Type());
   addInit(segments, builder.getI32Type());
   op = QuantizeActivationOp::create(builder, loc, TypeRange(ValueRange(inits)),

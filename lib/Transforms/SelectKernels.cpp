@@ -62,7 +62,7 @@ private:
 static QuantizeActivationOp lifter(MatmulOpInterface op) {
   auto activation = op.getInputs()[0].getDefiningOp<QuantizeActivationOp>();
   FormatAttr format = op.getWeightTypes()[0].getFormat();
-  if (!activation ||
+  if (!activation || op.getOperandKind() != Operand::Int8 ||
       !canLift(format.getFormat(), int64_t(op.getGroup().value_or(0))) ||
       (activation.getFrameAttr() &&
        activation.getFrameAttr() != format.getCodebook()))
@@ -82,6 +82,16 @@ static void lift(MatmulOpInterface op) {
         cast<FrameAttr>(op.getWeightTypes()[0].getFormat().getCodebook()));
 }
 
+/// The configuration for the codes that the op has: those of int8 are what was
+/// measured. Tensor cores multiply e4m3 at the same rate, from the same bytes.
+static KernelConfig withOperand(MatmulOpInterface op, KernelConfig config) {
+  if (!op.isQuantized() || op.getOperandKind() == Operand::Int8)
+    return config;
+  config.kind =
+      isWgmma(config.kind) ? KernelKind::WgmmaE4M3 : KernelKind::MmaE4M3;
+  return config;
+}
+
 LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   int64_t m = cast<ShapedType>(op.getDpsInits()[0].getType()).getDimSize(0);
   if (m == 0)
@@ -90,6 +100,9 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
     lift(op);
     return success();
   }
+  if (op.isQuantized() && op.getOperandKind() == Operand::E4M3 && !info->hasE4M3())
+    return op.emitOpError() << "expected int8 codes, since " << info->name
+                            << " has no products of e4m3";
   // More leave no warps for large tiles.
   constexpr int64_t kMaxSums = 2;
   if (info->isGPU() && op.getNumSums() > kMaxSums)
@@ -104,6 +117,7 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   } else {
     auto shape = MatmulShape::get(op.getWeightTypes(), int64_t(*op.getGroup()),
                                   op.getNumSums(), !op.getEpilogue().empty());
+    shape.operand = op.getOperandKind();
     if (!lifter(op))
       shape.liftedWords = 0;
     KernelSelector selector(KernelTable::get(info->name), info->hasWarpgroups,
@@ -118,8 +132,8 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
   SmallVector<Attribute> kernels;
   for (const KernelChoice &choice : choices)
     if (ShapedType::isDynamic(m) || choice.takes(m))
-      kernels.push_back(
-          choice.config.getAttr(&getContext(), choice.mMin, choice.mMax));
+      kernels.push_back(withOperand(op, choice.config)
+                            .getAttr(&getContext(), choice.mMin, choice.mMax));
   op.setKernelsAttr(ArrayAttr::get(&getContext(), kernels));
   lift(op);
   return success();
@@ -134,7 +148,8 @@ void SelectKernels::listCandidates(MatmulOpInterface op,
   for (const MeasuredKernel &kernel :
        selector.candidates(m, candidates, chosen)) {
     auto [mMin, mMax] = rowsTaken(kernel.config, info->hasWarpgroups);
-    kernels.push_back(kernel.config.getAttr(&getContext(), mMin, mMax));
+    kernels.push_back(
+        withOperand(op, kernel.config).getAttr(&getContext(), mMin, mMax));
     times.push_back(kernel.microseconds);
   }
   op->setAttr("rotq.candidates", b.getArrayAttr(kernels));

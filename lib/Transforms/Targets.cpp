@@ -19,10 +19,14 @@ static constexpr TargetInfo kTargets[] = {
     {"host", ""},
     {"sm_80", "+ptx80"},
     {"sm_86", "+ptx80"},
-    {"sm_89", "+ptx80"},
-    {"sm_90", "+ptx80", /*hasDependentLaunch=*/true},
-    {"sm_90a", "+ptx80", /*hasDependentLaunch=*/true, /*hasWarpgroups=*/true},
-    {"sm_120a", "+ptx87", /*hasDependentLaunch=*/true},
+    {"sm_89", "+ptx80", /*hasDependentLaunch=*/false, /*hasWarpgroups=*/false,
+     "+ptx84"},
+    {"sm_90", "+ptx80", /*hasDependentLaunch=*/true, /*hasWarpgroups=*/false,
+     "+ptx84"},
+    {"sm_90a", "+ptx80", /*hasDependentLaunch=*/true, /*hasWarpgroups=*/true,
+     "+ptx84"},
+    {"sm_120a", "+ptx87", /*hasDependentLaunch=*/true, /*hasWarpgroups=*/false,
+     "+ptx87"},
 };
 
 ArrayRef<TargetInfo> mlir::rotq::knownTargets() { return kTargets; }

@@ -343,7 +343,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--activations",
         action="store_true",
-        help="measure products by activations rounded to int8, fp8, nvfp4 and mxfp4",
+        help="measure products by activations rounded to f16, int8, fp8, nvfp4 and mxfp4",
     )
     command.add_argument(
         "--rows", type=_count, default=64, help="of Gaussian weights; default %(default)s"

@@ -47,27 +47,36 @@ def optimize(mlir: str, *passes: str) -> str:
     return run("quant-opt", *passes, input=mlir)
 
 
-def lower(mlir: str, chips: Sequence[str], format: str | None = None) -> str:
+def lower(
+    mlir: str, chips: Sequence[str], format: str | None = None, *, operand: str = "int8"
+) -> str:
     """The module with its kernels lowered for `chips` ("sm_80", "sm_90a", ...).
     Kernels are chosen for the first. With `format`, the preset's name, matmuls
-    by constants and named parameters are quantized first."""
+    by constants and named parameters are quantized first. `operand` is what
+    activations become: "int8" or "e4m3"."""
     if not chips:
         raise RotqError("expected a chip, such as sm_90a")
     quantize = [f"--rotq-quantize-weights=format={format}"] if format else []
-    return optimize(mlir, *quantize, f"--rotq-to-nvptx=chip={','.join(chips)}")
+    return optimize(mlir, *quantize, f"--rotq-to-nvptx=chip={','.join(chips)} operand={operand}")
 
 
-def ptx(mlir: str, chip: str, format: str | None = None) -> str:
+def ptx(mlir: str, chip: str, format: str | None = None, *, operand: str = "int8") -> str:
     """The kernels of a module as PTX. Needs no CUDA toolkit."""
-    return run("quant-translate", "--to=ptx", input=lower(mlir, [chip], format))
+    return run("quant-translate", "--to=ptx", input=lower(mlir, [chip], format, operand=operand))
 
 
 def compile(
-    mlir: str, out: str | os.PathLike, chips: Sequence[str], format: str | None = None
+    mlir: str,
+    out: str | os.PathLike,
+    chips: Sequence[str],
+    format: str | None = None,
+    *,
+    operand: str = "int8",
 ) -> Bundle:
     """Compiles a module to the bundle `out` and opens it. Needs ptxas and
     fatbinary of a CUDA toolkit."""
-    run("quant-translate", "--to=bundle", "-o", out, input=lower(mlir, chips, format))
+    lowered = lower(mlir, chips, format, operand=operand)
+    run("quant-translate", "--to=bundle", "-o", out, input=lowered)
     return Bundle(out)
 
 

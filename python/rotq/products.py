@@ -6,8 +6,10 @@ The rotation of the format comes first, then the rounding, as in kernels. Weight
 what the format decodes to, but for fp8 their points are rounded to it as well:
 
     f32    nothing is rounded
+    f16    rounded to it
+    rests  int8, and int8 again of what is left, in 254ths of a step
     int8   127 steps to the largest magnitude of 256 values (of K where it is less)
-    fp8    e4m3, 448 at the largest magnitude of a row
+    fp8    e4m3, 448 at the largest magnitude of 256 values
     nvfp4  e2m1, 6 at the largest magnitude of 16 values, whose scale is e4m3 and
            448 at the largest of a row
     mxfp4  e2m1 in blocks of 32, whose scale is a power of two (OCP Microscaling
@@ -28,7 +30,8 @@ from .error import RotqError
 from .formats import Format
 from .yardstick import print_rows
 
-INT8_GROUP = 256
+#: Values that share a scale in kernels.
+GROUP = 256
 _LEAST = np.float32(2.0**-126)
 
 
@@ -54,15 +57,32 @@ def _e4m3(x: np.ndarray) -> np.ndarray:
     return np.clip(x, -448, 448).astype(ml_dtypes.float8_e4m3fn).astype(np.float32)
 
 
+def _groups(x: np.ndarray) -> np.ndarray:
+    return _blocks(x, min(GROUP, x.shape[1]))
+
+
+def _f16(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.float16).astype(np.float32)
+
+
 def _int8(x: np.ndarray) -> np.ndarray:
-    blocks = _blocks(x, min(INT8_GROUP, x.shape[1]))
+    blocks = _groups(x)
     step = _largest(blocks) / 127
     return _joined(np.rint(blocks / step) * step, x.shape[1])
 
 
+def _rests(x: np.ndarray) -> np.ndarray:
+    blocks = _groups(x)
+    step = _largest(blocks) / 127
+    steps = blocks / step
+    codes = np.rint(steps)
+    return _joined((codes + np.rint((steps - codes) * 254) / 254) * step, x.shape[1])
+
+
 def _fp8(x: np.ndarray) -> np.ndarray:
-    scale = _largest(x) / 448
-    return _e4m3(x / scale) * scale
+    blocks = _groups(x)
+    scale = _largest(blocks) / 448
+    return _joined(_e4m3(blocks / scale) * scale, x.shape[1])
 
 
 def _nvfp4(x: np.ndarray) -> np.ndarray:
@@ -81,6 +101,8 @@ def _mxfp4(x: np.ndarray) -> np.ndarray:
 #: What rounds the rows of an activation, by name.
 OPERANDS = {
     "f32": lambda x: x,
+    "f16": _f16,
+    "rests": _rests,
     "int8": _int8,
     "fp8": _fp8,
     "nvfp4": _nvfp4,
@@ -90,15 +112,19 @@ OPERANDS = {
 
 @dataclass(frozen=True)
 class ProductLoss:
-    """What products with weights in a format lose, by operand: the signal over the
-    squared error in dB."""
+    """What products with weights in a format lose, by operand."""
 
     format: str
     bits: float
+    #: The signal over the squared error in dB, which the format causes too.
     db: dict[str, float]
+    #: |y - y'| / |y'| where y' is the exact product with the decoded weights: what
+    #: the operand alone causes.
+    of_operand: dict[str, float]
 
     def as_json(self) -> dict:
-        return {"format": self.format, "bits": self.bits} | self.db
+        record = {"format": self.format, "bits": self.bits} | self.db
+        return record | {"of_operand": self.of_operand}
 
 
 def activations(rows: int, columns: int, seed: int) -> np.ndarray:
@@ -124,14 +150,16 @@ def measure(
         share = np.divide(_e4m3(points), points, out=np.ones_like(points), where=points != 0)
         if format.declaration["scale"]["offset"] and (share != 1).any():
             raise RotqError(f"{format.name}: points beside an offset that fp8 does not hold")
-        result = {}
+        result, of_operand = {}, {}
+        product = turned.astype(np.float64) @ decoded.T.astype(np.float64)
         for name, rounded in OPERANDS.items():
             used = decoded * share if name == "fp8" else decoded
             y = rounded(turned).astype(np.float64) @ used.T.astype(np.float64)
             error = np.square(y - exact).sum() / np.square(exact).sum()
             result[name] = -10 * math.log10(error)
+            of_operand[name] = float(np.linalg.norm(y - product) / np.linalg.norm(product))
         bits = 8 * codec.compress(format, blob, n, k).nbytes / weights.size
-        yield ProductLoss(format.name, bits, result)
+        yield ProductLoss(format.name, bits, result, of_operand)
 
 
 def print_table(losses: Iterable[ProductLoss], width: int) -> None:

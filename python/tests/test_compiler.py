@@ -52,9 +52,9 @@ def test_tools_follow_each_other(recorded, bundle_path):
     bundle = compiler.compile("module", bundle_path, ["sm_90a", "sm_80"], format="rq3")
     assert list(bundle) == ["scale"]
     assert recorded.read_text().splitlines() == [
-        "quant-opt --rotq-to-nvptx=chip=sm_80",
+        "quant-opt --rotq-to-nvptx=chip=sm_80 operand=int8",
         "quant-translate --to=ptx",
-        "quant-opt --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_90a,sm_80",
+        "quant-opt --rotq-quantize-weights=format=rq3 --rotq-to-nvptx=chip=sm_90a,sm_80 operand=int8",
         f"quant-translate --to=bundle -o {bundle_path}",
     ]
     with pytest.raises(RotqError, match="expected a chip"):

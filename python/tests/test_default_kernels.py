@@ -91,7 +91,7 @@ func.func @bias_residual_{n}_{k}(%x: {x}, %w: !rotq.weight{w}, %b: tensor<{n}xbf
 }}"""
 
 
-def resources(name, chip, functions):
+def resources(name, chip, functions, operand="int8"):
     """Of the kernels of functions, which are compiled side by side."""
     try:
         compiler.tool("quant-opt")
@@ -102,7 +102,7 @@ def resources(name, chip, functions):
 
     def compiled(part):
         module = f'{MAPS}#format = #rotq.format<"{name}">{"".join(part)}'
-        return compiler.resources(compiler.ptx(module, chip), chip)
+        return compiler.resources(compiler.ptx(module, chip, operand=operand), chip)
 
     count = min(os.cpu_count() or 1, len(functions))
     found = {}
@@ -150,3 +150,17 @@ def test_nothing_spills_by_estimate(name, chip):
     functions += [gate_up(14336, 4096), bias_residual(28672, 8192), bias_residual(8192, 28672)]
     # Tiles of 256 columns that gather points are faster than narrower ones all the same.
     assert_nothing_spills(resources(name, chip, functions), "r16c256w", 200)
+
+
+#: A table, several groups of a tile, points that are gathered and computed.
+E4M3 = ["rq3", "int4_g128", "qam_w9", "hyperquant_3"]
+
+
+@pytest.mark.parametrize("chip", ["sm_89", "sm_90a", "sm_120a"])
+@pytest.mark.parametrize("name", E4M3)
+def test_nothing_spills_in_e4m3(name, chip):
+    functions = [function((n,), k) for n, k in [(4096, 4096), (5000, 3000)]]
+    functions += [gate_up(14336, 4096), bias_residual(8192, 28672)]
+    found = resources(name, chip, functions, operand="e4m3")
+    assert any("mma_e4m3" in kernel for kernel in found)
+    assert_nothing_spills(found)

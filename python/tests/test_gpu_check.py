@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The reference arithmetic of benchmarks/gpu_check against the codec."""
 
+import json
+
 import numpy as np
 import pytest
 from conftest import load_script
 
-from rotq import codec, formats
+from rotq import codec, formats, narrow
 
 gpu_check = load_script("gpu_check")
 
@@ -62,3 +64,21 @@ def test_special_rows_and_plans_are_stable():
         assert sum(length for _, length in gpu_check.cut(case.k, 256)) == gpu_check.round_up(
             case.k, 32
         )
+
+
+def test_products_of_e4m3():
+    """Both roundings, and what an offset adds."""
+    format = formats.lookup(json.dumps(gpu_check.CUSTOM[1]))
+    random = np.random.default_rng(3)
+    weight = gpu_check.Weight(
+        format, codec.encode(format, random.normal(0, 1, (5, 320)).astype(np.float32)), 5, 320
+    )
+    x = random.normal(0, 1, (3, 320)).astype(np.float32)
+    quantized = narrow.quantize_activation(x, 256)
+    y, bound = gpu_check.multiply_codes(weight, 256, quantized, "e4m3")
+    lengths = [length for _, length in gpu_check.cut(320, 256)]
+    values = narrow.from_e4m3(quantized.codes)[:, :320] * np.repeat(quantized.scales, lengths, 1)
+    # Points up to 8 are exact.
+    decoded = codec.decode_rotated(format, weight.blob, 5, 320)
+    assert (abs(y - values.astype(np.float64) @ decoded.T) <= bound + 1e-4).all()
+    assert (bound < 2e-2).all()

@@ -45,6 +45,8 @@ def test_what_types_lose_of_gaussian_values():
     # e4m3 has a relative error of up to 2^-4, whatever the magnitude.
     assert noise_db("fp8", x) == pytest.approx(31.6, abs=0.2)
     assert 41 < noise_db("int8", x) < 44
+    # Parts of a step add their 48 dB.
+    assert noise_db("rests", x) == pytest.approx(noise_db("int8", x) + 20 * np.log10(254), abs=0.1)
     assert 20 < noise_db("nvfp4", x) < 21.5
     assert 18 < noise_db("mxfp4", x) < 19.5
 
@@ -70,11 +72,26 @@ def test_rounding_costs_what_it_adds():
     """Errors of weights and of rotated activations add up."""
     weights, x = yardstick.gaussian(64, 4096, 1), products.activations(64, 4096, 2)
     (loss,) = products.measure([formats.lookup("qam_w8")], weights, x)
-    assert loss.db["f32"] > loss.db["int8"] > loss.db["fp8"] > loss.db["nvfp4"] > loss.db["mxfp4"]
+    assert (
+        loss.db["f32"]
+        >= loss.db["rests"]
+        > loss.db["int8"]
+        > loss.db["fp8"]
+        > loss.db["nvfp4"]
+        > loss.db["mxfp4"]
+    )
     assert loss.db["f32"] - loss.db["int8"] < 0.1
     turned = noise_db("nvfp4", codec.rotate(formats.lookup("qam_w8"), x))
     together = -10 * np.log10(10 ** (-loss.db["f32"] / 10) + 10 ** (-turned / 10))
     assert loss.db["nvfp4"] == pytest.approx(together, abs=0.15)
+
+
+def test_what_an_operand_causes_alone():
+    weights, x = yardstick.gaussian(64, 1024, 1), products.activations(64, 1024, 2)
+    (loss,) = products.measure([formats.lookup("hyperquant_3")], weights, x)
+    assert loss.of_operand["f32"] == 0
+    turned = noise_db("int8", codec.rotate(formats.lookup("hyperquant_3"), x))
+    assert -20 * np.log10(loss.of_operand["int8"]) == pytest.approx(turned, abs=0.3)
 
 
 def test_points_beside_an_offset():
@@ -92,6 +109,7 @@ def test_the_command(capsys):
     assert "mxfp4" in capsys.readouterr().out
     assert main(["yardstick", "--activations", "--json", *size, "rq4"]) == 0
     row = json.loads(capsys.readouterr().out)
-    assert list(row) == ["format", "bits", *products.OPERANDS]
+    assert list(row) == ["format", "bits", *products.OPERANDS, "of_operand"]
+    assert list(row["of_operand"]) == list(products.OPERANDS)
     assert main(["yardstick", "--activations", "--model", "x", "rq4"]) == 1
     assert "not for --model" in capsys.readouterr().err

@@ -31,9 +31,8 @@ LogicalResult DeviceRunner::lower(ModuleOp module, StringRef chip,
   NVPTXPipelineOptions options;
   if (failed(options.parseFromString(("chip=" + chip + " " + text).str())))
     return emitError(module.getLoc(), "cannot parse --options");
-  for (const std::string &each : options.chips)
-    if (std::string message = describeUnknownGPU(each); !message.empty())
-      return emitError(module.getLoc()) << message;
+  if (std::string message = describeUnsuitable(options); !message.empty())
+    return emitError(module.getLoc()) << message;
   PassManager pm(module.getContext());
   buildNVPTXPipeline(pm, options);
   return pm.run(module);

@@ -7,6 +7,8 @@
 
 #include "KernelReference.h"
 
+#include "rotq/Codec/E4M3.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 
@@ -83,41 +85,56 @@ void BoundedProduct::multiply(const BoundedProduct &other) {
 }
 
 /// Integer sums are exact: an f32 kernel errs by one rounding of step x scale
-/// and one for every addition.
+/// and one for every addition. Sums of e4m3 are those of tensor cores: at most
+/// 8 instructions of 32 products, and what was there before, make that of a
+/// piece.
 BoundedProduct
 mlir::rotq::test::multiplyCodes(const PackedMatrix &weight,
                                 const ::rotq::QuantizedActivation &activation,
-                                int64_t m, int64_t group) {
+                                int64_t m, int64_t group, bool isE4M3) {
+  auto rounded = [&](int8_t point) {
+    return double(isE4M3 ? ::rotq::fromE4M3(::rotq::toE4M3(point)) : point);
+  };
+  auto valueOf = [&](int8_t code) {
+    return double(isE4M3 ? ::rotq::fromE4M3(uint8_t(code)) : code);
+  };
   int64_t n = weight.layout.n, k = weight.layout.k, stored = storedLength(k);
   Blocking groups(k, group);
   Blocking cut(k, std::min({group, weight.format.scale.group, int64_t(256)}));
   BoundedProduct result;
   for (int64_t row = 0; row < m; ++row)
     for (int64_t col = 0; col < n; ++col) {
-      double value = 0, magnitude = 0;
+      double value = 0, magnitude = 0, inTensorCore = 0;
       auto add = [&](double term) {
         value += term;
         magnitude += std::abs(term);
       };
       // Lanes of a warp add up runs of at least 32 weights.
       for (int64_t start = 0; start < cut.paddedSize(); start += 32) {
-        int64_t dot = 0, sum = 0;
+        double dot = 0, sum = 0, absolute = 0;
         for (int64_t j = start; j < start + 32; ++j) {
-          int64_t code = activation.codes[size_t(row * stored + j)];
-          dot += int64_t(weight.points[size_t(col * stored + j)]) * code;
+          double code = valueOf(activation.codes[size_t(row * stored + j)]);
+          double product =
+              rounded(weight.points[size_t(col * stored + j)]) * code;
+          dot += product;
+          absolute += std::abs(product);
           sum += code;
         }
         double scale =
             activation
                 .scales[size_t(row * groups.size() + groups.indexOf(start))];
-        add(weight.number(col, start, 0) * scale * double(dot));
+        add(weight.number(col, start, 0) * scale * dot);
         if (weight.hasOffset())
-          add(weight.number(col, start, 1) * scale * double(sum));
+          add(weight.number(col, start, 1) * scale * sum);
+        inTensorCore += weight.number(col, start, 0) * scale * absolute;
       }
       result.values.push_back(value);
       double additions = double(cut.size()) * (weight.hasOffset() ? 2 : 1);
       // Five more add up the lanes of a warp.
       result.bounds.push_back(roundings(additions + 7) * magnitude);
+      if (isE4M3)
+        result.bounds.back() += (8 * 34 * kTensorCore + roundings(additions)) *
+                                std::abs(inTensorCore);
     }
   return result;
 }

@@ -53,10 +53,11 @@ struct BoundedProduct {
   void multiply(const BoundedProduct &other);
 };
 
-/// The product of a quantized activation of m rows.
+/// The product of a quantized activation of m rows. With `isE4M3` codes are,
+/// and points are rounded to it.
 BoundedProduct multiplyCodes(const PackedMatrix &weight,
                              const ::rotq::QuantizedActivation &activation,
-                             int64_t m, int64_t group);
+                             int64_t m, int64_t group, bool isE4M3 = false);
 
 /// The product of an activation of m rows that was lifted in as many parts.
 BoundedProduct multiplyLifted(const PackedMatrix &weight,

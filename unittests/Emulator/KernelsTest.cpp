@@ -57,6 +57,7 @@ struct KernelCase {
   bool isPair;             ///< two matmuls whose product is y
   int64_t group;           ///< of activations
   std::string label;       ///< unique
+  bool isE4M3 = false;     ///< what codes and points are
 
   /// An offset is multiplied by sums of codes, which must not span two of it.
   int64_t groupOfCodes() const {
@@ -135,7 +136,8 @@ static std::vector<KernelCase> makeCases() {
   auto result = [&] { return pick(0, 3) ? element() : "bf16"; };
   std::vector<KernelCase> cases;
   auto add = [&](const Format &format, StringRef placement, StringRef chip,
-                 std::vector<int64_t> ns, int64_t k, bool isPair = false) {
+                 std::vector<int64_t> ns, int64_t k, bool isPair = false,
+                 bool isE4M3 = false) {
     // A weight can be rotated as it is loaded where its steps cover a block.
     if (placement == "load" && format.scale.group < format.rotation->block())
       return;
@@ -150,6 +152,9 @@ static std::vector<KernelCase> makeCases() {
                                llvm::make_range(ns.begin(), ns.end()), k,
                                placement, test.x, test.y, test.group, chip);
     test.label += (isPair ? "_pair_" : "_") + test.epilogue.label();
+    test.isE4M3 = isE4M3;
+    if (isE4M3)
+      test.label += "_e4m3";
     cases.push_back(std::move(test));
   };
   std::vector<Format> formats = makeFormats();
@@ -175,6 +180,20 @@ static std::vector<KernelCase> makeCases() {
         int64_t n = pick(1, 200);
         add(format, placement, chip, {n, n}, pick(1, 1300), /*isPair=*/true);
       }
+  // Codes and points in e4m3.
+  auto addE4M3 = [&](const Format &format, StringRef chip,
+                     std::vector<int64_t> ns, bool isPair = false) {
+    add(format, "activation", chip, std::move(ns), pick(1, 1300), isPair,
+        /*isE4M3=*/true);
+  };
+  static constexpr const char *kChips[] = {"sm_89", "sm_90a", "sm_120a"};
+  for (auto [i, format] : llvm::enumerate(formats)) {
+    addE4M3(format, kChips[i % std::size(kChips)], {pick(1, 100)});
+    if (i % 8 == 0)
+      addE4M3(format, "sm_90a", {64, 5, pick(1, 200)});
+    if (i % 8 == 4)
+      addE4M3(format, "sm_90a", {33, 33}, /*isPair=*/true);
+  }
   return cases;
 }
 
@@ -302,8 +321,9 @@ void EmulatedKernels::compile() {
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   auto module = parseCase(test, &context);
   NVPTXPipelineOptions options;
-  std::string text = llvm::formatv("chip={0} placement={1} group={2}",
-                                   test.chip, test.placement, test.group);
+  std::string text =
+      llvm::formatv("chip={0} placement={1} group={2} operand={3}", test.chip,
+                    test.placement, test.group, test.isE4M3 ? "e4m3" : "int8");
   ASSERT_TRUE(module && succeeded(options.parseFromString(text)));
   PassManager pm(&context);
   buildNVPTXPipeline(pm, options);
@@ -387,9 +407,12 @@ static bool hasRests(const ::rotq::KernelInfo &kernel) {
 ::rotq::QuantizedActivation
 EmulatedKernels::quantize(const ::rotq::KernelInfo &kernel, int64_t m) const {
   int64_t padded = ::rotq::paddedLength(GetParam().k);
-  return ::rotq::quantizeActivation(
-      std::span(rotated.data(), size_t(m * padded)), m, padded,
-      GetParam().groupOfCodes(), hasRests(kernel));
+  auto values = std::span(rotated.data(), size_t(m * padded));
+  int64_t group = GetParam().groupOfCodes();
+  return GetParam().isE4M3
+             ? ::rotq::quantizeActivationE4M3(values, m, padded, group)
+             : ::rotq::quantizeActivation(values, m, padded, group,
+                                          hasRests(kernel));
 }
 
 template <typename T>
@@ -511,7 +534,7 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     products.push_back(
         hasCodes
             ? multiplyCodes(weight, activation, hasRests(kernel) ? 2 * m : m,
-                            test.groupOfCodes())
+                            test.groupOfCodes(), test.isE4M3)
         : isLifted ? multiplyLifted(weight, std::as_bytes(std::span(lifted)), m,
                                     liftedParts(kernel))
                    : multiplyInHalf(weight, rows, m));
@@ -538,7 +561,7 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     if (test.y != "f32")
       expected.roundTo(test.y);
     // Tensor cores add floats in an order of their own; all else is exact.
-    if (!hasCodes && !isLifted)
+    if (test.isE4M3 || (!hasCodes && !isLifted))
       for (double bound : expected.bounds)
         tolerance.bounds.push_back(2 * bound);
     ys.push_back(pack(std::vector<float>(expected.values.size(), NAN), test.y));

@@ -54,14 +54,16 @@ TEST(KernelSpace, HoldsValidKernelsOnce) {
 
 TEST(KernelSpace, TakesEveryM) {
   for (bool hasWarpgroups : {false, true})
-    for (const MatmulShape &shape : shapes())
-      for (int64_t m : {1, 32, 33, 4096}) {
-        auto space = kernelSpace(testChip(), hasWarpgroups, shape);
-        EXPECT_TRUE(llvm::any_of(space, [&](const KernelConfig &of) {
-          auto [mMin, mMax] = rowsTaken(of, hasWarpgroups);
-          return mMin <= m && (mMax == 0 || m <= mMax);
-        })) << m;
-      }
+    for (Operand operand : {Operand::Int8, Operand::E4M3})
+      for (MatmulShape shape : shapes())
+        for (int64_t m : {1, 32, 33, 4096}) {
+          shape.operand = operand;
+          auto space = kernelSpace(testChip(), hasWarpgroups, shape);
+          EXPECT_TRUE(llvm::any_of(space, [&](const KernelConfig &of) {
+            auto [mMin, mMax] = rowsTaken(of, hasWarpgroups);
+            return mMin <= m && (mMax == 0 || m <= mMax);
+          })) << m;
+        }
 }
 
 static bool holds(const MatmulShape &shape, StringRef text) {
@@ -86,6 +88,23 @@ TEST(KernelSpace, LeavesOutWhatSpills) {
   // Two blocks of 256 threads leave 128.
   EXPECT_TRUE(holds(plain, "mma_s8_r16c16w8s8b2"));
   EXPECT_FALSE(holds(plain, "mma_s8_r32c16w8s8b2"));
+}
+
+TEST(KernelSpace, KnowsWhatFloatsTake) {
+  MatmulShape plain = shapeOf(4096, 4096), floats = plain;
+  floats.operand = Operand::E4M3;
+  // Pairs of f16 for mma.sync.
+  for (StringRef large : {"mma_s8_r32c32w8s8b1", "mma_s8_r16c16w8s8b2"}) {
+    EXPECT_TRUE(holds(plain, large));
+    EXPECT_FALSE(holds(floats, large));
+  }
+  EXPECT_TRUE(holds(floats, "mma_s8_r16c16w8s8b1"));
+  EXPECT_TRUE(holds(floats, "wgmma_s8_r16c256w8t2b1"));
+  // Several scales of a large tile.
+  plain.group = floats.group = 128;
+  EXPECT_TRUE(holds(plain, "wgmma_s8_r32c64w8t3b1"));
+  EXPECT_FALSE(holds(floats, "wgmma_s8_r32c64w8t3b1"));
+  EXPECT_TRUE(holds(floats, "wgmma_s8_r16c32w8t3b1"));
 }
 
 TEST(KernelSpace, KnowsWhatDecodingTakes) {

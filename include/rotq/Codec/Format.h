@@ -121,6 +121,9 @@ public:
   virtual Expr decode(ExprBuilder &builder, Expr codes) const = 0;
   /// What `decode` gathers from, if anything.
   virtual std::span<const uint32_t> gathered() const { return {}; }
+  /// Whether `decode` but moves the bytes of gathered words, each of them a
+  /// point or zero: with another table it gives other points.
+  virtual bool gathersPoints() const { return false; }
 
   /// The codes whose values `step * point + offset` are nearest to `x`, for a
   /// `step` > 0; ties take the lower code. A codebook of very many points may

@@ -34,6 +34,7 @@ public:
   void point(uint64_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
   std::span<const uint32_t> gathered() const override { return words; }
+  bool gathersPoints() const override { return wordBits() == codeBits; }
   void assign(std::span<const float> x, float step, float offset,
               std::span<uint32_t> codes) const override;
 

@@ -125,6 +125,15 @@ struct QuantizedActivation {
 QuantizedActivation quantizeActivation(std::span<const float> x, int64_t m,
                                        int64_t k, int64_t group,
                                        bool hasRests = false);
+/// The same in e4m3: a segment with a = max |x| has the scale a / 448, and
+///
+///   code = x * inverse, rounded to e4m3, with inverse = a > 0 ? 448 / a : 0
+///
+/// clamped to [-448, 448]. NaN counts as 0. `codes` are the bits of these
+/// floats; `sums`, of their values, are in units of 1 / kE4M3Parts, and exact:
+/// those of 4096 codes stay below 2^30.
+QuantizedActivation quantizeActivationE4M3(std::span<const float> x, int64_t m,
+                                           int64_t k, int64_t group);
 
 /// Rests are in these parts of a scale.
 inline constexpr float kRests = 254;

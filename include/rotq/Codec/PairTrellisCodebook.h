@@ -34,6 +34,7 @@ public:
   void point(uint64_t code, std::span<int8_t> out) const override;
   Expr decode(ExprBuilder &builder, Expr codes) const override;
   std::span<const uint32_t> gathered() const override { return words; }
+  bool gathersPoints() const override { return true; }
   float gaussianStep() const override { return 16 / float(sixteenths); }
 
   uint16_t multiplier() const { return factor; }

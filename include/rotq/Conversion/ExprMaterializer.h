@@ -21,6 +21,10 @@ namespace mlir::rotq {
 LLVM::GlobalOp getTable(OpBuilder &builder, Location loc,
                         std::span<const uint32_t> words, unsigned addressSpace);
 
+/// What decoding gathers from: `rotq::Codebook::gathered`, or the same points
+/// as the op has them.
+std::vector<uint32_t> gatheredBy(DecodeOp op);
+
 /// Materialises decode arithmetic as arith and vector ops on vectors of i32.
 /// How a table is looked up is the target's business.
 class ExprMaterializer : public ::rotq::ExprBuilder {
@@ -30,6 +34,7 @@ public:
 
   /// The result of `op`, from the description of its coding or codebook.
   Value unpack(UnpackOp op);
+  /// Null where the target has no points of such a type.
   Value decode(DecodeOp op);
 
   /// `words`: a vector<nxi32>.
@@ -69,6 +74,8 @@ protected:
   /// As ExprBuilder has them, by arithmetic that every target has.
   virtual Value emitSumBytes(Value value, uint8_t factor, uint32_t start);
   virtual Value emitShuffleBytes(Value value, ArrayRef<int64_t> indices);
+  /// Words of int8 -> words of e4m3; null where the target has none.
+  virtual Value emitToE4M3(Value /*words*/) { return {}; }
 
   Value constant(std::span<const uint32_t> words);
 
@@ -76,7 +83,14 @@ protected:
   Location loc;
 
 private:
+  /// int8 points, rounded.
+  Value asE4M3(::rotq::Expr points);
+
   SmallVector<Value> values;
+  /// Gathered in place of what the codebook says, where there is such.
+  std::vector<uint32_t> roundedTable;
+  /// What is looked up in a table, and that table.
+  DenseMap<unsigned, std::pair<Value, SmallVector<int8_t>>> lookups;
 };
 
 } // namespace mlir::rotq

@@ -47,6 +47,8 @@ def ConvertRotQToGPU : Pass<"convert-rotq-to-gpu", "::mlir::ModuleOp"> {
            "let a kernel start before the one ahead of it ends (programmatic dependent launch, sm_90 and later)">,
     Option<"warpgroups", "warpgroups", "bool", "false",
            "allow kernels with wgmma (sm_90a alone)">,
+    Option<"e4m3", "e4m3", "bool", "false",
+           "allow codes and points in e4m3 (sm_89 and later)">,
   ];
   let dependentDialects = ["::mlir::rotq::RotQDialect",
                            "::mlir::arith::ArithDialect",

@@ -25,9 +25,12 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
   Option<int64_t> group{*this, "group",
                         llvm::cl::desc("activation values per scale"),
                         llvm::cl::init(256)};
+  Option<Operand> operand{*this, "operand",
+                          llvm::cl::desc("what activations become"),
+                          llvm::cl::init(Operand::Int8), operandValues()};
   Option<bool> rests{
       *this, "rests",
-      llvm::cl::desc("keep 15 bits of activations of up to 4 rows, not 8"),
+      llvm::cl::desc("keep 15 bits of int8 activations of up to 4 rows, not 8"),
       llvm::cl::init(true)};
   Option<bool> fuse{
       *this, "fuse",
@@ -43,6 +46,9 @@ struct NVPTXPipelineOptions : public PassPipelineOptions<NVPTXPipelineOptions> {
       llvm::cl::init(true)};
 };
 
+/// Why nothing can be generated with these options; empty if it can.
+std::string describeUnsuitable(const NVPTXPipelineOptions &options);
+
 /// rotq ops on tensors -> ops on memrefs with kernels chosen.
 void buildPlanPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
 
@@ -54,8 +60,9 @@ void buildKernelPipeline(OpPassManager &pm,
 void buildDevicePipeline(OpPassManager &pm);
 
 /// All of them, with the targets attached: `rotq-to-nvptx`. Needs at least one
-/// chip that lookupTarget knows. Changes numerics: activations become int8 or,
-/// where a weight keeps its rotation, f16.
+/// chip, and options that describeUnsuitable has nothing against. Changes
+/// numerics: activations become int8 (or e4m3) or, where a weight keeps its
+/// rotation, f16.
 void buildNVPTXPipeline(OpPassManager &pm, const NVPTXPipelineOptions &options);
 
 void registerNVPTXPipeline();

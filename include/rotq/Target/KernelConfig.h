@@ -56,6 +56,7 @@ struct MatmulShape {
   int64_t decodeOperations = 0;
   /// Words of a lane for a part of an activation that is lifted; 0: none is.
   int64_t liftedWords = 0;
+  Operand operand = Operand::Int8;
 
   bool operator==(const MatmulShape &) const = default;
 

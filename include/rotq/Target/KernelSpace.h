@@ -12,9 +12,10 @@
 
 namespace mlir::rotq {
 
-/// Every configuration of the chip worth trying for the shape, whatever M:
-/// those that fit a multiprocessor and whose registers suffice by ptxas. With
-/// `hasWarpgroups` wgmma is among them.
+/// Configurations of kernels of int8, whatever the operand: those of e4m3 have
+/// the same tiles. Every one of the chip worth trying for the shape, whatever
+/// M: those that fit a multiprocessor and whose registers suffice by ptxas.
+/// With `hasWarpgroups` wgmma is among them.
 SmallVector<KernelConfig> kernelSpace(const Chip &chip, bool hasWarpgroups,
                                       const MatmulShape &shape);
 

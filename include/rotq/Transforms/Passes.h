@@ -28,6 +28,15 @@ inline llvm::cl::ValuesClass placementValues() {
                  "on the weight, in the kernel's load stage"));
 }
 
+/// The values of an option that chooses what activations become.
+inline llvm::cl::ValuesClass operandValues() {
+  return llvm::cl::values(
+      clEnumValN(Operand::Int8, "int8", "int8, with every chip"),
+      clEnumValN(
+          Operand::E4M3, "e4m3",
+          "floats of 8 bits, as are points then: as fast, and loses more"));
+}
+
 #define GEN_PASS_DECL
 #include "rotq/Transforms/Passes.h.inc"
 

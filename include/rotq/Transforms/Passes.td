@@ -128,12 +128,14 @@ def PlaceRotations : Pass<"rotq-place-rotations", "::mlir::func::FuncOp"> {
 }
 
 def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncOp"> {
-  let summary = "feed matmuls int8 activations (CHANGES NUMERICS)";
+  let summary = "feed matmuls activations of 8 bits (CHANGES NUMERICS)";
   let description = [{
     The float input of a `rotq.matmul` by an unrotated weight is replaced by a
     `rotq.quantize_activation`, into which the `rotq.rotate` that made it is
     folded. Equal inputs are quantized once. `rests` keeps 15 bits of few rows
-    (see `rotq.quantize_activation`).
+    (see `rotq.quantize_activation`). With `operand=e4m3` codes are e4m3 and not
+    int8: GPUs multiply both at one rate, and int8 loses less of a rotated
+    activation.
 
     ```mlir
     func.func @linear(%x: tensor<8x576xf32>, %w: !rotq.weight<64x576, #rotq.format<"int4_g128">>,
@@ -162,7 +164,10 @@ def QuantizeActivations : Pass<"rotq-quantize-activations", "::mlir::func::FuncO
   let options = [
     Option<"group", "group", "int64_t", "256",
            "activation values per scale; smaller where the weight's offset needs it">,
-    Option<"rests", "rests", "bool", "false", "keep what codes leave, of few rows">,
+    Option<"rests", "rests", "bool", "false", "keep what codes of int8 leave, of few rows">,
+    Option<"operand", "operand", "::mlir::rotq::Operand",
+           "::mlir::rotq::Operand::Int8", "what activations become",
+           "::mlir::rotq::operandValues()">,
   ];
   let statistics = [
     Statistic<"numQuantized", "num-quantized", "activations quantized">,

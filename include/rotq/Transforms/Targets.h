@@ -27,8 +27,11 @@ struct TargetInfo {
   bool hasDependentLaunch = false;
   /// Whether it has wgmma.
   bool hasWarpgroups = false;
+  /// That with products of e4m3; empty where the target has none.
+  StringRef e4m3Feature = "";
 
   bool isGPU() const { return !ptxFeature.empty(); }
+  bool hasE4M3() const { return !e4m3Feature.empty(); }
 };
 
 /// Every target, the host first.

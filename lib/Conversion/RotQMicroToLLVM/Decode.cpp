@@ -185,6 +185,8 @@ struct LowerDecode : public OpRewritePattern<DecodeOp> {
             : vector::DeinterleaveOp();
     HostMaterializer materializer(rewriter, loc, features, bool(deinterleave));
     Value values = materializer.decode(op);
+    if (!values)
+      return rewriter.notifyMatchFailure(op, "points of the host are int8");
     if (deinterleave) {
       int64_t half = deinterleave.getResultVectorType().getDimSize(0);
       rewriter.replaceOp(deinterleave,

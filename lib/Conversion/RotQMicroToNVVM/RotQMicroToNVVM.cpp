@@ -9,6 +9,7 @@
 
 #include "rotq/Codec/SharedTable.h"
 #include "rotq/Conversion/ExprMaterializer.h"
+#include "rotq/Conversion/NarrowFloats.h"
 #include "rotq/Conversion/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -47,6 +48,9 @@ protected:
   Value emitGather(Value indices, std::span<const uint32_t> table) override;
   Value emitSumBytes(Value value, uint8_t factor, uint32_t start) override;
   Value emitShuffleBytes(Value value, ArrayRef<int64_t> indices) override;
+  Value emitToE4M3(Value words) override {
+    return emitPointsToE4M3(builder, loc, words);
+  }
 
 private:
   template <typename Fn> Value mapWords(Value value, Fn fn);

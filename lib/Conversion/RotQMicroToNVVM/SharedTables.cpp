@@ -169,10 +169,10 @@ static void shareTables(gpu::GPUFuncOp kernel) {
   Block &entry = kernel.getBody().front();
   b.setInsertionPointToStart(&entry);
   kernel.walk([&](DecodeOp op) {
-    auto codebook = op.getCodebook().getCodebook();
-    if (codebook->gathered().empty())
+    std::vector<uint32_t> words = gatheredBy(op);
+    if (words.empty())
       return;
-    ::rotq::SharedTable shared(codebook->gathered());
+    ::rotq::SharedTable shared(words);
     LLVM::GlobalOp table =
         getTable(b, b.getLoc(), shared.words(), kGlobalMemory);
     tables.try_emplace(table, std::move(shared));

@@ -75,9 +75,13 @@ protected:
 
 private:
   Value lengthAt(const ::rotq::Blocking &blocking, Value position);
-  void storeCodes(Value codes, Value row, Value position);
-  void storeRow(Value codes, Value scale, Value row, Value position,
-                Value length);
+  void quantizeToE4M3(Value steps, Value scale, Value row, Value position,
+                      Value length);
+  void storeCodes(Value bytes, Value row, Value position);
+  void storeRow(Value bytes, Value values, Value scale, Value row,
+                Value position, Value length);
+  void storeIntegers(Value codes, Value scale, Value row, Value position,
+                     Value length);
 };
 
 } // namespace mlir::rotq

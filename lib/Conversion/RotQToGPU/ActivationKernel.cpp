@@ -7,6 +7,8 @@
 
 #include "ActivationEmitter.h"
 
+#include "rotq/Codec/E4M3.h"
+#include "rotq/Conversion/NarrowFloats.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -123,9 +125,7 @@ Value ActivationEmitter::integers(Value rounded) {
 }
 
 /// In order or, within whole tiles, interleaved.
-void ActivationEmitter::storeCodes(Value codes, Value row, Value position) {
-  Value bytes = arith::TruncIOp::create(
-      b, VectorType::get({kLane}, b.getI8Type()), codes);
+void ActivationEmitter::storeCodes(Value bytes, Value row, Value position) {
   Value rowStart = b.mul(row, stored);
   auto inOrder = [&] {
     b.ifThen(b.less(position, stored), [&] {
@@ -173,33 +173,60 @@ void ActivationEmitter::quantize(Value values, Value row, Value position,
   largest = reduceOverGroup(largest, length, [&](Value x, Value y) -> Value {
     return arith::MaxNumFOp::create(b, x, y);
   });
-  Value most = b.f32(127);
+  bool isFloat = problem.operand == Operand::E4M3;
+  Value most = b.f32(isFloat ? ::rotq::kLargestE4M3 : 127);
   Value steps = inSteps(values, inverseOf(largest, most), most);
-  Value rounded = round(steps);
   Value scale = arith::DivFOp::create(b, largest, most);
+  if (isFloat) {
+    quantizeToE4M3(steps, scale, row, position, length);
+    return;
+  }
+  Value rounded = round(steps);
   if (problem.layout != ActivationLayout::Rests) {
-    storeRow(integers(rounded), scale, row, position, length);
+    storeIntegers(integers(rounded), scale, row, position, length);
     return;
   }
   Value first = b.mul(row, 2);
-  storeRow(integers(rounded), scale, first, position, length);
+  storeIntegers(integers(rounded), scale, first, position, length);
   // What is left is exact.
   Value nearest = arith::SubFOp::create(
       b, rounded, splat(b.f32(kOrigin), rounded.getType()));
   Value left = arith::SubFOp::create(b, steps, nearest);
   Value parts = b.f32(::rotq::kRests);
-  storeRow(integers(round(b.mulF(left, splat(parts, left.getType())))),
-           arith::DivFOp::create(b, scale, parts), b.add(first, 1), position,
+  storeIntegers(integers(round(b.mulF(left, splat(parts, left.getType())))),
+                arith::DivFOp::create(b, scale, parts), b.add(first, 1),
+                position, length);
+}
+
+/// The sum is that of the codes in parts, which are integers.
+void ActivationEmitter::quantizeToE4M3(Value steps, Value scale, Value row,
+                                       Value position, Value length) {
+  Value words = emitToE4M3(b, b.getLoc(), steps);
+  Value values = emitFromE4M3(b, b.getLoc(), words);
+  Value parts = splat(b.f32(::rotq::kE4M3Parts), values.getType());
+  Value bytes = vector::BitCastOp::create(
+      b, VectorType::get({kLane}, b.getI8Type()), words);
+  storeRow(bytes, integers(round(b.mulF(values, parts))), scale, row, position,
            length);
 }
 
-/// A lane's codes; `length` is of its group, where groups differ.
-void ActivationEmitter::storeRow(Value codes, Value scale, Value row,
-                                 Value position, Value length) {
-  Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, codes);
+/// Codes in i32.
+void ActivationEmitter::storeIntegers(Value codes, Value scale, Value row,
+                                      Value position, Value length) {
+  Value bytes = arith::TruncIOp::create(
+      b, VectorType::get({kLane}, b.getI8Type()), codes);
+  storeRow(bytes, codes, scale, row, position, length);
+}
+
+/// A lane's codes, and their values in i32; `length` is of its group, where
+/// groups differ.
+void ActivationEmitter::storeRow(Value bytes, Value values, Value scale,
+                                 Value row, Value position, Value length) {
+  Value sum =
+      vector::ReductionOp::create(b, vector::CombiningKind::ADD, values);
   sum = reduceOverGroup(sum, length,
                         [&](Value x, Value y) { return b.add(x, y); });
-  storeCodes(codes, row, position);
+  storeCodes(bytes, row, position);
   Value starts = b.logicalAnd(b.startsSegment(groups, position),
                               b.less(position, groups.paddedSize()));
   b.ifThen(starts, [&] {
@@ -256,7 +283,7 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   info.name =
       "quantize_activation_k" + std::to_string(problem.k) + "_r" +
       std::to_string(block) + "_g" + std::to_string(problem.group) + "_" +
-      type +
+      type + (problem.operand == Operand::E4M3 ? "_e4m3" : "") +
       (problem.layout == ActivationLayout::Rows
            ? ""
            : "_" + std::string(
@@ -272,7 +299,7 @@ mlir::rotq::describeActivation(const ActivationProblem &problem) {
   };
   pointer("x", Access::Read, type, problem.k);
   int64_t parts = problem.layout == ActivationLayout::Rests ? 2 : 1;
-  pointer("codes", Access::Write, "i8", parts * stored);
+  pointer("codes", Access::Write, elementName(problem.operand), parts * stored);
   pointer("scales", Access::Write, "f32", parts * segments);
   pointer("sums", Access::Write, "i32", parts * segments);
   info.grid[0] = {1, "m", 1};

@@ -116,7 +116,7 @@ void KernelFunction::waitForPredecessor(KernelBuilder &b,
 ::rotq::ActivationLayout
 mlir::rotq::activationLayoutOf(const MatmulProblem &problem,
                                KernelAttr config) {
-  if (config.getKind() == KernelKind::WgmmaS8)
+  if (isWgmma(config.getKind()))
     return ::rotq::ActivationLayout::Interleaved;
   // Of a lifted one a row is a column.
   return problem.hasRests && config.getKind() != KernelKind::MmaB1 &&
@@ -144,6 +144,10 @@ Value mlir::rotq::scaleAddress(KernelBuilder &b,
 
 std::string mlir::rotq::elementName(Type type) {
   return type.isF32() ? "f32" : type.isBF16() ? "bf16" : "f16";
+}
+
+std::string mlir::rotq::elementName(Operand operand) {
+  return operand == Operand::E4M3 ? "e4m3" : "i8";
 }
 
 std::string mlir::rotq::identifier(StringRef name) {
@@ -216,7 +220,7 @@ static std::string textOf(Region &epilogue) {
     if (layout == ::rotq::ActivationLayout::Rests)
       info.name += "_rests";
     info.activation = ::rotq::kActivationLayouts[size_t(layout)];
-    pointer("codes", Access::Read, "i8",
+    pointer("codes", Access::Read, elementName(problem.operand),
             {"m", parts * ::rotq::storedLength(k)});
     pointer("scales", Access::Read, "f32", {"m", segments});
     pointer("sums", Access::Read, "i32", {"m", segments});

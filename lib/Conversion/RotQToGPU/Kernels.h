@@ -22,10 +22,11 @@ struct MatmulProblem {
   WeightType weight;               ///< the first: for format and K
   int64_t sums = 1;                ///< weights of a member
   SmallVector<MemRefType> epilogueOperands; ///< member by member
-  Region *epilogue;      ///< of f32 sums and elements of the operands
-  int64_t group;         ///< of the quantized activation; 0: a float activation
-  bool hasRests = false; ///< has it, where its rows are few
-  Type inputType;        ///< of a float activation
+  Region *epilogue; ///< of f32 sums and elements of the operands
+  int64_t group;    ///< of the quantized activation; 0: a float activation
+  Operand operand = Operand::Int8; ///< of it
+  bool hasRests = false;           ///< has it, where its rows are few
+  Type inputType;                  ///< of a float activation
   Type outputType;
 
   size_t members() const { return weights.size() / size_t(sums); }
@@ -39,6 +40,7 @@ struct ActivationProblem {
   int64_t k;
   int64_t group;
   Type inputType;
+  Operand operand; ///< what codes are
   ::rotq::ActivationLayout layout;
   int64_t mMin, mMax;   ///< rows it may have; 0: no bound
   FrameAttr frame = {}; ///< lifts the activation too, if there is one
@@ -108,13 +110,16 @@ std::string elementName(Type type);
 /// `type` in either layout.
 ::rotq::KernelInfo describeRepack(WeightType type);
 
-/// y = x W^T with mma.sync, on int8 points and codes or, for a float
+/// What manifests call an element type of codes.
+std::string elementName(Operand operand);
+
+/// y = x W^T with mma.sync, on points and codes of 8 bits or, for a float
 /// activation, in f16 with the rotation of the weight undone in the load stage.
 /// Reports what it cannot compute at the builder's location.
 LogicalResult buildMma(KernelBuilder &b, KernelFunction &kernel,
                        const MatmulProblem &problem, KernelAttr config);
 
-/// The same with wgmma, on int8 points and codes.
+/// The same with wgmma, on points and codes of 8 bits.
 LogicalResult buildWgmma(KernelBuilder &b, KernelFunction &kernel,
                          const MatmulProblem &problem, KernelAttr config);
 

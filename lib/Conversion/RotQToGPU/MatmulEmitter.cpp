@@ -7,6 +7,7 @@
 
 #include "MatmulEmitter.h"
 
+#include "rotq/Codec/E4M3.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -201,6 +202,11 @@ SmallVector<Value> MatmulEmitter::addTail(ValueRange sums, AddTile add) {
              : b.ifElse(b.equal(part, b.index(whole % split)), sums, addTile);
 }
 
+Value MatmulEmitter::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
+  return weight->points(slots, half, run,
+                        elementTypeOf(b.getContext(), problem.operand));
+}
+
 //===----------------------------------------------------------------------===//
 // Stages
 //===----------------------------------------------------------------------===//
@@ -234,7 +240,7 @@ void MatmulEmitter::copyWeight(Value tile) {
 void MatmulEmitter::takeStage(Value first) {
   NVVM::CpAsyncWaitGroupOp::create(b, uint32_t(config.getStages() - 2));
   // Tensor cores read shared memory by themselves.
-  if (config.getKind() == KernelKind::WgmmaS8)
+  if (isWgmma(config.getKind()))
     NVVM::FenceProxyOp::create(
         b, NVVM::ProxyKind::async_shared,
         NVVM::SharedSpaceAttr::get(b.getContext(),
@@ -325,6 +331,8 @@ MatmulEmitter::corrections(Value tile, const Segment &segment, int64_t colTile,
         sum = b.select(b.startsSegment(groups, start), sum, b.i32(0));
       result[c] =
           b.mulF(arith::SIToFPOp::create(b, b.getF32Type(), sum), scales[c]);
+      if (hasFloatCodes())
+        result[c] = b.mulF(result[c], b.f32(1 / ::rotq::kE4M3Parts));
     }
     return result;
   }

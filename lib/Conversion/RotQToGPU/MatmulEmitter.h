@@ -45,6 +45,8 @@ protected:
   static constexpr int64_t kRuns = 2, kRunStride = kColumns / kRuns;
 
   bool isQuantized() const { return problem.group != 0; }
+  /// Whether codes, points and the sums of their products are floats.
+  bool hasFloatCodes() const { return problem.operand == Operand::E4M3; }
   bool isStaged() const { return config.getStages() != 0; }
   /// Warps of a tile are as many apart: whole warpgroups share theirs.
   int64_t warpsAtOnce() const {
@@ -70,6 +72,8 @@ protected:
 
   /// The lane's part of the weight in a tile of K.
   Fragments load(Value tile, ArrayRef<Piece> inTile);
+  /// The points of a run, as tensor cores take them beside the codes.
+  Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
   /// Loads of the first tiles of K from `first` on in steps, as many as are
   /// loaded ahead; of those behind the whole ones the last one again.
   SmallVector<Fragments> loadAhead(Value first, int64_t step, int64_t depth);

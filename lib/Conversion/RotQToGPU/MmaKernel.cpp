@@ -39,6 +39,9 @@ private:
   SmallVector<Value> addTile(Value tile, const Fragments &fragments,
                              ArrayRef<Piece> inTile, bool isFull,
                              ValueRange sums);
+  /// Whether sums of products are integers.
+  bool hasIntegers() const { return isQuantized() && !hasFloatCodes(); }
+  Value multiplyAdd(ValueRange a, ValueRange x, ValueRange sums);
   Value productOrigin();
   Value productAsFloat(Value product);
   Value weightWords(ArrayRef<Value> slots, int64_t half, int64_t run,
@@ -58,8 +61,7 @@ private:
 Value MmaEmitter::runValues(ArrayRef<Value> slots, int64_t half, int64_t run,
                             ArrayRef<Piece> inTile) {
   auto type = VectorType::get({kRun}, b.getF16Type());
-  Value values =
-      arith::SIToFPOp::create(b, type, weight->points(slots, half, run));
+  Value values = arith::SIToFPOp::create(b, type, points(slots, half, run));
   if (!isRotated())
     return values;
   // The length of the segment of the lane's run.
@@ -82,7 +84,7 @@ Value MmaEmitter::runValues(ArrayRef<Value> slots, int64_t half, int64_t run,
 Value MmaEmitter::weightWords(ArrayRef<Value> slots, int64_t half, int64_t run,
                               ArrayRef<Piece> inTile) {
   if (isQuantized())
-    return b.asWords(weight->points(slots, half, run));
+    return b.asWords(points(slots, half, run));
   Value values = runValues(slots, half, run, inTile);
   // A segment of the whole tile has one stride more.
   if (isRotated() && inTile.front().segment.length == kColumns) {
@@ -127,6 +129,34 @@ Value MmaEmitter::activationWords(Value col, Value position, bool isFull) {
   return b.asWords(vector::FromElementsOp::create(b, halves, values));
 }
 
+/// One instruction: the sums, a struct of four.
+Value MmaEmitter::multiplyAdd(ValueRange a, ValueRange x, ValueRange sums) {
+  Type element = hasIntegers() ? Type(b.getI32Type()) : Type(b.getF32Type());
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                               SmallVector<Type>(4, element));
+  // nvvm.mma.sync has no e4m3.
+  if (hasFloatCodes()) {
+    SmallVector<Value> operands(a);
+    llvm::append_range(operands, x);
+    llvm::append_range(operands, sums);
+    return LLVM::CallIntrinsicOp::create(
+               b, type,
+               b.getStringAttr(
+                   "llvm.nvvm.mma.m16n8k32.row.col.f32.e4m3.e4m3.f32"),
+               operands)
+        .getResult(0);
+  }
+  auto overflow = hasIntegers() ? std::optional(NVVM::MMAIntOverflow::wrapped)
+                                : std::nullopt;
+  auto mmaType = hasIntegers() ? NVVM::MMATypes::s8 : NVVM::MMATypes::f16;
+  std::array<NVVM::MMATypes, 2> types = {mmaType, mmaType};
+  std::array<NVVM::MMALayout, 2> layouts = {NVVM::MMALayout::row,
+                                            NVVM::MMALayout::col};
+  return NVVM::MmaOp::create(b, type, a, x, sums,
+                             ArrayRef<int64_t>{16, 8, hasIntegers() ? 32 : 16},
+                             /*b1Op=*/std::nullopt, overflow, types, layouts);
+}
+
 /// products += a b over one run. `a` holds the words of rows g and g + 8 of
 /// every row tile; their sums take turns, since each waits for its last
 /// instruction.
@@ -137,15 +167,6 @@ void MmaEmitter::multiply(ArrayRef<Value> a, Value x,
     Value word = b.word(words, i);
     return isQuantized() ? word : Value(LLVM::BitcastOp::create(b, pair, word));
   };
-  Type element = isQuantized() ? Type(b.getI32Type()) : Type(b.getF32Type());
-  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(),
-                                               SmallVector<Type>(4, element));
-  auto overflow = isQuantized() ? std::optional(NVVM::MMAIntOverflow::wrapped)
-                                : std::nullopt;
-  auto mmaType = isQuantized() ? NVVM::MMATypes::s8 : NVVM::MMATypes::f16;
-  std::array<NVVM::MMATypes, 2> types = {mmaType, mmaType};
-  std::array<NVVM::MMALayout, 2> layouts = {NVVM::MMALayout::row,
-                                            NVVM::MMALayout::col};
   int64_t steps = cast<VectorType>(x.getType()).getDimSize(0) / 2;
   for (int64_t s = 0; s < steps; ++s) {
     Value bPair[] = {operand(x, 2 * s), operand(x, 2 * s + 1)};
@@ -153,10 +174,7 @@ void MmaEmitter::multiply(ArrayRef<Value> a, Value x,
       Value low = a[2 * i], high = a[2 * i + 1];
       Value aWords[] = {operand(low, 2 * s), operand(high, 2 * s),
                         operand(low, 2 * s + 1), operand(high, 2 * s + 1)};
-      Value result = NVVM::MmaOp::create(
-          b, type, ValueRange(aWords), ValueRange(bPair), ValueRange(sums),
-          ArrayRef<int64_t>{16, 8, isQuantized() ? 32 : 16},
-          /*b1Op=*/std::nullopt, overflow, types, layouts);
+      Value result = multiplyAdd(aWords, bPair, sums);
       for (int64_t e = 0; e < 4; ++e)
         sums[e] = LLVM::ExtractValueOp::create(b, result, e);
     }
@@ -167,12 +185,12 @@ void MmaEmitter::multiply(ArrayRef<Value> a, Value x,
 /// around 1.5 * 2^23 floats are the integers: integers that start from its bits
 /// are floats without a conversion.
 Value MmaEmitter::productOrigin() {
-  return isQuantized() ? b.i32(0x4b400000) : b.f32(0);
+  return hasIntegers() ? b.i32(0x4b400000) : b.f32(0);
 }
 
 /// A sum of products as f32.
 Value MmaEmitter::productAsFloat(Value product) {
-  if (!isQuantized())
+  if (!hasIntegers())
     return product;
   // As a float, it is above the integer by its origin.
   Value shifted = arith::BitcastOp::create(b, b.getF32Type(), product);

@@ -216,6 +216,7 @@ static ActivationProblem rotationOf(WeightType type, Type element) {
           type.getK(),
           ActivationEmitter::kSlot,
           element,
+          Operand::Int8,
           ::rotq::ActivationLayout::Rows,
           /*mMin=*/0,
           /*mMax=*/0};

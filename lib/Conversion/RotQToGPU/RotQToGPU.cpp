@@ -57,6 +57,7 @@ private:
   };
   void launchByRows(ImplicitLocOpBuilder &b, ArrayRef<BuiltKernel> kernels,
                     Value rows);
+  LogicalResult verifyOperand(Operation *op, Value codes);
   Value allocateLifted(ImplicitLocOpBuilder &b, QuantizeActivationOp op,
                        Value rows);
   /// The bytes of a weight.
@@ -160,6 +161,14 @@ static LogicalResult verifyBuffers(Operation *op) {
       return op->emitOpError()
              << "expected contiguous memrefs but got " << memref;
   return success();
+}
+
+LogicalResult ConvertRotQToGPU::verifyOperand(Operation *op, Value codes) {
+  if (e4m3 || operandOf(codes) != Operand::E4M3)
+    return success();
+  return op->emitOpError(
+      "expected operands that every chip multiplies but got e4m3: sm_89 and "
+      "later do, with operand=e4m3");
 }
 
 /// Whether there is nothing to compute; a grid of no blocks is an error.
@@ -276,6 +285,8 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
     op.erase();
     return success();
   }
+  if (failed(verifyOperand(op, op.getInputs()[0])))
+    return failure();
   if (!op.getKernels() || op.getKernels()->empty())
     return op.emitOpError("expected kernels: run rotq-select-kernels first");
   MatmulProblem problem;
@@ -285,6 +296,8 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
     return op.emitOpError("expected a weight in tiles: run "
                           "rotq-repack-weights first");
   problem.hasRests = op.getRests();
+  if (op.isQuantized())
+    problem.operand = op.getOperandKind();
   problem.group = op.isQuantized() ? int64_t(*op.getGroup()) : 0;
   problem.inputType =
       cast<MemRefType>(op.getInputs()[0].getType()).getElementType();
@@ -321,11 +334,12 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
                      KernelFunction &kernel) -> LogicalResult {
       switch (config.getKind()) {
       case KernelKind::MmaS8:
+      case KernelKind::MmaE4M3:
         if (warpgroups && (config.getMMax() == 0 ||
                            config.getMMax() > ::rotq::kMaxRowsInOrder))
           return op.emitOpError()
-                 << "expected wgmma_s8 for more than "
-                 << ::rotq::kMaxRowsInOrder << " rows but got " << config
+                 << "expected wgmma for more than " << ::rotq::kMaxRowsInOrder
+                 << " rows but got " << config
                  << ": on a chip with warpgroups their codes are interleaved";
         return buildMma(kb, kernel, problem, config);
       case KernelKind::MmaF16:
@@ -333,6 +347,7 @@ LogicalResult ConvertRotQToGPU::convertMatmul(MatmulOpInterface op) {
       case KernelKind::MmaB1:
         return buildMmaBits(kb, kernel, problem, config);
       case KernelKind::WgmmaS8:
+      case KernelKind::WgmmaE4M3:
         if (!warpgroups)
           return op.emitOpError()
                  << "expected a kernel that every chip runs but got " << config
@@ -376,11 +391,14 @@ LogicalResult ConvertRotQToGPU::convertActivation(QuantizeActivationOp op) {
     op.erase();
     return success();
   }
+  if (failed(verifyOperand(op, op.getInits()[0])))
+    return failure();
   auto x = cast<MemRefType>(op.getInput().getType());
   ActivationProblem problem{op.getRotation(),
                             x.getDimSize(1),
                             int64_t(op.getGroup()),
                             x.getElementType(),
+                            operandOf(op.getInits()[0]),
                             ::rotq::ActivationLayout::Rows,
                             /*mMin=*/1,
                             /*mMax=*/0,

@@ -94,7 +94,8 @@ Value TileReader::wordBefore(ArrayRef<Value> slots, int64_t half, int64_t run) {
   return b.shuffleFrom(given, b.add(first, b.rem(b.add(t, 3), 4)));
 }
 
-Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
+Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run,
+                         Type element) {
   FormatAttr format = type.getFormat();
   SmallVector<Value> planes;
   for (const TiledLayout::Plane &plane : layout.planes) {
@@ -109,7 +110,7 @@ Value TileReader::points(ArrayRef<Value> slots, int64_t half, int64_t run) {
         b, VectorType::get({1}, b.getI32Type()), wordBefore(slots, half, run)));
   auto codes = VectorType::get({TiledLayout::kRun / coding->dim()},
                                b.getIntegerType(coding->unpackedBits()));
-  auto points = VectorType::get({TiledLayout::kRun}, b.getI8Type());
+  auto points = VectorType::get({TiledLayout::kRun}, element);
   return DecodeOp::create(
       b, points, format.getCodebook(),
       UnpackOp::create(b, codes, format.getCoding(), planes));

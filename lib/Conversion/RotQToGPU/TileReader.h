@@ -48,8 +48,8 @@ public:
   /// The bits of the codes of both runs, as they are stored, filled up to words
   /// with others. Of a coding with one plane.
   SmallVector<Value> bits(ArrayRef<Value> slots, int64_t half);
-  /// The int8 points of a run: vector<32xi8>.
-  Value points(ArrayRef<Value> slots, int64_t half, int64_t run);
+  /// The 32 points of a run, a vector of elements of 8 bits.
+  Value points(ArrayRef<Value> slots, int64_t half, int64_t run, Type element);
 
   /// The numbers of both rows in a segment, to take apart with `step` and
   /// `offset`.

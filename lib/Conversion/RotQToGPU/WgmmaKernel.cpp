@@ -34,7 +34,7 @@ private:
     Piece piece;
     Value numbers; ///< of the rows
     int64_t rowTile, firstColTile;
-    SmallVector<Value> products; ///< [colTile][row half][column], i32
+    SmallVector<Value> products; ///< [colTile][row half][column], i32 or f32
   };
   /// What a lane has of a row tile.
   using LoadRowTile = function_ref<RowFragments(int64_t rowTile)>;
@@ -55,14 +55,15 @@ private:
 };
 } // namespace
 
-/// Volatile assembly with results and operands of 32 or 64 bits; of the
-/// operands, the first are tied to the results where there are `ties`.
+/// Volatile assembly with results of a type of 32 bits, and operands of 32 or
+/// 64 bits; of the operands, the first are tied to the results where there are
+/// `ties`.
 static SmallVector<Value> emitAssembly(KernelBuilder &b, std::string text,
-                                       int64_t results, ValueRange operands,
-                                       bool ties) {
-  std::string constraints;
+                                       int64_t results, Type resultType,
+                                       ValueRange operands, bool ties) {
+  std::string constraints, result = resultType.isF32() ? "f," : "r,";
   for (int64_t i = 0; i < results; ++i)
-    constraints += ties ? "=r," : "=&r,";
+    constraints += (ties ? "=" : "=&") + result;
   for (auto [i, operand] : llvm::enumerate(operands)) {
     if (ties && int64_t(i) < results)
       constraints += std::to_string(i) + ",";
@@ -71,7 +72,7 @@ static SmallVector<Value> emitAssembly(KernelBuilder &b, std::string text,
   }
   constraints += "~{memory}";
   auto type = LLVM::LLVMStructType::getLiteral(
-      b.getContext(), SmallVector<Type>(size_t(results), b.getI32Type()));
+      b.getContext(), SmallVector<Type>(size_t(results), resultType));
   auto assembly = LLVM::InlineAsmOp::create(
       b, type, operands, std::move(text), constraints,
       /*has_side_effects=*/true, /*is_align_stack=*/false,
@@ -96,20 +97,25 @@ static std::string registers(int64_t first, int64_t count) {
 /// so that nothing comes between the registers that are under way.
 static SmallVector<Value> emitProducts(KernelBuilder &b, int64_t cols,
                                        ArrayRef<Value> a,
-                                       ArrayRef<Value> descriptors) {
+                                       ArrayRef<Value> descriptors,
+                                       Operand operand) {
   int64_t sums = cols / 2;
+  bool isFloat = operand == Operand::E4M3;
+  // Of floats, neither operand is negated.
+  std::string types = isFloat ? "k32.f32.e4m3.e4m3 " : "k32.s32.s8.s8 ";
+  std::string signs = isFloat ? ", 1, 1" : "";
   std::string text = "{\n.reg .pred p, q;\nsetp.ne.b32 p, 0, 0;\n"
                      "setp.ne.b32 q, 1, 0;\nwgmma.fence.sync.aligned;\n";
   for (int64_t i = 0; i < int64_t(descriptors.size()); ++i)
-    text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(cols) +
-            "k32.s32.s8.s8 " + registers(0, sums) + ", " +
-            registers(sums + 4 * i, 4) + ", $" +
+    text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(cols) + types +
+            registers(0, sums) + ", " + registers(sums + 4 * i, 4) + ", $" +
             std::to_string(sums + int64_t(a.size()) + i) +
-            (i == 0 ? ", p;\n" : ", q;\n");
+            (i == 0 ? ", p" : ", q") + signs + ";\n";
   text += "wgmma.commit_group.sync.aligned;\n}";
   SmallVector<Value> operands(a);
   llvm::append_range(operands, descriptors);
-  return emitAssembly(b, text, sums, operands, /*ties=*/false);
+  Type type = isFloat ? Type(b.getF32Type()) : Type(b.getI32Type());
+  return emitAssembly(b, text, sums, type, operands, /*ties=*/false);
 }
 
 /// The products once no more than `underWay` groups after theirs are.
@@ -117,7 +123,8 @@ static SmallVector<Value> emitWait(KernelBuilder &b, ArrayRef<Value> products,
                                    int64_t underWay) {
   return emitAssembly(
       b, "wgmma.wait_group.sync.aligned " + std::to_string(underWay) + ";",
-      int64_t(products.size()), products, /*ties=*/true);
+      int64_t(products.size()), products[0].getType(), products,
+      /*ties=*/true);
 }
 
 /// As many as registers allow beside all sums: a unit's products, those of a
@@ -144,7 +151,7 @@ SmallVector<Value> WgmmaEmitter::decode(ArrayRef<Value> slots,
   for (auto [run, isWithin] : runsOf(piece.segment)) {
     std::array<Value, 2> words;
     for (int64_t half = 0; half < 2; ++half) {
-      Value ofRun = b.asWords(weight->points(slots, half, run));
+      Value ofRun = b.asWords(points(slots, half, run));
       if (isWithin)
         ofRun = b.select(isWithin, ofRun, b.zero(ofRun.getType()));
       words[size_t(half)] = ofRun;
@@ -164,7 +171,7 @@ SmallVector<Value> WgmmaEmitter::start(Value tile, const Piece &piece,
     for (int64_t step = 0; step < kRun / 8; ++step)
       descriptors.push_back(
           stagedActivation->descriptor(tile, firstColTile, run, step));
-  return emitProducts(b, 8 * unitColTiles(), a, descriptors);
+  return emitProducts(b, 8 * unitColTiles(), a, descriptors, problem.operand);
 }
 
 void WgmmaEmitter::settle(const Unit &unit, int64_t underWay, Value tile,
@@ -177,7 +184,9 @@ void WgmmaEmitter::settle(const Unit &unit, int64_t underWay, Value tile,
     SmallVector<Value> shifts = corrections(tile, segment, j, scales, isFull);
     SmallVector<Value> ofTile;
     for (Value product : ArrayRef(products).slice(4 * i, 4))
-      ofTile.push_back(arith::SIToFPOp::create(b, b.getF32Type(), product));
+      ofTile.push_back(hasFloatCodes() ? product
+                                       : arith::SIToFPOp::create(
+                                             b, b.getF32Type(), product));
     accumulate(sums.slice((unit.rowTile * colTiles() + j) * 4, 4), ofTile,
                unit.numbers, scales, shifts);
   }

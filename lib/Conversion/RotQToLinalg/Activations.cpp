@@ -8,6 +8,7 @@
 #include "Reference.h"
 
 #include "rotq/Codec/ActivationLayout.h"
+#include "rotq/Codec/E4M3.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -150,14 +151,48 @@ static Value emitLargest(ImplicitLocOpBuilder &builder,
       });
 }
 
-/// x * inverse within [-127, 127]; NaN becomes 0.
-static Value emitSteps(ImplicitLocOpBuilder &b, Value x, Value inverse) {
+/// x * inverse within [-most, most]; NaN becomes 0.
+static Value emitSteps(ImplicitLocOpBuilder &b, Value x, Value inverse,
+                       float most) {
   Value steps = arith::MulFOp::create(b, x, inverse);
   Value isNaN =
       arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, steps, steps);
   steps = arith::SelectOp::create(b, isNaN, floatConstant(b, 0), steps);
-  steps = arith::MinimumFOp::create(b, steps, floatConstant(b, 127));
-  return arith::MaximumFOp::create(b, steps, floatConstant(b, -127));
+  steps = arith::MinimumFOp::create(b, steps, floatConstant(b, most));
+  return arith::MaximumFOp::create(b, steps, floatConstant(b, -most));
+}
+
+/// Steps of at most 448 to the nearest e4m3, as rotq::toE4M3: hosts have no
+/// such conversion.
+static Value emitE4M3(ImplicitLocOpBuilder &b, Value steps) {
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantIntOp::create(b, value, 32);
+  };
+  auto shifted = [&](Value value, int32_t amount) -> Value {
+    return arith::ShRUIOp::create(b, value, constant(amount));
+  };
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), steps);
+  Value sign = arith::AndIOp::create(b, shifted(bits, 24), constant(0x80));
+  Value magnitude = arith::AndIOp::create(b, bits, constant(0x7fffffff));
+  // The fraction loses 20 bits, and exponents differ by 120.
+  Value odd = arith::AndIOp::create(b, shifted(magnitude, 20), constant(1));
+  Value rounded = arith::AddIOp::create(
+      b, arith::AddIOp::create(b, magnitude, constant(0x7ffff)), odd);
+  Value normal =
+      arith::SubIOp::create(b, shifted(rounded, 20), constant(120 << 3));
+  // Below 2^-6 codes count parts.
+  Value parts = arith::MulFOp::create(
+      b, arith::BitcastOp::create(b, b.getF32Type(), magnitude),
+      floatConstant(b, ::rotq::kE4M3Parts));
+  Value small = arith::FPToSIOp::create(b, b.getI32Type(),
+                                        math::RoundEvenOp::create(b, parts));
+  Value isSmall = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude,
+                                        constant((127 - 6) << 23));
+  Value code = arith::OrIOp::create(
+      b, arith::SelectOp::create(b, isSmall, small, normal), sign);
+  return arith::BitcastOp::create(
+      b, b.getType<Float8E4M3FNType>(),
+      arith::TruncIOp::create(b, b.getI8Type(), code));
 }
 
 namespace {
@@ -199,6 +234,9 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
   Blocking blocking = activationBlocking(k, op.getGroup());
   OpFoldResult m = tensor::getMixedSize(builder, op.getLoc(), x, 0);
   int64_t parts = op.getRests() ? 2 : 1, stored = ::rotq::storedLength(k);
+  Operand operand = operandOf(op.getInits()[0]);
+  Type element = elementTypeOf(op.getContext(), operand);
+  float most = operand == Operand::E4M3 ? ::rotq::kLargestE4M3 : 127;
   auto perRow = [&](int64_t width) -> SmallVector<OpFoldResult> {
     return {m, builder.getIndexAttr(width)};
   };
@@ -216,7 +254,7 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
         PartColumn part(b, indices[1], blocking.size(), op.getRests());
         Value scale = arith::DivFOp::create(
             b, emitElement(b, largest, {indices[0], part.column}),
-            floatConstant(b, 127));
+            floatConstant(b, most));
         auto ofRest = [&]() -> Value {
           return arith::DivFOp::create(b, scale,
                                        floatConstant(b, ::rotq::kRests));
@@ -224,7 +262,7 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
         return part.choose(b, ofRest, scale);
       });
   Value codes = emitTensor(
-      builder, perRow(parts * stored), builder.getI8Type(),
+      builder, perRow(parts * stored), element,
       [&](ImplicitLocOpBuilder &b, ValueRange indices) -> Value {
         PartColumn part(b, indices[1], stored, op.getRests());
         Value last = arith::ConstantIndexOp::create(b, padded - 1);
@@ -237,10 +275,13 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
                                                  bound, floatConstant(b, 0));
         Value inverse = arith::SelectOp::create(
             b, isPositive,
-            arith::DivFOp::create(b, floatConstant(b, 127), bound),
+            arith::DivFOp::create(b, floatConstant(b, most), bound),
             floatConstant(b, 0));
-        Value steps =
-            emitSteps(b, emitElement(b, x, {indices[0], column}), inverse);
+        Value steps = emitSteps(b, emitElement(b, x, {indices[0], column}),
+                                inverse, most);
+        Value zero = arith::ConstantOp::create(b, b.getZeroAttr(element));
+        if (operand == Operand::E4M3)
+          return arith::SelectOp::create(b, isInside, emitE4M3(b, steps), zero);
         Value code = math::RoundEvenOp::create(b, steps);
         auto ofRest = [&]() -> Value {
           Value left = arith::SubFOp::create(b, steps, code);
@@ -251,8 +292,7 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
         };
         code = part.choose(b, ofRest, code);
         return arith::SelectOp::create(
-            b, isInside, arith::FPToSIOp::create(b, b.getI8Type(), code),
-            arith::ConstantIntOp::create(b, 0, 8));
+            b, isInside, arith::FPToSIOp::create(b, element, code), zero);
       });
   Value sums = emitTensor(
       builder, perRow(parts * blocking.size()), builder.getI32Type(),
@@ -267,9 +307,15 @@ LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
             b, blocking, part.column, arith::ConstantIntOp::create(b, 0, 32),
             [&](ImplicitLocOpBuilder &b, Value k, Value sum) -> Value {
               Value inRow = arith::AddIOp::create(b, start, k);
-              Value code = arith::ExtSIOp::create(
-                  b, b.getI32Type(),
-                  emitElement(b, codes, {indices[0], inRow}));
+              Value code = emitElement(b, codes, {indices[0], inRow});
+              if (operand == Operand::E4M3)
+                code = arith::FPToSIOp::create(
+                    b, b.getI32Type(),
+                    arith::MulFOp::create(
+                        b, emitValueOfE4M3(b, code),
+                        floatConstant(b, ::rotq::kE4M3Parts)));
+              else
+                code = arith::ExtSIOp::create(b, b.getI32Type(), code);
               return arith::AddIOp::create(b, sum, code);
             });
       });

@@ -7,6 +7,7 @@
 
 #include "Reference.h"
 
+#include "rotq/Codec/E4M3.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,7 +50,7 @@ static Value emitFloatProduct(ImplicitLocOpBuilder &builder, Value x, Value w,
 }
 
 namespace {
-/// The operands of a product with an activation in int8.
+/// The operands of a product with a quantized activation.
 struct QuantizedProduct {
   MatmulOp op;
   ReferenceWeight weight;
@@ -57,33 +58,55 @@ struct QuantizedProduct {
   Blocking activationCut;
   Blocking cut; ///< the finer one of weight and activation
 
+  Value emitDot(ImplicitLocOpBuilder &builder, Value m, Value n, Value segment,
+                int64_t part);
   Value emitElementOf(ImplicitLocOpBuilder &builder, Value m, Value n);
   Value emitTerm(ImplicitLocOpBuilder &builder, Value m, Value n, Value segment,
                  int64_t part);
 };
 } // namespace
 
+/// The sum of points times codes, as f32.
+Value QuantizedProduct::emitDot(ImplicitLocOpBuilder &builder, Value m, Value n,
+                                Value segment, int64_t part) {
+  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
+  Value firstCode = arith::ConstantIndexOp::create(
+      builder, part * ::rotq::storedLength(op.getWeight().getType().getK()));
+  auto codeAt = [&](ImplicitLocOpBuilder &b, Value k) {
+    Value inRow = arith::AddIOp::create(b, k, firstCode);
+    return emitElement(b, op.getInputs()[0], {m, inRow});
+  };
+  auto pointAt = [&](ImplicitLocOpBuilder &b, Value k) {
+    return ReferenceWeight::emitPoint(b, points, n, k);
+  };
+  if (op.getOperandKind() == Operand::E4M3)
+    return emitSegmentLoop(
+        builder, cut, segment,
+        arith::ConstantOp::create(builder, builder.getF32FloatAttr(0)),
+        [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
+          Value product =
+              arith::MulFOp::create(b, emitPointInE4M3(b, pointAt(b, k)),
+                                    emitValueOfE4M3(b, codeAt(b, k)));
+          return arith::AddFOp::create(b, total, product);
+        });
+  Value dot = emitSegmentLoop(
+      builder, cut, segment, arith::ConstantIntOp::create(builder, 0, 32),
+      [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
+        Value point = arith::ExtSIOp::create(b, i32, pointAt(b, k));
+        Value code = arith::ExtSIOp::create(b, i32, codeAt(b, k));
+        return arith::AddIOp::create(b, total,
+                                     arith::MulIOp::create(b, point, code));
+      });
+  return arith::SIToFPOp::create(builder, f32, dot);
+}
+
 /// What segment `segment` of the finer cut adds to y[m, n], by codes (part 0)
 /// or rests (1).
 Value QuantizedProduct::emitTerm(ImplicitLocOpBuilder &builder, Value m,
                                  Value n, Value segment, int64_t part) {
   Location loc = builder.getLoc();
-  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
-  Value codes = op.getInputs()[0], scales = op.getInputs()[1],
-        sums = op.getInputs()[2];
-  Value firstCode = arith::ConstantIndexOp::create(
-      builder, part * ::rotq::storedLength(op.getWeight().getType().getK()));
-  Value dot = emitSegmentLoop(
-      builder, cut, segment, arith::ConstantIntOp::create(builder, 0, 32),
-      [&](ImplicitLocOpBuilder &b, Value k, Value total) -> Value {
-        Value point = arith::ExtSIOp::create(
-            b, i32, ReferenceWeight::emitPoint(b, points, n, k));
-        Value inRow = arith::AddIOp::create(b, k, firstCode);
-        Value code =
-            arith::ExtSIOp::create(b, i32, emitElement(b, codes, {m, inRow}));
-        return arith::AddIOp::create(b, total,
-                                     arith::MulIOp::create(b, point, code));
-      });
+  Value scales = op.getInputs()[1], sums = op.getInputs()[2];
+  Value dot = emitDot(builder, m, n, segment, part);
   Value start = emitSegmentOffset(builder, loc, cut, segment);
   Value group = arith::AddIOp::create(
       builder, emitSegmentIndex(builder, loc, activationCut, start),
@@ -93,12 +116,17 @@ Value QuantizedProduct::emitTerm(ImplicitLocOpBuilder &builder, Value m,
       builder,
       arith::MulFOp::create(builder, weight.emitNumber(builder, n, start, 0),
                             scale),
-      arith::SIToFPOp::create(builder, f32, dot));
+      dot);
   if (!weight.hasOffset())
     return term;
   // The verifier keeps the activation's cut the finer one here.
-  Value sum = arith::SIToFPOp::create(builder, f32,
+  Value sum = arith::SIToFPOp::create(builder, builder.getF32Type(),
                                       emitElement(builder, sums, {m, group}));
+  if (op.getOperandKind() == Operand::E4M3)
+    sum = arith::MulFOp::create(
+        builder, sum,
+        arith::ConstantOp::create(
+            builder, builder.getF32FloatAttr(1 / ::rotq::kE4M3Parts)));
   Value shift = arith::MulFOp::create(
       builder,
       arith::MulFOp::create(builder, weight.emitNumber(builder, n, start, 1),

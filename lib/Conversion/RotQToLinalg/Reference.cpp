@@ -7,6 +7,7 @@
 
 #include "Reference.h"
 
+#include "rotq/Codec/E4M3.h"
 #include "rotq/Conversion/SegmentIndex.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -82,6 +83,29 @@ Value mlir::rotq::emitTable(ImplicitLocOpBuilder &builder,
 Value mlir::rotq::emitTable(ImplicitLocOpBuilder &builder,
                             ArrayRef<float> values) {
   return emitDenseTable(builder, values, builder.getF32Type());
+}
+
+/// The f32 for a byte.
+static Value emitByteLookup(ImplicitLocOpBuilder &builder, Value byte,
+                            function_ref<float(uint8_t)> value) {
+  SmallVector<float> values;
+  for (unsigned i = 0; i < 256; ++i)
+    values.push_back(value(uint8_t(i)));
+  Value index =
+      arith::IndexCastUIOp::create(builder, builder.getIndexType(), byte);
+  return emitElement(builder, emitTable(builder, values), index);
+}
+
+Value mlir::rotq::emitValueOfE4M3(ImplicitLocOpBuilder &builder, Value code) {
+  return emitByteLookup(
+      builder, arith::BitcastOp::create(builder, builder.getI8Type(), code),
+      ::rotq::fromE4M3);
+}
+
+Value mlir::rotq::emitPointInE4M3(ImplicitLocOpBuilder &builder, Value point) {
+  return emitByteLookup(builder, point, [](uint8_t byte) {
+    return ::rotq::fromE4M3(::rotq::toE4M3(int8_t(byte)));
+  });
 }
 
 Value mlir::rotq::emitSegmentLoop(ImplicitLocOpBuilder &builder,

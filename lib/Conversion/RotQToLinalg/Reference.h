@@ -43,6 +43,10 @@ Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<int8_t> values);
 Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<int32_t> values);
 Value emitTable(ImplicitLocOpBuilder &builder, ArrayRef<float> values);
 
+/// As f32: a code in e4m3, and an int8 point rounded to e4m3.
+Value emitValueOfE4M3(ImplicitLocOpBuilder &builder, Value code);
+Value emitPointInE4M3(ImplicitLocOpBuilder &builder, Value point);
+
 /// Goes through the positions of segment `segment` in rising order.
 Value emitSegmentLoop(ImplicitLocOpBuilder &builder,
                       const ::rotq::Blocking &blocking, Value segment,

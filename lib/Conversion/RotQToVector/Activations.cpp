@@ -118,7 +118,8 @@ LogicalResult
 LowerQuantizeActivation::matchAndRewrite(QuantizeActivationOp op,
                                          PatternRewriter &rewriter) const {
   if (!op.hasPureBufferSemantics() || !hasContiguousRows(op) ||
-      !isSupported(op.getRotation()) || op.getRests())
+      !isSupported(op.getRotation()) || op.getRests() ||
+      operandOf(op.getInits()[0]) != Operand::Int8)
     return rewriter.notifyMatchFailure(op, "no host kernel");
   HostBuilder builder(op.getLoc(), rewriter);
   Value input = op.getInput();

@@ -107,7 +107,8 @@ LogicalResult LowerProducts::matchAndRewrite(MatmulOpInterface op,
                                              PatternRewriter &rewriter) const {
   SmallVector<WeightType> types = op.getWeightTypes();
   if (!op.hasPureBufferSemantics() || !hasContiguousRows(op) ||
-      !isSupported(types[0]) || op.getRests())
+      !isSupported(types[0]) || op.getRests() ||
+      op.getOperandKind() != Operand::Int8)
     return rewriter.notifyMatchFailure(op, "no host kernel");
   HostBuilder b(op.getLoc(), rewriter);
   SmallVector<Result> results;
@@ -138,8 +139,7 @@ LogicalResult LowerProducts::matchAndRewrite(MatmulOpInterface op,
       Value low = within(begin), high = within(end);
       Value hasRows =
           arith::CmpIOp::create(b, arith::CmpIPredicate::ult, low, high);
-      b.branch(
-          hasRows, [&] { emitRange(b, op, result, low, high); }, [] {});
+      b.branch(hasRows, [&] { emitRange(b, op, result, low, high); }, [] {});
       first += types[i * sums].getN();
     }
   });

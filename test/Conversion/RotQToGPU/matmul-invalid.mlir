@@ -119,3 +119,24 @@ func.func @grouped_canonical(%x: memref<4x256xf16>, %w: !rotq.weight<64x256, #rq
     {kernels = [#rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
   return
 }
+
+// -----
+
+// Not every chip multiplies e4m3.
+#int4 = #rotq.format<"int4_g128">
+func.func @e4m3(%codes: memref<4x256xf8E4M3FN>, %scales: memref<4x1xf32>, %sums: memref<4x1xi32>,
+                %w: !rotq.weight<64x256, #int4, tiles>, %y: memref<4x64xf32>) {
+  // expected-error @below {{expected operands that every chip multiplies but got e4m3: sm_89 and later do, with operand=e4m3}}
+  rotq.matmul ins(%codes, %scales, %sums : memref<4x256xf8E4M3FN>, memref<4x1xf32>, memref<4x1xi32>) group(256)
+    weight(%w : !rotq.weight<64x256, #int4, tiles>) outs(%y : memref<4x64xf32>)
+    {kernels = [#rotq.kernel<mma_e4m3, m = [1, 0], rows = 16, cols = 8, warps = 4>]}
+  return
+}
+
+// -----
+
+func.func @e4m3_activation(%x: memref<4x256xf16>, %c: memref<4x256xf8E4M3FN>, %s: memref<4x1xf32>, %t: memref<4x1xi32>) {
+  // expected-error @below {{expected operands that every chip multiplies but got e4m3: sm_89 and later do, with operand=e4m3}}
+  rotq.quantize_activation #rotq.hadamard<256> group(256) ins(%x : memref<4x256xf16>) outs(%c, %s, %t : memref<4x256xf8E4M3FN>, memref<4x1xf32>, memref<4x1xi32>)
+  return
+}

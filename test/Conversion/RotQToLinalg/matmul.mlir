@@ -23,8 +23,8 @@ func.func @float(%x: tensor<?x64xf16>, %w: !rotq.weight<16x64, #rotq.format<"rq2
 // CHECK:             tensor.extract %[[POINTS]]
 // CHECK:             tensor.extract %[[CODES]]
 // CHECK:             arith.muli {{.*}} : i32
-// CHECK:           tensor.extract %[[SCALES]]
 // CHECK:           arith.sitofp
+// CHECK:           tensor.extract %[[SCALES]]
 func.func @quantized(%codes: tensor<?x128xi8>, %scales: tensor<?x2xf32>, %sums: tensor<?x2xi32>,
                      %w: !rotq.weight<16x128, #rotq.format<"int4_g128">>, %out: tensor<?x16xf32>) -> tensor<?x16xf32> {
   %0 = rotq.matmul ins(%codes, %scales, %sums : tensor<?x128xi8>, tensor<?x2xf32>, tensor<?x2xi32>)

@@ -171,32 +171,32 @@ func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 1
 
 // -----
 
-// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 1}}
+// expected-error @below {{expected 2 to 8 stages of a kernel of 8 bits, or none of another kernel, but got 1}}
 func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, stages = 1>}
 
 // -----
 
-// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 9}}
+// expected-error @below {{expected 2 to 8 stages of a kernel of 8 bits, or none of another kernel, but got 9}}
 func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4, stages = 9>}
 
 // -----
 
-// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 0}}
+// expected-error @below {{expected 2 to 8 stages of a kernel of 8 bits, or none of another kernel, but got 0}}
 func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4>}
 
 // -----
 
-// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 2}}
+// expected-error @below {{expected 2 to 8 stages of a kernel of 8 bits, or none of another kernel, but got 2}}
 func.func private @f() attributes {a = #rotq.kernel<mma_f16, m = [1, 0], rows = 16, cols = 8, warps = 4, stages = 2>}
 
 // -----
 
-// expected-error @below {{expected no split of mma_s8 and no depth in a staged kernel but got 2 and 1}}
+// expected-error @below {{expected no split of mma.sync and no depth in a staged kernel but got 2 and 1}}
 func.func private @f() attributes {a = #rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4, split = 2, stages = 2>}
 
 // -----
 
-// expected-error @below {{expected no split of mma_s8 and no depth in a staged kernel but got 1 and 2}}
+// expected-error @below {{expected no split of mma.sync and no depth in a staged kernel but got 1 and 2}}
 func.func private @f() attributes {a = #rotq.kernel<wgmma_s8, m = [33, 0], rows = 16, cols = 8, warps = 4, depth = 2, stages = 2>}
 
 // -----
@@ -491,7 +491,7 @@ func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 0], rows = 1
 
 // -----
 
-// expected-error @below {{expected 2 to 8 stages of mma_s8 or wgmma_s8, or none of another kernel, but got 2}}
+// expected-error @below {{expected 2 to 8 stages of a kernel of 8 bits, or none of another kernel, but got 2}}
 func.func private @f() attributes {a = #rotq.kernel<mma_b1, m = [1, 1], rows = 16, cols = 1, warps = 1, stages = 2>}
 
 // -----

@@ -1005,3 +1005,55 @@ func.func @f(%b: memref<?xi8>, %d: memref<64xi8>) {
   %1 = rotq.decompress ins(%b : memref<?xi8>) outs(%d : memref<64xi8>) -> !rotq.weight<64x256, #rotq.format<"hyperquant_rice_3">, tiles>
   return
 }
+
+// -----
+
+func.func @rests_of_e4m3(%x: tensor<4x64xf16>, %c: tensor<4x128xf8E4M3FN>, %s: tensor<4x2xf32>, %t: tensor<4x2xi32>) {
+  // expected-error @below {{expected no rests of codes in e4m3}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(64) ins(%x : tensor<4x64xf16>) outs(%c, %s, %t : tensor<4x128xf8E4M3FN>, tensor<4x2xf32>, tensor<4x2xi32>) {rests} -> tensor<4x128xf8E4M3FN>, tensor<4x2xf32>, tensor<4x2xi32>
+  return
+}
+
+// -----
+
+func.func @frame_of_e4m3(%x: tensor<4x256xf16>, %c: tensor<4x256xf8E4M3FN>, %s: tensor<4x1xf32>, %t: tensor<4x1xi32>) {
+  // expected-error @below {{expected no frame with codes in e4m3}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(256) ins(%x : tensor<4x256xf16>) outs(%c, %s, %t : tensor<4x256xf8E4M3FN>, tensor<4x1xf32>, tensor<4x1xi32>) {frame = #rotq.frame<4, 24, "28000000002800000000280000000028f0f0f010">} -> tensor<4x256xf8E4M3FN>, tensor<4x1xf32>, tensor<4x1xi32>
+  return
+}
+
+// -----
+
+func.func @float_sums(%x: tensor<4x64xf16>, %c: tensor<4x64xf8E4M3FN>, %s: tensor<4x1xf32>, %t: tensor<4x1xf32>) {
+  // expected-error @below {{expected sums of shape 4x1xi32 but got 'tensor<4x1xf32>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(64) ins(%x : tensor<4x64xf16>) outs(%c, %s, %t : tensor<4x64xf8E4M3FN>, tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<4x64xf8E4M3FN>, tensor<4x1xf32>, tensor<4x1xf32>
+  return
+}
+
+// -----
+
+func.func @float_codes(%x: tensor<4x64xf16>, %c: tensor<4x64xf16>, %s: tensor<4x1xf32>, %t: tensor<4x1xi32>) {
+  // expected-error @below {{expected codes of shape 4x64xi8 but got 'tensor<4x64xf16>'}}
+  %0:3 = rotq.quantize_activation #rotq.identity group(64) ins(%x : tensor<4x64xf16>) outs(%c, %s, %t : tensor<4x64xf16>, tensor<4x1xf32>, tensor<4x1xi32>) -> tensor<4x64xf16>, tensor<4x1xf32>, tensor<4x1xi32>
+  return
+}
+
+// -----
+
+#flat = #rotq.format<"flat", rotation = #rotq.identity, scale = #rotq.scale<64>, codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
+func.func @int8_kernel(%c: tensor<4x64xf8E4M3FN>, %s: tensor<4x1xf32>, %t: tensor<4x1xi32>, %w: !rotq.weight<8x64, #flat>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a kernel for an e4m3 activation but got #rotq.kernel<mma_s8}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x64xf8E4M3FN>, tensor<4x1xf32>, tensor<4x1xi32>) group(64) weight(%w : !rotq.weight<8x64, #flat>)
+    outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_s8, m = [1, 0], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+#flat = #rotq.format<"flat", rotation = #rotq.identity, scale = #rotq.scale<64>, codebook = #rotq.table<2, [-120, -36, 36, 120]>, coding = #rotq.fixed<2>>
+func.func @e4m3_kernel(%c: tensor<4x64xi8>, %s: tensor<4x1xf32>, %t: tensor<4x1xi32>, %w: !rotq.weight<8x64, #flat>, %y: tensor<4x8xf32>) {
+  // expected-error @below {{expected a kernel for an int8 activation but got #rotq.kernel<mma_e4m3}}
+  %0 = rotq.matmul ins(%c, %s, %t : tensor<4x64xi8>, tensor<4x1xf32>, tensor<4x1xi32>) group(64) weight(%w : !rotq.weight<8x64, #flat>)
+    outs(%y : tensor<4x8xf32>) {kernels = [#rotq.kernel<mma_e4m3, m = [1, 0], rows = 16, cols = 8, warps = 4>]} -> tensor<4x8xf32>
+  return
+}

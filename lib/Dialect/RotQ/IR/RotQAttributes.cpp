@@ -621,8 +621,12 @@ void KernelAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
+bool mlir::rotq::isWgmma(KernelKind kind) {
+  return kind == KernelKind::WgmmaS8 || kind == KernelKind::WgmmaE4M3;
+}
+
 int64_t mlir::rotq::warpsAtOnce(KernelKind kind) {
-  return kind == KernelKind::WgmmaS8 ? 4 : 1;
+  return isWgmma(kind) ? 4 : 1;
 }
 
 LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -640,7 +644,7 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << kMaxTile << " but got " << rows << " x " << cols;
   if (warps < 1 || warps > 32)
     return emitError() << "expected 1 to 32 warps but got " << warps;
-  bool isWgmma = kind == KernelKind::WgmmaS8;
+  bool isWgmma = mlir::rotq::isWgmma(kind);
   bool isGPU = kind != KernelKind::HostVector;
   bool isB1 = kind == KernelKind::MmaB1;
   bool isNarrow = isB1 && (cols == 1 || cols == 2 || cols == 4);
@@ -674,14 +678,15 @@ LogicalResult KernelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (depth < 1 || depth > 8)
     return emitError() << "expected a depth from 1 to 8 tiles but got "
                        << depth;
-  bool canStage = kind == KernelKind::MmaS8 || isWgmma;
+  bool canStage =
+      kind == KernelKind::MmaS8 || kind == KernelKind::MmaE4M3 || isWgmma;
   if (stages == 0 ? isWgmma : !canStage || stages < 2 || stages > 8)
-    return emitError() << "expected 2 to 8 stages of mma_s8 or wgmma_s8, or "
+    return emitError() << "expected 2 to 8 stages of a kernel of 8 bits, or "
                           "none of another kernel, but got "
                        << stages;
   if (stages != 0 && ((split != 1 && !isWgmma) || depth != 1))
     return emitError()
-           << "expected no split of mma_s8 and no depth in a staged "
+           << "expected no split of mma.sync and no depth in a staged "
               "kernel but got "
            << split << " and " << depth;
   if (blocks < 0 || blocks > 32)

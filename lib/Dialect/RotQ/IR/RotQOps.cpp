@@ -120,6 +120,17 @@ void QuantizeOp::getEffects(
     effects.emplace_back(MemoryEffects::Read::get(), &getSourceMutable());
 }
 
+Type mlir::rotq::elementTypeOf(MLIRContext *context, Operand operand) {
+  if (operand == Operand::E4M3)
+    return Float8E4M3FNType::get(context);
+  return IntegerType::get(context, 8);
+}
+
+Operand mlir::rotq::operandOf(Value codes) {
+  return isa<Float8E4M3FNType>(getElementTypeOrSelf(codes)) ? Operand::E4M3
+                                                            : Operand::Int8;
+}
+
 static int64_t rowSize(Value matrix) {
   auto type = cast<ShapedType>(matrix.getType());
   return type.getRank() == 2 ? type.getDimSize(1) : ShapedType::kDynamic;
@@ -375,19 +386,24 @@ void RotateOp::getCanonicalizationPatterns(RewritePatternSet &results,
   results.add<CancelInverseRotations>(context);
 }
 
-/// Codes, scales and sums of an M x K activation.
+/// Codes, scales and sums of an M x K activation; codes that are not e4m3 have
+/// to be int8.
 static LogicalResult verifyQuantized(Operation *op, ValueRange parts, int64_t m,
                                      int64_t k, int64_t group, bool hasRests) {
   Builder builder(op->getContext());
   int64_t perRow = hasRests ? 2 : 1;
   int64_t segments = perRow * activationBlocking(k, group).size();
-  return success(succeeded(verifyShape(op, "codes", parts[0],
-                                       {m, perRow * storedLength(k)},
-                                       builder.getI8Type())) &&
-                 succeeded(verifyShape(op, "scales", parts[1], {m, segments},
-                                       builder.getF32Type())) &&
-                 succeeded(verifyShape(op, "sums", parts[2], {m, segments},
-                                       builder.getI32Type())));
+  Operand operand = operandOf(parts[0]);
+  if (hasRests && operand == Operand::E4M3)
+    return op->emitOpError("expected no rests of codes in e4m3");
+  Type element = elementTypeOf(op->getContext(), operand);
+  return success(
+      succeeded(verifyShape(op, "codes", parts[0],
+                            {m, perRow * storedLength(k)}, element)) &&
+      succeeded(verifyShape(op, "scales", parts[1], {m, segments},
+                            builder.getF32Type())) &&
+      succeeded(verifyShape(op, "sums", parts[2], {m, segments},
+                            builder.getI32Type())));
 }
 
 LogicalResult QuantizeActivationOp::verify() {
@@ -399,6 +415,8 @@ LogicalResult QuantizeActivationOp::verify() {
       failed(verifyStaticRow(*this, "an input", getInput())) ||
       failed(verifyGroup(*this, getGroup())))
     return failure();
+  if (getFrame() && operandOf(getInits()[0]) == Operand::E4M3)
+    return emitOpError("expected no frame with codes in e4m3");
   return verifyQuantized(*this, getInits(), columnSize(getInput()),
                          rowSize(getInput()), int64_t(getGroup()), getRests());
 }
@@ -411,6 +429,27 @@ bool mlir::rotq::canLift(const ::rotq::Format &format, int64_t group) {
   constexpr int64_t kTile = ::rotq::TiledLayout::kColumns;
   return group == kTile && format.scale.group >= kTile &&
          ::rotq::LiftedLayout::frameOf(format) != nullptr;
+}
+
+/// Whether kernels of the kind take the activation there is.
+static bool takesActivation(KernelKind kind, MatmulOpInterface op) {
+  auto has = [&](Operand operand) {
+    return op.isQuantized() && op.getOperandKind() == operand;
+  };
+  switch (kind) {
+  case KernelKind::MmaS8:
+  case KernelKind::WgmmaS8:
+  case KernelKind::MmaB1:
+    return has(Operand::Int8);
+  case KernelKind::MmaE4M3:
+  case KernelKind::WgmmaE4M3:
+    return has(Operand::E4M3);
+  case KernelKind::MmaF16:
+    return !op.isQuantized();
+  case KernelKind::HostVector:
+    return !has(Operand::E4M3);
+  }
+  llvm_unreachable("unknown kernel kind");
 }
 
 /// Ranges of M rise, and every kernel takes the activation there is, and has
@@ -428,13 +467,13 @@ static LogicalResult verifyKernels(MatmulOpInterface op) {
     if (*last == 0)
       last.reset();
     KernelKind kind = kernel.getKind();
-    if (op.isQuantized()
-            ? kind == KernelKind::MmaF16
-            : kind == KernelKind::MmaS8 || kind == KernelKind::WgmmaS8 ||
-                  kind == KernelKind::MmaB1)
-      return op.emitOpError() << "expected a kernel for "
-                              << (op.isQuantized() ? "an int8" : "a float")
-                              << " activation but got " << kernel;
+    if (!takesActivation(kind, op))
+      return op.emitOpError()
+             << "expected a kernel for "
+             << (!op.isQuantized()                      ? "a float"
+                 : op.getOperandKind() == Operand::E4M3 ? "an e4m3"
+                                                        : "an int8")
+             << " activation but got " << kernel;
     if (kind == KernelKind::MmaB1) {
       if (!canLift(format, int64_t(*op.getGroup())))
         return op.emitOpError()

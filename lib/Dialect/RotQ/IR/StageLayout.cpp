@@ -31,8 +31,7 @@ StagedMatmul StagedMatmul::get(KernelAttr kernel, WeightType weight,
 
 StageLayout::StageLayout(const StagedMatmul &matmul)
     : stages(matmul.stages), split(matmul.split), cols(matmul.cols),
-      hasCoreMatrices(matmul.kind == KernelKind::WgmmaS8),
-      codeBytes(cols * kColumns),
+      hasCoreMatrices(isWgmma(matmul.kind)), codeBytes(cols * kColumns),
       groupsPerTile(std::max<int64_t>(1, kColumns / matmul.group)),
       warps(matmul.warps / split), rowTiles(matmul.rows / 16) {
   int64_t segments = std::max<int64_t>(1, kColumns / matmul.scaleGroup);
@@ -65,5 +64,5 @@ int64_t mlir::rotq::tableMemoryOf(const ::rotq::Format &format) {
 }
 
 int64_t mlir::rotq::mostSharedMemory(KernelKind kind) {
-  return kind == KernelKind::WgmmaS8 ? 227 << 10 : 99 << 10;
+  return isWgmma(kind) ? 227 << 10 : 99 << 10;
 }

@@ -23,6 +23,18 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
+namespace mlir::rotq {
+/// What codes of activations, and with them points of weights, are as operands
+/// of tensor cores.
+enum class Operand { Int8, E4M3 };
+
+/// The element type of codes, and of points.
+Type elementTypeOf(MLIRContext *context, Operand operand);
+/// That of codes, which have one of these element types.
+Operand operandOf(Value codes);
+
+} // namespace mlir::rotq
+
 #include "rotq/Dialect/RotQ/IR/RotQInterfaces.h.inc"
 
 #include "rotq/Dialect/RotQ/IR/RotQDialect.h.inc"
@@ -49,6 +61,9 @@ inline ::rotq::Blocking activationBlocking(int64_t k, int64_t group) {
 /// weights of the format (`rotq::LiftedLayout`).
 bool canLift(const ::rotq::Format &format, int64_t group);
 
+/// Whether tensor cores multiply for whole warpgroups, and read the activation
+/// in shared memory.
+bool isWgmma(KernelKind kind);
 /// Warps of a block that multiply together: a warpgroup of `wgmma`.
 int64_t warpsAtOnce(KernelKind kind);
 

@@ -288,7 +288,9 @@ def RotQ_KernelKind : I32EnumAttr<"KernelKind", "how a matmul is computed", [
     I32EnumAttrCase<"MmaF16", 1, "mma_f16">,
     I32EnumAttrCase<"WgmmaS8", 2, "wgmma_s8">,
     I32EnumAttrCase<"HostVector", 3, "host_vector">,
-    I32EnumAttrCase<"MmaB1", 4, "mma_b1">]> {
+    I32EnumAttrCase<"MmaB1", 4, "mma_b1">,
+    I32EnumAttrCase<"MmaE4M3", 5, "mma_e4m3">,
+    I32EnumAttrCase<"WgmmaE4M3", 6, "wgmma_e4m3">]> {
   let cppNamespace = "::mlir::rotq";
   let genSpecializedAttr = 0;
 }
@@ -299,7 +301,7 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
     `#rotq.kernel<mma_s8, m = [1, 8], rows = 16, cols = 8, warps = 4>` covers M
     from 1 to 8 (0: no upper end). A tile is `rows` outputs (along N) of `cols`
     rows of the activation (along M); a block has `warps` warps, each with a
-    tile of its own unless `split` of them share one and divide K (of `wgmma_s8`,
+    tile of its own unless `split` of them share one and divide K (of `wgmma`,
     `split` warpgroups do). Where an element takes the sums of several weights, a
     tile has as many warps for each of them. A warp loads weights `depth` tiles of
     K ahead. With `stages`, shared memory holds that many tiles of K of the
@@ -312,6 +314,8 @@ def RotQ_KernelAttr : RotQ_Attr<"Kernel", "kernel"> {
       (of a warp) of 16, cols 8, 24 or a multiple of 16, always staged. For more
       than 32 rows of the activation, whose codes are interleaved on chips with
       warpgroups; `mma_s8` has at most 32 there.
+    * `mma_e4m3` and `wgmma_e4m3`: the same of codes and points in e4m3, summed in
+      f32 (`mma.sync.m16n8k32.e4m3`, sm_89 and later).
     * `mma_f16`: `mma.sync.m16n8k16.f16` on a float activation, rounded to f16
       (values beyond 65504 overflow); the weight is decoded, and its rotation
       undone, in the load stage, in f16.

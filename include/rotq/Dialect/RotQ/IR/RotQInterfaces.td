@@ -75,6 +75,10 @@ def MatmulOpInterface
   ];
   let extraSharedClassDeclaration = [{
     bool isQuantized() { return $_op.getInputs().size() == 3; }
+    /// Of a quantized activation.
+    ::mlir::rotq::Operand getOperandKind() {
+      return ::mlir::rotq::operandOf($_op.getInputs()[0]);
+    }
     ::llvm::SmallVector<::mlir::rotq::WeightType> getWeightTypes() {
       ::llvm::SmallVector<::mlir::rotq::WeightType> types;
       for (::mlir::OpOperand &weight : $_op.getWeightsMutable())
