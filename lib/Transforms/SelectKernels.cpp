@@ -100,7 +100,8 @@ LogicalResult SelectKernels::choose(MatmulOpInterface op) {
     lift(op);
     return success();
   }
-  if (op.isQuantized() && op.getOperandKind() == Operand::E4M3 && !info->hasE4M3())
+  if (op.isQuantized() && op.getOperandKind() == Operand::E4M3 &&
+      !info->hasE4M3())
     return op.emitOpError() << "expected int8 codes, since " << info->name
                             << " has no products of e4m3";
   // More leave no warps for large tiles.
