@@ -163,3 +163,24 @@ TEST(FieldCodingTest, CodesAreWhereTheDefinitionSays) {
               std::vector<uint64_t>(codes.begin(), codes.end()));
   }
 }
+
+TEST(RiceCodingTest, CodesAreBytesInOrder) {
+  Format format = preset("hyperquant_rice_3");
+  WeightLayout layout(format, 1, 192);
+  ASSERT_EQ(layout.planes.size(), 1u);
+  std::mt19937 random(7);
+  std::vector<uint32_t> codes(192 / 4);
+  for (uint32_t &code : codes)
+    code = uint32_t(random());
+  std::vector<std::byte> plane(size_t(layout.planes[0].rowBytes),
+                               std::byte(0xff));
+  std::span<std::byte> span(plane);
+  format.coding->pack(codes, {&span, 1});
+  ASSERT_EQ(plane.size(), 192u);
+  for (size_t i = 0; i < plane.size(); ++i)
+    ASSERT_EQ(uint8_t(plane[i]), codes[i / 4] >> (8 * (i % 4)) & 255);
+  std::vector<uint64_t> whole;
+  for (size_t i = 0; i < codes.size(); i += 2)
+    whole.push_back(codes[i] | uint64_t(codes[i + 1]) << 32);
+  EXPECT_EQ(codesOf(format, layout, plane, 0), whole);
+}
