@@ -23,8 +23,6 @@ using ::rotq::storedLength;
 
 // Unit roundoffs.
 static constexpr double kHalf = 0x1p-11, kBFloat = 0x1p-8, kFloat = 0x1p-24;
-/// What an addend may lose against the largest one in a tensor core.
-static constexpr double kTensorCore = 0x1p-23;
 
 /// Relative error of that many roundings in f32.
 static double roundings(double operations) {
@@ -88,10 +86,10 @@ void BoundedProduct::multiply(const BoundedProduct &other) {
 /// and one for every addition. Sums of e4m3 are those of tensor cores: at most
 /// 8 instructions of 32 products, and what was there before, make that of a
 /// piece.
-BoundedProduct
-mlir::rotq::test::multiplyCodes(const PackedMatrix &weight,
-                                const ::rotq::QuantizedActivation &activation,
-                                int64_t m, int64_t group, bool isE4M3) {
+BoundedProduct mlir::rotq::test::multiplyCodes(
+    const PackedMatrix &weight, const ::rotq::QuantizedActivation &activation,
+    int64_t m, int64_t group, std::optional<double> lostOfE4M3) {
+  bool isE4M3 = lostOfE4M3.has_value();
   auto rounded = [&](int8_t point) {
     return double(isE4M3 ? ::rotq::fromE4M3(::rotq::toE4M3(point)) : point);
   };
@@ -133,7 +131,7 @@ mlir::rotq::test::multiplyCodes(const PackedMatrix &weight,
       // Five more add up the lanes of a warp.
       result.bounds.push_back(roundings(additions + 7) * magnitude);
       if (isE4M3)
-        result.bounds.back() += (8 * 34 * kTensorCore + roundings(additions)) *
+        result.bounds.back() += (8 * 34 * *lostOfE4M3 + roundings(additions)) *
                                 std::abs(inTensorCore);
     }
   return result;

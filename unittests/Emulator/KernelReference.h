@@ -18,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -53,11 +54,16 @@ struct BoundedProduct {
   void multiply(const BoundedProduct &other);
 };
 
-/// The product of a quantized activation of m rows. With `isE4M3` codes are,
-/// and points are rounded to it.
+/// What a tensor core may lose of an addend, against the largest: of floats,
+/// and of e4m3 in a wgmma of a GPU, whose sums have fewer bits.
+inline constexpr double kTensorCore = 0x1p-23, kWgmmaE4M3 = 0x1p-13;
+
+/// The product of a quantized activation of m rows. In e4m3 codes are, and
+/// points are rounded to it; sums lose `lostOfE4M3` with every addend.
 BoundedProduct multiplyCodes(const PackedMatrix &weight,
                              const ::rotq::QuantizedActivation &activation,
-                             int64_t m, int64_t group, bool isE4M3 = false);
+                             int64_t m, int64_t group,
+                             std::optional<double> lostOfE4M3 = {});
 
 /// The product of an activation of m rows that was lifted in as many parts.
 BoundedProduct multiplyLifted(const PackedMatrix &weight,

@@ -504,6 +504,14 @@ void EmulatedKernels::checkActivation(const ::rotq::KernelInfo &kernel,
   expectSame(expected.sums, actual.sums, "sum");
 }
 
+static std::optional<double> lostOfE4M3(const KernelCase &test,
+                                        const ::rotq::KernelInfo &kernel) {
+  if (!test.isE4M3)
+    return std::nullopt;
+  bool isWgmma = StringRef(kernel.name).contains("wgmma");
+  return gpuUnderTest && isWgmma ? kWgmmaE4M3 : kTensorCore;
+}
+
 void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
                                     int64_t m) {
   const KernelCase &test = GetParam();
@@ -534,7 +542,7 @@ void EmulatedKernels::checkProducts(const ::rotq::KernelInfo &kernel,
     products.push_back(
         hasCodes
             ? multiplyCodes(weight, activation, hasRests(kernel) ? 2 * m : m,
-                            test.groupOfCodes(), test.isE4M3)
+                            test.groupOfCodes(), lostOfE4M3(test, kernel))
         : isLifted ? multiplyLifted(weight, std::as_bytes(std::span(lifted)), m,
                                     liftedParts(kernel))
                    : multiplyInHalf(weight, rows, m));
