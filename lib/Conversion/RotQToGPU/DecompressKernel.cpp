@@ -290,8 +290,8 @@ DecompressEmitter::Symbols DecompressEmitter::take(const Words &words, Value k,
   Value high = funnelLeft(ahead[0], ahead[1], position);
   Value low = funnelLeft(ahead[1], ahead[2], position);
   Value unit = shiftLeft(constant(1), k), sum = constant(0);
-  Value fits = b.less(constant(0), constant(1));
   SmallVector<Value> values;
+  Value isLong;
   for (int64_t i = 0; i < kWindow; ++i) {
     Value zeros = leadingZeros(high);
     // Bits behind the code in the high word.
@@ -299,24 +299,24 @@ DecompressEmitter::Symbols DecompressEmitter::take(const Words &words, Value k,
     Value shifted = funnelRight(constant(0), high, behind);
     Value less = b.sub(zeros, constant(1));
     values.push_back(b.add(shifted, b.mul(less, unit)));
-    fits = b.logicalAnd(fits, atMost(behind, constant(31)));
+    Value isBeyond = b.less(constant(31), behind);
+    isLong = isLong ? bitOr(isLong, isBeyond) : isBeyond;
     sum = b.add(sum, behind);
     if (i + 1 == kWindow)
       break;
     high = funnelRight(high, low, behind);
     low = funnelLeft(low, constant(0), b.sub(constant(32), behind));
   }
-  // A code of all 32 bits would have dropped nothing of the low word.
+  // A code of 32 bits drops nothing of the low word, but what stays there is
+  // behind the window.
   Value taken = b.sub(constant(32 * kWindow), sum);
-  fits = b.logicalAnd(fits, atMost(taken, constant(64)));
+  isLong = bitOr(isLong, b.less(constant(64), taken));
   values.push_back(b.add(position, taken));
-  SmallVector<Value> result = b.ifElse(
-      b.exclusiveOr(fits, arith::ConstantOp::create(b, b.getBoolAttr(true))),
-      values, [&] {
-        Symbols any = takeAny(words, k, position);
-        any.values.push_back(any.position);
-        return any.values;
-      });
+  SmallVector<Value> result = b.ifElse(isLong, values, [&] {
+    Symbols any = takeAny(words, k, position);
+    any.values.push_back(any.position);
+    return any.values;
+  });
   Value end = result.pop_back_val();
   return {result, end};
 }

@@ -142,7 +142,7 @@ def RotQ_DecompressOp : RotQ_DestinationOp<"decompress"> {
     destination: 1 where it is damaged, as its checksum, its length or a symbol
     says, and 0 otherwise; what concerns none of them counts as the first one's.
     Points of a damaged stream have no particular values, and no memory but the
-    input's is read for them. It reads and writes every byte of the weight: do it
+    input's, which is 16-byte aligned, is read for them. It reads and writes every byte of the weight: do it
     once, when the weight is loaded. There is no lowering for hosts, where
     archives are decompressed as they are read.
   }];
