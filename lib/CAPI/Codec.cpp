@@ -135,9 +135,8 @@ int rotqWeightLayout(const char *format, int64_t n, int64_t k,
     out->rotationBlock = parsed->rotation->block();
     out->scaleGroup = parsed->scale.group;
     if (parsed->coding->isCompressed()) {
-      RiceLayout streams(layout);
-      out->maxCompressedBytes = streams.maxBytes;
-      out->streams = streams.streams;
+      out->maxCompressedBytes = *maxCompressedBytes(*parsed, n, k);
+      out->streams = RiceLayout(layout).streams;
     }
     return 0;
   });
